@@ -1,0 +1,177 @@
+"""Options, the run's header, and the checks that every test with a server gets for free."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+REPO = HERE.parent
+sys.path.insert(0, str(HERE))
+
+from support import apps, httpd, procs  # noqa: E402
+from support.servers import MODES, Servers  # noqa: E402
+
+SENTINEL = "pywsgi/unfinished"
+MARKERS = (
+    "root: needs root (other users, privilege drop)",
+    "slow: takes more than a few seconds; left out by -m 'not slow'",
+    "smoke: also run under the worker and prefork MPMs",
+    "http2: needs mod_http2 and a curl that speaks it",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("mod_pywsgi")
+    group.addoption("--httpd", metavar="PROGRAM", help="Apache to test with")
+    group.addoption("--mpm", choices=httpd.MPMS, default="event", help="MPM of the main run")
+    group.addoption("--python", metavar="HOME", help="WSGIPythonHome of every server")
+    group.addoption("--asan", action="store_true", help="use build/asan with the runtimes preloaded")
+    group.addoption("--keep", action="store_true", help="keep the servers' directories")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
+def build_folder(config: pytest.Config) -> Path:
+    """Where the artifacts are: PYWSGI_MODULE names the module, else build/asan or build/dev."""
+    if module := os.environ.get("PYWSGI_MODULE"):
+        return Path(module).resolve().parent
+    return REPO / "build" / ("asan" if config.getoption("--asan") else "dev")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    lines = []
+    try:
+        facts = httpd.find(config.getoption("--httpd"))
+        lines.append(f"httpd: {facts.program} {facts.version}, modules in {facts.modules}")
+    except httpd.HttpdFailed as error:
+        lines.append(f"httpd: {error}")
+    folder = build_folder(config)
+    there = [path.name for path in httpd.Artifacts(folder).all() if path.exists()]
+    lines.append(f"build: {folder} ({', '.join(there) or 'nothing built'})")
+    lines.append(f"mpm: {config.getoption('--mpm')}, user: {os.geteuid()}, commit: {_commit()}")
+    if unfinished := _cache(config, None):
+        lines.append(f"WARNING: the run before this one ({unfinished}) crashed or was killed")
+    return lines
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(REPO), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "?"
+    return done.stdout.strip() or "?"
+
+
+def _cache(config: pytest.Config, value: str | None) -> str:
+    """Read the sentinel, or write it."""
+    cache = getattr(config, "cache", None)
+    if cache is None:
+        return ""
+    if value is not None:
+        cache.set(SENTINEL, value)
+        return value
+    return str(cache.get(SENTINEL, ""))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    procs.become_subreaper()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """From here on a run that ends without a word is a crash, and the next run says so."""
+    _cache(session.config, f"pid {os.getpid()}, {len(session.items)} tests")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    _cache(session.config, "")
+
+
+@pytest.fixture(scope="session")
+def around(pytestconfig: pytest.Config) -> Iterator[httpd.Surroundings]:
+    """The machine's Apache, the build's artifacts and the applications, readable by all."""
+    home = httpd.make_root("pywsgi-run-")
+    source = build_folder(pytestconfig)
+    artifacts = None
+    if (source / "mod_pywsgi.so").exists():
+        artifacts = httpd.stage_artifacts(source, home / "libexec")
+    yield httpd.Surroundings(
+        facts=httpd.find(pytestconfig.getoption("--httpd"), os.environ.get("PYWSGI_TEST_USER")),
+        artifacts=artifacts,
+        apps=apps.install(home / "apps"),
+        asan=pytestconfig.getoption("--asan"),
+        keep=pytestconfig.getoption("--keep"),
+        python_home=pytestconfig.getoption("--python"),
+        home=home,
+    )
+    if not pytestconfig.getoption("--keep"):
+        httpd.remove_tree(home)
+
+
+@pytest.fixture(scope="session")
+def servers(around: httpd.Surroundings, pytestconfig: pytest.Config) -> Iterator[Servers]:
+    """All servers of the run: shared ones by name, private ones by test."""
+    registry = Servers(around, pytestconfig.getoption("--mpm"))
+    pytestconfig.stash[_registry] = registry
+    yield registry
+    left = registry.close()
+    assert not left, f"processes outlived their server: {left}"
+
+
+_registry = pytest.StashKey[Servers]()
+
+
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    """Where the application runs."""
+    return str(request.param)
+
+
+@pytest.fixture
+def server(servers: Servers, mode: str) -> httpd.HttpdInstance:
+    """The shared server of this mode; all of tests/apps are mounted by name."""
+    return servers.shared(mode)
+
+
+@pytest.fixture
+def start(servers: Servers) -> Callable[..., httpd.HttpdInstance]:
+    """Start a private server: `start(extra=..., mpm=..., mode=..., ...)`."""
+    return servers.private
+
+
+@pytest.fixture
+def configtest(servers: Servers) -> Callable[..., tuple[int, str]]:
+    """Exit status and words of `httpd -t` for a configuration."""
+    return servers.configtest
+
+
+@pytest.fixture(autouse=True)
+def _after_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test: a clean log, no sanitizer report, nothing leaked, a server that answers."""
+    uses_servers = "servers" in request.fixturenames
+    yield
+    registry = request.config.stash.get(_registry, None)
+    if uses_servers and registry is not None:
+        problems = registry.end_test()
+        if problems:
+            pytest.fail("after the test:\n" + "\n".join(problems), pytrace=False)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failure shows the end of the error log of each server that the test used."""
+    outcome = yield
+    report = outcome.get_result()
+    registry = item.config.stash.get(_registry, None)
+    if report.failed and registry is not None:
+        for name, instance in registry.in_use():
+            report.sections.append((f"server {name} ({instance.root})", instance.story()))
