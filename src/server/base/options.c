@@ -1,0 +1,193 @@
+#include "base/options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum option_kind {
+    OPTION_NOT_BUILT, /* mod_wsgi has it, this version has not */
+    OPTION_TEXT,
+    OPTION_PATH, /* absolute */
+    OPTION_NUMBER,
+    OPTION_OCTAL
+};
+
+struct option_row {
+    const char *name;
+    enum option_kind kind;
+    size_t offset;
+    int64_t low;
+    int64_t high;
+    int64_t fallback;
+};
+
+#define TEXT(name, field) {name, OPTION_TEXT, offsetof(struct pyw_options, field), 0, 0, 0}
+#define PATH(name, field) {name, OPTION_PATH, offsetof(struct pyw_options, field), 0, 0, 0}
+#define NUMBER(name, field, low, high, fallback)                                                   \
+    {name, OPTION_NUMBER, offsetof(struct pyw_options, field), low, high, fallback}
+#define OCTAL(name, field) {name, OPTION_OCTAL, offsetof(struct pyw_options, field), 0, 0777, -1}
+#define NOT_BUILT(name) {name, OPTION_NOT_BUILT, 0, 0, 0, 0}
+
+static const struct option_row rows[] = {
+    TEXT("user", user),
+    TEXT("group", group),
+    TEXT("supplementary-groups", supplementary_groups),
+    TEXT("socket-user", socket_user),
+    PATH("home", home),
+    TEXT("lang", lang),
+    TEXT("locale", locale),
+    PATH("python-home", python_home),
+    TEXT("python-path", python_path),
+    TEXT("display-name", display_name),
+    PATH("daemon-program", daemon_program),
+    NUMBER("processes", processes, 1, PYW_OPTIONS_MAX_PROCESSES, 1),
+    NUMBER("threads", threads, 1, PYW_OPTIONS_MAX_THREADS, 15),
+    OCTAL("umask", umask),
+    NUMBER("connect-timeout", connect_timeout_s, 0, INT_MAX, 15),
+    NUMBER("socket-timeout", socket_timeout_s, 0, INT_MAX, 0),
+    NUMBER("request-timeout", request_timeout_s, 0, INT_MAX, 0),
+    NUMBER("listen-backlog", listen_backlog, 1, INT_MAX, 100),
+    NUMBER("stack-size", stack_size, 65536, INT64_MAX, 0),
+    NOT_BUILT("chroot"),
+    NOT_BUILT("python-eggs"),
+    NOT_BUILT("switch-interval"),
+    NOT_BUILT("maximum-requests"),
+    NOT_BUILT("startup-timeout"),
+    NOT_BUILT("shutdown-timeout"),
+    NOT_BUILT("deadlock-timeout"),
+    NOT_BUILT("inactivity-timeout"),
+    NOT_BUILT("interrupt-timeout"),
+    NOT_BUILT("graceful-timeout"),
+    NOT_BUILT("eviction-timeout"),
+    NOT_BUILT("restart-interval"),
+    NOT_BUILT("queue-timeout"),
+    NOT_BUILT("send-buffer-size"),
+    NOT_BUILT("receive-buffer-size"),
+    NOT_BUILT("header-buffer-size"),
+    NOT_BUILT("response-buffer-size"),
+    NOT_BUILT("response-socket-timeout"),
+    NOT_BUILT("response-flush-delay"),
+    NOT_BUILT("script-user"),
+    NOT_BUILT("script-group"),
+    NOT_BUILT("cpu-time-limit"),
+    NOT_BUILT("cpu-priority"),
+    NOT_BUILT("memory-limit"),
+    NOT_BUILT("virtual-memory-limit"),
+    NOT_BUILT("server-metrics"),
+};
+
+#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+
+static const char **text_field(const struct pyw_options *options, const struct option_row *row)
+{
+    return (const char **)((char *)(uintptr_t)options + row->offset);
+}
+
+static int64_t *number_field(const struct pyw_options *options, const struct option_row *row)
+{
+    return (int64_t *)((char *)(uintptr_t)options + row->offset);
+}
+
+static bool is_number(const struct option_row *row)
+{
+    return row->kind == OPTION_NUMBER || row->kind == OPTION_OCTAL;
+}
+
+void pyw_options_init(struct pyw_options *options)
+{
+    memset(options, 0, sizeof(*options));
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (is_number(&rows[i])) {
+            *number_field(options, &rows[i]) = rows[i].fallback;
+        }
+    }
+}
+
+static const struct option_row *find_row(const char *name)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (strcmp(rows[i].name, name) == 0) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+static int set_number(struct pyw_options *options, const struct option_row *row, const char *value,
+                      char *why, size_t why_size)
+{
+    int base = row->kind == OPTION_OCTAL ? 8 : 10;
+    char *end = NULL;
+    long long number;
+
+    errno = 0;
+    number = strtoll(value, &end, base);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 || number < row->low ||
+        number > row->high) {
+        snprintf(why, why_size,
+                 base == 8 ? "Invalid %s '%s' for WSGI daemon process: give an octal number of at "
+                             "most 0%" PRIo64 "."
+                           : "Invalid %s '%s' for WSGI daemon process: give a whole number of at "
+                             "least %" PRId64 ".",
+                 row->name, value, base == 8 ? row->high : row->low);
+        return -EINVAL;
+    }
+    *number_field(options, row) = number;
+    return 0;
+}
+
+int pyw_options_set(struct pyw_options *options, const char *name, const char *value, char *why,
+                    size_t why_size)
+{
+    const struct option_row *row = find_row(name);
+
+    if (row == NULL) {
+        snprintf(why, why_size, "Invalid option to WSGI daemon process definition: %s.", name);
+        return -EINVAL;
+    }
+    if (row->kind == OPTION_NOT_BUILT) {
+        snprintf(why, why_size,
+                 "Option %s= of WSGIDaemonProcess is not built into this version of mod_pywsgi: "
+                 "take it out.",
+                 name);
+        return -EINVAL;
+    }
+    if (value[0] == '\0' || (row->kind == OPTION_PATH && value[0] != '/')) {
+        snprintf(why, why_size, "Invalid %s '%s' for WSGI daemon process: give %s.", name, value,
+                 row->kind == OPTION_PATH ? "an absolute path" : "a value");
+        return -EINVAL;
+    }
+    if (is_number(row)) {
+        options->has_processes |= row->offset == offsetof(struct pyw_options, processes);
+        return set_number(options, row, value, why, why_size);
+    }
+    *text_field(options, row) = value;
+    return 0;
+}
+
+void pyw_options_each(const struct pyw_options *options, pyw_options_visit *visit, void *context)
+{
+    char number[32];
+
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        const struct option_row *row = &rows[i];
+
+        if (is_number(row)) {
+            int64_t value = *number_field(options, row);
+            bool is_given = value != row->fallback ||
+                            (row->offset == offsetof(struct pyw_options, processes) &&
+                             options->has_processes);
+
+            if (is_given) {
+                snprintf(number, sizeof(number), row->kind == OPTION_OCTAL ? "%" PRIo64 : "%" PRId64,
+                         value);
+                visit(context, row->name, number);
+            }
+        } else if (row->kind != OPTION_NOT_BUILT && *text_field(options, row) != NULL) {
+            visit(context, row->name, *text_field(options, row));
+        }
+    }
+}

@@ -1,0 +1,191 @@
+#include "base/setup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Each entry is u16 name length, name, NUL, u32 value length, value, NUL: the NULs let the reader
+ * use the bytes as C strings where they lie. */
+
+enum field_kind { FIELD_TEXT, FIELD_U32, FIELD_BOOL };
+
+struct field_row {
+    const char *name;
+    enum field_kind kind;
+    size_t offset;
+};
+
+#define FIELD(name, kind, field) {name, kind, offsetof(struct pyw_setup, field)}
+
+static const struct field_row fields[] = {
+    FIELD("group", FIELD_TEXT, group),
+    FIELD("slot", FIELD_U32, slot),
+    FIELD("generation", FIELD_U32, generation),
+    FIELD("peer-uid", FIELD_U32, peer_uid),
+    FIELD("server-software", FIELD_TEXT, server_software),
+    FIELD("mpm-name", FIELD_TEXT, mpm_name),
+    FIELD("server-version-major", FIELD_U32, server_version[0]),
+    FIELD("server-version-minor", FIELD_U32, server_version[1]),
+    FIELD("server-version-patch", FIELD_U32, server_version[2]),
+    FIELD("maximum-processes", FIELD_U32, maximum_processes),
+    FIELD("threads-per-process", FIELD_U32, threads_per_process),
+    FIELD("is-multiprocess", FIELD_BOOL, is_multiprocess),
+    FIELD("is-debug", FIELD_BOOL, is_debug),
+};
+
+#define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
+#define OPTION_PREFIX "option:"
+#define SECRET_NAME "secret"
+#define PRELOAD_SCRIPT "preload-script"
+#define PRELOAD_GROUP "preload-group"
+
+static void put_entry(struct pyw_writer *writer, const char *name, const void *value, size_t len)
+{
+    pyw_bytes_put_str16(writer, name, strlen(name));
+    pyw_bytes_put_u8(writer, 0);
+    pyw_bytes_put_str32(writer, value, len);
+    pyw_bytes_put_u8(writer, 0);
+}
+
+static void put_option(void *context, const char *name, const char *value)
+{
+    char full[64];
+
+    snprintf(full, sizeof(full), OPTION_PREFIX "%s", name);
+    put_entry(context, full, value, strlen(value));
+}
+
+static void put_field(struct pyw_writer *writer, const struct pyw_setup *setup,
+                      const struct field_row *row)
+{
+    const char *at = (const char *)setup + row->offset;
+    const char *text;
+    char number[16];
+    uint32_t value = 0;
+
+    if (row->kind == FIELD_TEXT) {
+        memcpy(&text, at, sizeof(text));
+        put_entry(writer, row->name, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
+        return;
+    }
+    if (row->kind == FIELD_BOOL) {
+        bool flag;
+
+        memcpy(&flag, at, sizeof(flag));
+        value = flag ? 1 : 0;
+    } else {
+        memcpy(&value, at, sizeof(value));
+    }
+    snprintf(number, sizeof(number), "%" PRIu32, value);
+    put_entry(writer, row->name, number, strlen(number));
+}
+
+void pyw_setup_put(struct pyw_writer *writer, const struct pyw_setup *setup)
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        put_field(writer, setup, &fields[i]);
+    }
+    put_entry(writer, SECRET_NAME, setup->secret, sizeof(setup->secret));
+    for (size_t i = 0; i < setup->preload_count; i++) {
+        const struct pyw_preload *preload = &setup->preloads[i];
+
+        put_entry(writer, PRELOAD_SCRIPT, preload->script, strlen(preload->script));
+        put_entry(writer, PRELOAD_GROUP, preload->application_group,
+                  strlen(preload->application_group));
+    }
+    pyw_options_each(&setup->options, put_option, writer);
+}
+
+static int set_field(struct pyw_setup *setup, const struct field_row *row, const char *value)
+{
+    char *at = (char *)setup + row->offset;
+    char *end = NULL;
+    unsigned long number;
+    uint32_t narrow;
+    bool flag;
+
+    if (row->kind == FIELD_TEXT) {
+        memcpy(at, &value, sizeof(value));
+        return 0;
+    }
+    errno = 0;
+    number = strtoul(value, &end, 10);
+    if (end == value || *end != '\0' || errno != 0 || number > UINT32_MAX) {
+        return -EPROTO;
+    }
+    narrow = (uint32_t)number;
+    flag = number != 0;
+    if (row->kind == FIELD_BOOL) {
+        memcpy(at, &flag, sizeof(flag));
+    } else {
+        memcpy(at, &narrow, sizeof(narrow));
+    }
+    return 0;
+}
+
+static int set_preload(struct pyw_setup *setup, const char *name, const char *value)
+{
+    if (strcmp(name, PRELOAD_SCRIPT) == 0) {
+        if (setup->preload_count == PYW_SETUP_MAX_PRELOADS) {
+            return -EPROTO;
+        }
+        setup->preloads[setup->preload_count++] = (struct pyw_preload){value, ""};
+        return 0;
+    }
+    if (setup->preload_count == 0) {
+        return -EPROTO;
+    }
+    setup->preloads[setup->preload_count - 1].application_group = value;
+    return 0;
+}
+
+static int set_entry(struct pyw_setup *setup, const char *name, struct pyw_span value)
+{
+    char why[256];
+
+    if (strncmp(name, OPTION_PREFIX, strlen(OPTION_PREFIX)) == 0) {
+        name += strlen(OPTION_PREFIX);
+        return pyw_options_set(&setup->options, name, value.data, why, sizeof(why)) == 0 ? 0
+                                                                                          : -EPROTO;
+    }
+    if (strcmp(name, SECRET_NAME) == 0) {
+        if (value.len != sizeof(setup->secret)) {
+            return -EPROTO;
+        }
+        memcpy(setup->secret, value.data, value.len);
+        return 0;
+    }
+    if (strcmp(name, PRELOAD_SCRIPT) == 0 || strcmp(name, PRELOAD_GROUP) == 0) {
+        return set_preload(setup, name, value.data);
+    }
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        if (strcmp(fields[i].name, name) == 0) {
+            return set_field(setup, &fields[i], value.data);
+        }
+    }
+    return -EPROTO;
+}
+
+int pyw_setup_get(const char *text, size_t len, struct pyw_setup *setup, char *why, size_t why_size)
+{
+    struct pyw_reader reader;
+
+    memset(setup, 0, sizeof(*setup));
+    pyw_options_init(&setup->options);
+    pyw_bytes_read_from(&reader, text, len);
+    while (!pyw_bytes_is_done(&reader)) {
+        struct pyw_span name = pyw_bytes_get_str16(&reader);
+        uint8_t first_nul = pyw_bytes_get_u8(&reader);
+        struct pyw_span value = pyw_bytes_get_str32(&reader);
+        uint8_t second_nul = pyw_bytes_get_u8(&reader);
+
+        if (reader.failed || first_nul != 0 || second_nul != 0 ||
+            set_entry(setup, name.data, value) != 0) {
+            snprintf(why, why_size, "%s", reader.failed ? "cut short" : name.data);
+            return -EPROTO;
+        }
+    }
+    return 0;
+}

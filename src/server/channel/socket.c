@@ -1,0 +1,169 @@
+#include "channel/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* How long a child waits before it tries a full backlog again. */
+#define BACKLOG_RETRY_MS 5
+
+static int set_address(struct sockaddr_un *address, const char *path)
+{
+    size_t len = strlen(path);
+
+    if (len > PYW_SOCKET_PATH_MAX) {
+        return -ENAMETOOLONG;
+    }
+    memset(address, 0, sizeof(*address));
+    address->sun_family = AF_UNIX;
+    memcpy(address->sun_path, path, len + 1);
+    return 0;
+}
+
+static int bind_and_listen(int fd, const struct sockaddr_un *address, int backlog, uid_t owner)
+{
+    /* The directory admits nobody but us and `owner`, so the moment before chmod is not seen. */
+    if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 ||
+        chmod(address->sun_path, S_IRUSR | S_IWUSR) != 0) {
+        return -errno;
+    }
+    if (owner != (uid_t)-1 && chown(address->sun_path, owner, (gid_t)-1) != 0) {
+        return -errno;
+    }
+    return listen(fd, backlog) == 0 ? 0 : -errno;
+}
+
+int pyw_socket_listen(const char *path, int backlog, uid_t owner)
+{
+    struct sockaddr_un address;
+    int rv = set_address(&address, path);
+    int fd;
+
+    if (rv != 0) {
+        return rv;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    rv = bind_and_listen(fd, &address, backlog, owner);
+    if (rv != 0) {
+        close(fd);
+        return rv;
+    }
+    return fd;
+}
+
+static int wait_for_backlog(int64_t deadline_ms)
+{
+    int left = pyw_clock_until(deadline_ms);
+
+    if (left == 0) {
+        return -ETIMEDOUT;
+    }
+    if (left < 0 || left > BACKLOG_RETRY_MS) {
+        left = BACKLOG_RETRY_MS;
+    }
+    /* A full backlog gives no descriptor to wait on; poll() on nothing is a sleep. */
+    return poll(NULL, 0, left) < 0 && errno != EINTR ? -errno : 0;
+}
+
+static int connect_until(int fd, const struct sockaddr_un *address, int64_t deadline_ms)
+{
+    for (;;) {
+        int rv;
+
+        if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
+            return 0;
+        }
+        if (errno != EAGAIN && errno != EINTR) {
+            return -errno;
+        }
+        rv = wait_for_backlog(deadline_ms);
+        if (rv != 0) {
+            return rv;
+        }
+    }
+}
+
+int pyw_socket_connect(const char *path, int64_t deadline_ms)
+{
+    struct sockaddr_un address;
+    int rv = set_address(&address, path);
+    int fd;
+
+    if (rv != 0) {
+        return rv;
+    }
+    /* Non-blocking while it connects, so that a full backlog answers EAGAIN. */
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    rv = connect_until(fd, &address, deadline_ms);
+    if (rv == 0 && fcntl(fd, F_SETFL, 0) != 0) {
+        rv = -errno;
+    }
+    if (rv != 0) {
+        close(fd);
+        return rv;
+    }
+    return fd;
+}
+
+int pyw_socket_accept(int listener)
+{
+    int fd;
+
+    do {
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    return fd >= 0 ? fd : -errno;
+}
+
+int pyw_socket_peer(int fd, uid_t *uid)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) {
+        return -errno;
+    }
+    *uid = peer.uid;
+    return 0;
+}
+
+int pyw_socket_wait(int fd, short events, int64_t deadline_ms)
+{
+    struct pollfd wanted = {.fd = fd, .events = events, .revents = 0};
+
+    for (;;) {
+        int ready = poll(&wanted, 1, pyw_clock_until(deadline_ms));
+
+        if (ready > 0) {
+            return 0;
+        }
+        if (ready == 0) {
+            return -ETIMEDOUT;
+        }
+        if (errno != EINTR) {
+            return -errno;
+        }
+    }
+}
+
+int pyw_socket_set_patience(int fd, int milliseconds)
+{
+    struct timeval patience = {.tv_sec = milliseconds / 1000,
+                               .tv_usec = (milliseconds % 1000) * 1000};
+
+    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 ? 0 : -errno;
+}

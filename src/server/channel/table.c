@@ -1,0 +1,356 @@
+#include "channel/table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TABLE_MAGIC 0x54575950u /* "PYWT" */
+#define TABLE_VERSION 1u
+#define CACHE_LINE 64
+
+/* Shared memory from here: fixed-width atomics, no pointers. */
+
+struct slot {
+    /* supervisor */
+    _Alignas(CACHE_LINE) _Atomic uint32_t state;
+    _Atomic uint32_t generation;
+    _Atomic int32_t pid;
+    /* daemon */
+    _Alignas(CACHE_LINE) _Atomic uint32_t report; /* generation << 8 | enum pyw_report */
+    _Atomic uint32_t capacity;
+    _Atomic uint32_t active;
+    _Atomic uint64_t served;
+};
+
+struct ending {
+    _Atomic uint64_t packed; /* pid << 32 | status */
+};
+
+struct shared {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t slots;
+    /* supervisor */
+    _Alignas(CACHE_LINE) _Atomic uint32_t wake; /* futex; grows with every change */
+    _Atomic uint32_t failures;
+    _Atomic uint32_t ending_count;
+    struct ending endings[PYW_TABLE_ENDINGS];
+    struct slot slot[];
+};
+
+/* Private: the mapping, with the slot count that was checked once. */
+struct pyw_table {
+    struct shared *shared;
+    size_t size;
+    uint32_t slots;
+};
+
+static size_t size_for(uint32_t slots)
+{
+    return sizeof(struct shared) + slots * sizeof(struct slot);
+}
+
+static int map_table(int fd, uint32_t slots, struct pyw_table **table)
+{
+    struct pyw_table *made = calloc(1, sizeof(*made));
+    void *memory;
+
+    if (made == NULL) {
+        return -ENOMEM;
+    }
+    made->slots = slots;
+    made->size = size_for(slots);
+    memory = mmap(NULL, made->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) {
+        int error = errno;
+
+        free(made);
+        return -error;
+    }
+    made->shared = memory;
+    *table = made;
+    return 0;
+}
+
+static int make_segment(uint32_t slots)
+{
+    int fd = memfd_create("pywsgi-group", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    /* Sealed against shrinking: a daemon cannot make the others fault. */
+    if (ftruncate(fd, (off_t)size_for(slots)) != 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        int error = errno;
+
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int pyw_table_create(uint32_t slots, struct pyw_table **table, int *fd)
+{
+    int made;
+    int rv;
+
+    if (slots == 0 || slots > PYW_TABLE_SLOTS_MAX) {
+        return -EINVAL;
+    }
+    made = make_segment(slots);
+    if (made < 0) {
+        return made;
+    }
+    rv = map_table(made, slots, table);
+    if (rv != 0) {
+        close(made);
+        return rv;
+    }
+    (*table)->shared->magic = TABLE_MAGIC;
+    (*table)->shared->version = TABLE_VERSION;
+    (*table)->shared->slots = slots;
+    *fd = made;
+    return 0;
+}
+
+/* The slot count that a segment claims, if it can be true. */
+static int read_slots(int fd, uint32_t *slots)
+{
+    struct stat about;
+    uint32_t start[3];
+
+    if (fstat(fd, &about) != 0) {
+        return -errno;
+    }
+    if (pread(fd, start, sizeof(start), 0) != (ssize_t)sizeof(start) || start[0] != TABLE_MAGIC ||
+        start[1] != TABLE_VERSION || start[2] == 0 || start[2] > PYW_TABLE_SLOTS_MAX ||
+        about.st_size != (off_t)size_for(start[2])) {
+        return -EPROTO;
+    }
+    *slots = start[2];
+    return 0;
+}
+
+int pyw_table_open(int fd, struct pyw_table **table)
+{
+    uint32_t slots;
+    int rv = read_slots(fd, &slots);
+
+    return rv != 0 ? rv : map_table(fd, slots, table);
+}
+
+void pyw_table_close(struct pyw_table *table)
+{
+    if (table != NULL) {
+        munmap(table->shared, table->size);
+        free(table);
+    }
+}
+
+uint32_t pyw_table_slots(const struct pyw_table *table)
+{
+    return table->slots;
+}
+
+const char *pyw_table_state_name(unsigned state)
+{
+    static const char *const names[PYW_STATE_COUNT] = {"free", "starting", "ready", "draining",
+                                                       "gone"};
+
+    return state < PYW_STATE_COUNT ? names[state] : "unknown";
+}
+
+static struct slot *slot_at(const struct pyw_table *table, uint32_t slot)
+{
+    /* Callers count up to pyw_table_slots; anything else would be a bug of ours, kept harmless. */
+    return &table->shared->slot[slot < table->slots ? slot : 0];
+}
+
+void pyw_table_set_state(struct pyw_table *table, uint32_t slot, enum pyw_state state)
+{
+    atomic_store(&slot_at(table, slot)->state, (uint32_t)state);
+    pyw_table_wake(table);
+}
+
+void pyw_table_set_process(struct pyw_table *table, uint32_t slot, uint32_t generation, int32_t pid)
+{
+    struct slot *at = slot_at(table, slot);
+
+    /* A daemon that was killed left its count behind. */
+    atomic_store(&at->active, 0);
+    atomic_store(&at->pid, pid);
+    atomic_store(&at->generation, generation);
+}
+
+void pyw_table_add_ending(struct pyw_table *table, struct pyw_ending ending)
+{
+    struct shared *shared = table->shared;
+    uint32_t at = atomic_fetch_add(&shared->ending_count, 1) % PYW_TABLE_ENDINGS;
+    uint64_t packed = (uint64_t)(uint32_t)ending.pid << 32 | (uint32_t)ending.status;
+
+    atomic_store(&shared->endings[at].packed, packed);
+    pyw_table_wake(table);
+}
+
+bool pyw_table_find_ending(const struct pyw_table *table, int32_t pid, struct pyw_ending *ending)
+{
+    for (size_t i = 0; i < PYW_TABLE_ENDINGS; i++) {
+        uint64_t packed = atomic_load(&table->shared->endings[i].packed);
+
+        if ((int32_t)(packed >> 32) == pid) {
+            ending->pid = pid;
+            ending->status = (int32_t)(uint32_t)packed;
+            return true;
+        }
+    }
+    return false;
+}
+
+void pyw_table_set_failures(struct pyw_table *table, uint32_t failures)
+{
+    atomic_store(&table->shared->failures, failures);
+    pyw_table_wake(table);
+}
+
+uint32_t pyw_table_failures(const struct pyw_table *table)
+{
+    return atomic_load(&table->shared->failures);
+}
+
+void pyw_table_wake(struct pyw_table *table)
+{
+    atomic_fetch_add(&table->shared->wake, 1);
+    (void)syscall(SYS_futex, &table->shared->wake, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+uint32_t pyw_table_seen(const struct pyw_table *table)
+{
+    return atomic_load(&table->shared->wake);
+}
+
+void pyw_table_wait(const struct pyw_table *table, uint32_t seen, int milliseconds)
+{
+    struct timespec most = {.tv_sec = milliseconds / 1000,
+                            .tv_nsec = (milliseconds % 1000) * 1000000L};
+
+    /* Woken, changed already, timed out or interrupted: the caller looks again in any case. */
+    (void)syscall(SYS_futex, &table->shared->wake, FUTEX_WAIT, seen, &most, NULL, 0);
+}
+
+void pyw_table_report(struct pyw_table *table, uint32_t slot, uint32_t generation,
+                      enum pyw_report report)
+{
+    atomic_store(&slot_at(table, slot)->report, generation << 8 | (uint32_t)report);
+}
+
+enum pyw_report pyw_table_report_of(const struct pyw_table *table, uint32_t slot,
+                                    uint32_t generation)
+{
+    uint32_t value = atomic_load(&slot_at(table, slot)->report);
+
+    if (value >> 8 != (generation & 0xffffffu)) {
+        return PYW_REPORT_NONE;
+    }
+    switch (value & 0xff) {
+    case PYW_REPORT_READY:
+        return PYW_REPORT_READY;
+    case PYW_REPORT_DRAINING:
+        return PYW_REPORT_DRAINING;
+    default:
+        return PYW_REPORT_NONE;
+    }
+}
+
+void pyw_table_set_capacity(struct pyw_table *table, uint32_t slot, uint32_t threads)
+{
+    atomic_store(&slot_at(table, slot)->capacity, threads);
+}
+
+void pyw_table_begin_request(struct pyw_table *table, uint32_t slot)
+{
+    atomic_fetch_add(&slot_at(table, slot)->active, 1);
+}
+
+void pyw_table_end_request(struct pyw_table *table, uint32_t slot)
+{
+    struct slot *at = slot_at(table, slot);
+
+    atomic_fetch_sub(&at->active, 1);
+    atomic_fetch_add_explicit(&at->served, 1, memory_order_relaxed);
+}
+
+enum pyw_state pyw_table_state(const struct pyw_table *table, uint32_t slot)
+{
+    uint32_t state = atomic_load(&slot_at(table, slot)->state);
+
+    return state < PYW_STATE_COUNT ? (enum pyw_state)state : PYW_STATE_FREE;
+}
+
+uint32_t pyw_table_generation(const struct pyw_table *table, uint32_t slot)
+{
+    return atomic_load(&slot_at(table, slot)->generation);
+}
+
+int32_t pyw_table_pid(const struct pyw_table *table, uint32_t slot)
+{
+    return atomic_load(&slot_at(table, slot)->pid);
+}
+
+uint32_t pyw_table_active(const struct pyw_table *table, uint32_t slot)
+{
+    return atomic_load(&slot_at(table, slot)->active);
+}
+
+uint64_t pyw_table_served(const struct pyw_table *table, uint32_t slot)
+{
+    return atomic_load(&slot_at(table, slot)->served);
+}
+
+uint32_t pyw_table_count(const struct pyw_table *table, enum pyw_state state)
+{
+    uint32_t count = 0;
+
+    for (uint32_t slot = 0; slot < table->slots; slot++) {
+        count += pyw_table_state(table, slot) == state ? 1 : 0;
+    }
+    return count;
+}
+
+int pyw_table_choose(const struct pyw_table *table, const uint32_t *in_flight, uint32_t turn,
+                     struct pyw_choice *choice)
+{
+    uint32_t least = UINT32_MAX;
+    bool is_found = false;
+
+    for (uint32_t i = 0; i < table->slots; i++) {
+        uint32_t slot = (turn % table->slots + i) % table->slots;
+        uint32_t load;
+
+        if (pyw_table_state(table, slot) != PYW_STATE_READY) {
+            continue;
+        }
+        load = pyw_table_active(table, slot);
+        load = load > in_flight[slot] ? load : in_flight[slot];
+        if (!is_found || load < least) {
+            is_found = true;
+            least = load;
+            choice->slot = slot;
+        }
+    }
+    if (!is_found) {
+        return -EAGAIN;
+    }
+    choice->generation = pyw_table_generation(table, choice->slot);
+    choice->pid = pyw_table_pid(table, choice->slot);
+    return 0;
+}

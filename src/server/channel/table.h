@@ -1,0 +1,106 @@
+/* table.h: the group table, one shared memory segment per process group: which of its processes is
+ * ready, how busy each is, and how the last ones ended.
+ *
+ * Mapped by the Apache parent, which creates it, the supervisor, every Apache child, and the group's
+ * own daemons; the latter run application code, so nobody believes a value: every index is checked,
+ * no pointer is stored, and a wrong number costs a bad choice of process at worst.
+ *
+ * Who writes what: `state`, `generation`, `pid`, the counts of failures and the list of endings: the
+ * supervisor. `report`, `capacity`, `active`, `served`: the slot's daemon. Children only read; what
+ * they have in flight themselves they count in their own memory, so a killed child leaks nothing.
+ */
+#ifndef PYW_CHANNEL_TABLE_H
+#define PYW_CHANNEL_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* More slots than processes: a successor starts beside the process that it replaces. */
+#define PYW_TABLE_SLOTS_MAX 2048
+#define PYW_TABLE_ENDINGS 32
+
+enum pyw_state {
+    PYW_STATE_FREE = 0,     /* no process */
+    PYW_STATE_STARTING = 1, /* exec'd, not ready: gets no request */
+    PYW_STATE_READY = 2,    /* gets requests */
+    PYW_STATE_DRAINING = 3, /* finishes what it has, gets no more */
+    PYW_STATE_GONE = 4,     /* ended, waiting for its back-off */
+    PYW_STATE_COUNT = 5
+};
+
+/* What a daemon says of itself. */
+enum pyw_report {
+    PYW_REPORT_NONE = 0,
+    PYW_REPORT_READY = 1,
+    PYW_REPORT_DRAINING = 2 /* the script changed, or it was told to */
+};
+
+struct pyw_table; /* a mapping */
+
+/* A process to send a request to. */
+struct pyw_choice {
+    uint32_t slot;
+    uint32_t generation; /* of the slot: a channel to another one is stale */
+    int32_t pid;
+};
+
+/* How a process ended. */
+struct pyw_ending {
+    int32_t pid;
+    int32_t status; /* as wait(2) gives it */
+};
+
+/* Creates a table of `slots`; `fd` gets a sealed memfd for the daemons. Parent.
+ * @return 0; -EINVAL: slots; -errno. */
+int pyw_table_create(uint32_t slots, struct pyw_table **table, int *fd);
+/* Maps a table that a peer created, after checking its size and version. Daemon.
+ * @return 0; -EPROTO: of another version of mod_pywsgi; -errno. */
+int pyw_table_open(int fd, struct pyw_table **table);
+void pyw_table_close(struct pyw_table *table); /* NULL is fine */
+uint32_t pyw_table_slots(const struct pyw_table *table);
+
+const char *pyw_table_state_name(unsigned state);
+
+/* Supervisor. */
+void pyw_table_set_state(struct pyw_table *table, uint32_t slot, enum pyw_state state);
+void pyw_table_set_process(struct pyw_table *table, uint32_t slot, uint32_t generation,
+                           int32_t pid);
+void pyw_table_add_ending(struct pyw_table *table, struct pyw_ending ending);
+/* Start-ups in a row that failed; 0 once a process got ready. */
+void pyw_table_set_failures(struct pyw_table *table, uint32_t failures);
+/* Wakes everybody in pyw_table_wait. */
+void pyw_table_wake(struct pyw_table *table);
+/* What the slot's daemon of that generation last reported. */
+enum pyw_report pyw_table_report_of(const struct pyw_table *table, uint32_t slot,
+                                    uint32_t generation);
+
+/* Daemon; any of its threads. */
+void pyw_table_report(struct pyw_table *table, uint32_t slot, uint32_t generation,
+                      enum pyw_report report);
+void pyw_table_set_capacity(struct pyw_table *table, uint32_t slot, uint32_t threads);
+void pyw_table_begin_request(struct pyw_table *table, uint32_t slot);
+void pyw_table_end_request(struct pyw_table *table, uint32_t slot);
+
+/* Anybody. */
+enum pyw_state pyw_table_state(const struct pyw_table *table, uint32_t slot);
+uint32_t pyw_table_generation(const struct pyw_table *table, uint32_t slot);
+int32_t pyw_table_pid(const struct pyw_table *table, uint32_t slot);
+uint32_t pyw_table_active(const struct pyw_table *table, uint32_t slot);
+uint64_t pyw_table_served(const struct pyw_table *table, uint32_t slot);
+uint32_t pyw_table_failures(const struct pyw_table *table);
+uint32_t pyw_table_count(const struct pyw_table *table, enum pyw_state state);
+
+/* Child: the ready process with the least load, that is the larger of what it reports and what this
+ * child has in flight there (`in_flight`, one number per slot); ties go round from `turn`.
+ * @return 0; -EAGAIN: none is ready. */
+int pyw_table_choose(const struct pyw_table *table, const uint32_t *in_flight, uint32_t turn,
+                     struct pyw_choice *choice);
+/* Child: how a process ended. @return true when the supervisor has said. */
+bool pyw_table_find_ending(const struct pyw_table *table, int32_t pid, struct pyw_ending *ending);
+
+/* Child: sleeps until something changed after `seen` was read, or the time is over. */
+uint32_t pyw_table_seen(const struct pyw_table *table);
+void pyw_table_wait(const struct pyw_table *table, uint32_t seen, int milliseconds);
+
+#endif
