@@ -1,0 +1,24 @@
+/* loader.h: scripts: a file, executed once per interpreter as the module `_mod_wsgi_<md5 of path>`.
+ *
+ * Each (application group, script) is one entry with a lock of its own: importing one script blocks
+ * nobody but those who want the same. A script that failed is not tried again until it changes
+ * or a back-off is over.
+ */
+#ifndef PYW_PYTHON_LOADER_H
+#define PYW_PYTHON_LOADER_H
+
+#include <stdbool.h>
+
+#include "base/head.h"
+#include "base/setup.h"
+
+/* True when the head asks for the comparison (PYW_REQUEST_RELOAD) and the script was loaded here, or
+ * failed to, from a file with another modification time. Daemon: the host then refuses the request
+ * and drains. **Thread:** any. **GIL:** not held; does not wait for a load in progress. */
+bool pyw_loader_is_stale(const struct pyw_request_head *head);
+
+/* Imports a script before the first request, on the calling thread. @return 0, or -1: it failed, and
+ * the traceback is in the process log. **GIL:** not held. */
+int pyw_loader_preload(const struct pyw_preload *preload);
+
+#endif
