@@ -1,0 +1,192 @@
+"""The command mod-pywsgi-express. Its options come from the table."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mod_pywsgi import __version__, artifacts, docs, launch, log, preflight, runner, summary
+from mod_pywsgi import options as opt
+from mod_pywsgi.errors import ConfigError, HttpdError, PywsgiError
+from mod_pywsgi.httpd import facts as httpd_facts
+from mod_pywsgi.options import OPTIONS, Option
+from mod_pywsgi.render import quote
+from mod_pywsgi.settings import Layer, Settings, read_file, resolve, unknown_option
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command and end the process with its exit code."""
+    words = [os.path.expandvars(word) for word in (sys.argv[1:] if argv is None else argv)]
+    try:
+        code = commands.main(args=words, prog_name=log.PROGRAM, standalone_mode=False)
+    except click.NoSuchOption as error:
+        _fail(unknown_option(error.option_name.lstrip("-"), error.option_name))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except PywsgiError as error:
+        _fail(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: PywsgiError) -> None:
+    log.note(f"error: {error}")
+    sys.exit(error.exit_code)
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name=log.PROGRAM)
+def commands() -> None:
+    """Serve a Python web application with Apache httpd."""
+
+
+# Options
+
+
+def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command every option of the table, the application and the settings file."""
+    for option in reversed(OPTIONS):
+        command = _click_option(option)(command)
+    command = click.option(
+        "--config",
+        "config",
+        metavar="FILE",
+        help="Settings file in TOML: a key for each option, with _ for -.",
+    )(command)
+    return click.argument("application", required=False)(command)
+
+
+def _click_option(option: Option[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    if option.is_flag:
+        return click.option(option.flag, option.key, is_flag=True, default=None, help=option.help)
+    default = option.default_note or (None if option.default in (None, ()) else option.default)
+    shown = f"{option.help}  [{default}]" if default is not None else option.help
+    return click.option(
+        option.flag,
+        option.key,
+        nargs=len(option.metavar),
+        multiple=option.repeats,
+        default=None,
+        metavar=" ".join(option.metavar),
+        help=shown.replace("`", ""),
+    )
+
+
+def _layer(arguments: dict[str, Any]) -> Layer:
+    """What the command line gave, as words."""
+    layer: dict[str, list[tuple[str, ...]]] = {}
+    for option in OPTIONS:
+        given = arguments[option.key]
+        if given is None or given == ():
+            continue
+        occurrences = given if option.repeats else [given]
+        layer[option.name] = [
+            ("on",) if item is True else (item,) if isinstance(item, str) else tuple(item)
+            for item in occurrences
+        ]
+    return layer
+
+
+def _settings(arguments: dict[str, Any]) -> Settings:
+    config = arguments.pop("config") or os.environ.get("PYWSGI_CONFIG")
+    file = read_file(Path(config)) if config else None
+    return resolve(_layer(arguments), os.environ, file, config or "")
+
+
+# Commands
+
+
+@commands.command("start-server")
+@_with_options
+def start_server(application: str | None, **arguments: Any) -> int:
+    """Serve APPLICATION, a script, a module or a directory, in the foreground."""
+    settings = _settings(arguments)
+    plan = launch.prepare(settings, application)
+    for remark in plan.remarks:
+        log.note(remark)
+    if settings[opt.SETUP_ONLY]:
+        log.say(summary.text(plan, f"{plan.paths.apachectl} stop"))
+        return 0
+    preflight.require_free_port(plan)
+    stop = "Ctrl-C" if runner.has_terminal() or plan.debug else f"{plan.paths.apachectl} stop"
+    log.say(summary.text(plan, stop))
+    return runner.run(plan)
+
+
+@commands.command("setup-server")
+@_with_options
+def setup_server(application: str | None, **arguments: Any) -> int:
+    """Generate the server root for APPLICATION, to be started with its apachectl."""
+    plan = launch.prepare(_settings(arguments), application)
+    for remark in plan.remarks:
+        log.note(remark)
+    log.say(summary.text(plan, f"{plan.paths.apachectl} stop"))
+    return 0
+
+
+@commands.command("module-location")
+def module_location() -> None:
+    """Print the path of the Apache module."""
+    log.say(str(artifacts.find().module))
+
+
+@commands.command("module-config")
+def module_config() -> None:
+    """Print the directives that load the module with this Python environment."""
+    _say_directives(artifacts.find().module)
+
+
+@commands.command("install-module")
+@click.option(
+    "--modules-directory",
+    metavar="DIRECTORY",
+    help="Where to copy it.  [Apache's own modules directory]",
+)
+def install_module(modules_directory: str | None) -> None:
+    """Copy the module among Apache's own and print the directives that load it."""
+    source = artifacts.find().module
+    directory = Path(modules_directory).absolute() if modules_directory else _apache_modules()
+    target = directory / source.name
+    temporary = target.with_suffix(".new")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.chmod(0o644)
+        # Not written over: a server that runs has the old file mapped.
+        temporary.replace(target)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot copy the module to {target}: {error.strerror}.",
+            "Use sudo, or name a directory with --modules-directory.",
+        ) from None
+    _say_directives(target)
+
+
+def _apache_modules() -> Path:
+    apxs = httpd_facts.find_apxs()
+    answer = httpd_facts.query_apxs(apxs, "LIBEXECDIR") if apxs else ""
+    return Path(answer) if answer else httpd_facts.find().modules_directory
+
+
+def _say_directives(module: Path) -> None:
+    if not module.is_file():
+        raise HttpdError(f"{module} does not exist.")
+    log.say(f"LoadModule wsgi_module {quote(module)}")
+    log.say(f"WSGIPythonHome {quote(sys.prefix)}")
+
+
+@commands.command("docs", hidden=True)
+@click.argument("page", required=False, type=click.Path(path_type=Path))
+def print_docs(page: Path | None) -> None:
+    """Print the table of options, or bring PAGE up to date with it."""
+    if page is None:
+        log.say(docs.options_table())
+    else:
+        docs.update(page)

@@ -1,0 +1,58 @@
+"""The page of options, from the table."""
+
+from pathlib import Path
+from typing import Any
+
+from mod_pywsgi.errors import ConfigError
+from mod_pywsgi.options import OPTIONS, Option
+
+BEGIN = "<!-- options: written by `mod-pywsgi-express docs`, not by hand -->"
+END = "<!-- end of options -->"
+
+
+def options_table() -> str:
+    """Markdown: a table for each section."""
+    parts: list[str] = []
+    section = None
+    for option in OPTIONS:
+        if option.section != section:
+            section = option.section
+            parts.append(f"\n### {section}\n\n| Option | Default | Meaning |\n|---|---|---|\n")
+        parts.append(_row(option))
+    return "".join(parts).lstrip("\n")
+
+
+def _row(option: Option[Any]) -> str:
+    words = " ".join([option.flag, *option.metavar]).replace("|", "\\|")
+    repeated = " (repeatable)" if option.repeats else ""
+    meaning = option.help.replace("|", "\\|")
+    if option.awaits:
+        meaning += " *Accepted, not enforced yet.*"
+    return f"| `{words}`{repeated} | {_default(option)} | {meaning} |\n"
+
+
+def _default(option: Option[Any]) -> str:
+    if option.default_note:
+        return option.default_note
+    if option.is_flag:
+        return "off"
+    if option.default is None or option.default == ():
+        return "none"
+    return f"`{option.default}`"
+
+
+def insert(page: str) -> str:
+    """A page with its part between the marks replaced.
+
+    :raises ConfigError: it has no marks.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ConfigError(f"The page has no part between {BEGIN!r} and {END!r}.")
+    return f"{before}{BEGIN}\n\n{options_table()}\n{END}{after}"
+
+
+def update(path: Path) -> None:
+    """Rewrite a page in place."""
+    path.write_text(insert(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What the installed Apache httpd is and can."""

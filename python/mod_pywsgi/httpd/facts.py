@@ -1,0 +1,158 @@
+"""Finding Apache httpd and what belongs to it."""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mod_pywsgi.errors import HttpdError
+from mod_pywsgi.httpd import probe
+
+OLDEST = (2, 4, 41)
+
+_PROGRAMS = ("apache2", "httpd", "httpd2")
+_PROGRAM_DIRECTORIES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/apache2/bin", "/usr/bin")
+_MODULE_DIRECTORIES = (
+    "/usr/lib/apache2/modules",
+    "/usr/lib64/httpd/modules",
+    "/usr/lib/httpd/modules",
+    "/usr/lib/apache2",
+    "/usr/lib64/apache2",
+    "/usr/libexec/apache2",
+    "/usr/local/apache2/modules",
+)
+_MIME_TYPES = (
+    "/etc/mime.types",
+    "/etc/apache2/mime.types",
+    "/etc/httpd/conf/mime.types",
+    "/usr/local/apache2/conf/mime.types",
+)
+_INSTALL = """\
+Install it: Debian and Ubuntu: apt-get install apache2-bin
+            Fedora and RHEL:   dnf install httpd-core
+            Alpine:            apk add apache2
+Or set the environment variable HTTPD to the program."""
+
+
+@dataclass(frozen=True)
+class HttpdFacts:
+    """The installed server."""
+
+    program: Path
+    version: tuple[int, int, int]
+    modules_directory: Path
+    built_in: frozenset[str]  # names without "mod_": "so", "unixd", ...
+    available: frozenset[str]  # the same for those that can be loaded
+    mime_types: Path | None
+
+    @property
+    def mpms(self) -> tuple[str, ...]:
+        """Processing modules that can be used, "event" and so on; never empty."""
+        known = ("event", "worker", "prefork")
+        fixed = tuple(name for name in known if name in self.built_in)
+        return fixed or tuple(name for name in known if f"mpm_{name}" in self.available)
+
+
+def find(env: Mapping[str, str] = os.environ) -> HttpdFacts:
+    """Look the server over.
+
+    :raises HttpdError: there is none, or it is too old or cannot be understood.
+    """
+    program = _find_program(env)
+    # No configuration: the distribution's need not be usable.
+    answer = probe.run(program, "-f", os.devnull, "-V").stdout
+    version = _version(program, answer)
+    built_in = _built_in(probe.run(program, "-l").stdout)
+    modules_directory = _find_modules_directory(env, program, answer)
+    facts = HttpdFacts(
+        program=program,
+        version=version,
+        modules_directory=modules_directory,
+        built_in=built_in,
+        available=_available(modules_directory),
+        mime_types=next((Path(path) for path in _MIME_TYPES if os.path.isfile(path)), None),
+    )
+    if not facts.mpms:
+        raise HttpdError(
+            f"{program} has no processing module: neither mod_mpm_event.so nor another"
+            f" is in {modules_directory}."
+        )
+    return facts
+
+
+def find_apxs(env: Mapping[str, str] = os.environ) -> Path | None:
+    """Apache's build tool, if it is installed."""
+    for name in filter(None, (env.get("APXS"), "apxs", "apxs2", "/usr/sbin/apxs")):
+        path = shutil.which(name, path=env.get("PATH"))
+        if path:
+            return Path(path)
+    return None
+
+
+def query_apxs(apxs: Path, name: str) -> str:
+    """One of the values that apxs knows, such as LIBEXECDIR; empty if it does not."""
+    answer = probe.run(apxs, "-q", name)
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def _find_program(env: Mapping[str, str]) -> Path:
+    asked_for = env.get("HTTPD")
+    if asked_for:
+        path = shutil.which(asked_for, path=env.get("PATH"))
+        if path is None:
+            raise HttpdError(f"HTTPD is set to {asked_for!r}, which is not a program.")
+        return Path(path)
+    directories = os.pathsep.join((env.get("PATH", ""), *_PROGRAM_DIRECTORIES))
+    for name in _PROGRAMS:
+        path = shutil.which(name, path=directories)
+        if path:
+            return Path(path)
+    apxs = find_apxs(env)
+    if apxs:
+        program = Path(query_apxs(apxs, "SBINDIR"), query_apxs(apxs, "PROGNAME"))
+        if program.is_file():
+            return program
+    raise HttpdError("Apache httpd is not installed.", _INSTALL)
+
+
+def _version(program: Path, answer: str) -> tuple[int, int, int]:
+    match = re.search(r"Apache/(\d+)\.(\d+)\.(\d+)", answer)
+    if match is None:
+        first = answer.strip().splitlines()[:1]
+        said = f"said {first[0]!r}" if first else "said nothing"
+        raise HttpdError(f"{program} is not Apache httpd: asked for its version it {said}.")
+    version = (int(match[1]), int(match[2]), int(match[3]))
+    if version < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise HttpdError(f"{program} is Apache {match[0]}; {oldest} or newer is needed.")
+    return version
+
+
+def _built_in(answer: str) -> frozenset[str]:
+    names = re.findall(r"^\s+(\w+)\.c$", answer, re.MULTILINE)
+    return frozenset(name.removeprefix("mod_") for name in names)
+
+
+def _find_modules_directory(env: Mapping[str, str], program: Path, answer: str) -> Path:
+    candidates = [Path(path) for path in _MODULE_DIRECTORIES]
+    root = re.search(r'HTTPD_ROOT="([^"]+)"', answer)
+    if root:
+        candidates.insert(0, Path(root[1], "modules"))
+    candidates.insert(0, program.parent.parent / "modules")
+    for directory in candidates:
+        if (directory / "mod_authz_core.so").is_file():
+            return directory
+    apxs = find_apxs(env)
+    if apxs:
+        directory = Path(query_apxs(apxs, "LIBEXECDIR"))
+        if (directory / "mod_authz_core.so").is_file():
+            return directory
+    looked = ", ".join(map(str, candidates))
+    raise HttpdError(f"The modules of {program} were not found; looked in {looked}.", _INSTALL)
+
+
+def _available(directory: Path) -> frozenset[str]:
+    files = directory.glob("mod_*.so")
+    return frozenset(file.stem.removeprefix("mod_") for file in files)

@@ -1,0 +1,21 @@
+"""For the desk rather than for production."""
+
+from mod_pywsgi.options.model import flag
+
+_SECTION = "Development"
+
+RELOAD_ON_CHANGES = flag(
+    "reload-on-changes",
+    "Replace the application processes when a Python file that they imported changes.",
+    section=_SECTION,
+)
+DEBUG_MODE = flag(
+    "debug-mode",
+    "One process and one thread, the application embedded, stdin and stdout on the console.",
+    section=_SECTION,
+)
+SETUP_ONLY = flag(
+    "setup-only", "Generate the server root, print the summary and exit.", section=_SECTION
+)
+
+OPTIONS = (RELOAD_ON_CHANGES, DEBUG_MODE, SETUP_ONLY)

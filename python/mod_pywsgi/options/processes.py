@@ -1,0 +1,45 @@
+"""How much runs at once, and as whom."""
+
+from mod_pywsgi.options.model import flag, many, maybe, one
+from mod_pywsgi.types import ACCOUNT, COUNT, choice
+
+_SECTION = "Processes"
+
+PROCESSES = maybe(
+    "processes",
+    COUNT,
+    "Number of application processes. Giving it, even as 1, sets `wsgi.multiprocess`.",
+    section=_SECTION,
+    default_note="1",
+)
+THREADS = one("threads", COUNT, 5, "Request threads of each process.", section=_SECTION)
+EMBEDDED_MODE = flag(
+    "embedded-mode",
+    "Run the application inside the Apache processes instead of processes of its own;"
+    " it is then not reloaded when its script changes.",
+    section=_SECTION,
+)
+SERVER_MPM = many(
+    "server-mpm",
+    choice("event", "worker", "prefork"),
+    "Apache processing module to use; give it several times in order of preference.",
+    section=_SECTION,
+    default_note="event, worker, prefork: the first that is installed"
+    " (embedded and debug mode: worker, prefork)",
+)
+USER = maybe(
+    "user",
+    ACCOUNT,
+    "User to run as; only root can choose another than itself.",
+    section=_SECTION,
+    default_note="as root: the application's owner, else the distribution's web user",
+)
+GROUP = maybe(
+    "group",
+    ACCOUNT,
+    "Group to run as; only root can choose.",
+    section=_SECTION,
+    default_note="the primary group of the user",
+)
+
+OPTIONS = (PROCESSES, THREADS, EMBEDDED_MODE, SERVER_MPM, USER, GROUP)

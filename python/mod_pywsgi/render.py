@@ -1,0 +1,132 @@
+"""Plan to text. Every value passes a quoting filter; templates hold layout and no policy."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mod_pywsgi.errors import ConfigError
+from mod_pywsgi.plan import Plan
+
+_UNSAFE = re.compile(r"[\0\r\n]|\$\{")
+
+
+def quote(value: object) -> str:
+    """An argument of an Apache directive, in double quotes.
+
+    :raises ConfigError: the value cannot be written: Apache ends a directive at a line
+        break whatever the quotes, and expands ``${`` inside them too.
+    """
+    text = _checked(value)
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def quote_directory(value: object) -> str:
+    """The argument of a <Directory> section, where wildcards have a meaning.
+
+    :raises ConfigError: the path has one.
+    """
+    text = str(value)
+    if re.search(r"[*?\[\]]", text):
+        raise ConfigError(f"Apache cannot serve from a directory with a wildcard in its name: {text}.")
+    return quote(value)
+
+
+def quote_rewrite(prefix: object, suffix: str = "") -> str:
+    """An argument of mod_rewrite: a literal, then text in which ``%{NAME}`` is expanded."""
+    literal = re.sub(r"([\\$%&])", r"\\\1", _checked(prefix))
+    return quote(literal + suffix)
+
+
+def quote_other_urls(url: object) -> str:
+    """The pattern of mod_rewrite for a URL that is neither this one nor below it."""
+    return quote("!^" + re.escape(_checked(url).rstrip("/")) + "(?:/|$)")
+
+
+def word(value: object) -> str:
+    """The name of a directive, option or module: ours, never the user's."""
+    text = str(value)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", text):
+        raise ValueError(f"not a plain word: {text!r}")
+    return text
+
+
+def quote_number(value: object) -> str:
+    """A whole number."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"not a number: {value!r}")
+    return str(value)
+
+
+def quote_python(value: object) -> str:
+    """A literal in a Python source."""
+    if isinstance(value, Path):
+        value = str(value)
+    return ascii(value)
+
+
+def quote_shell(value: object) -> str:
+    """One word of a shell command, in single quotes."""
+    text = str(value)
+    if "\0" in text:
+        raise ConfigError("A NUL character cannot be passed to a program.")
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _checked(value: object) -> str:
+    text = str(value)
+    found = _UNSAFE.search(text)
+    if found:
+        raise ConfigError(
+            f"An Apache configuration cannot hold {found[0]!r}, as in {text!r}.",
+            "Rename the file or choose another value.",
+        )
+    return text
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("mod_pywsgi"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - no HTML here; the filters quote
+    )
+    environment.filters.update(
+        q=quote,
+        qdir=quote_directory,
+        qrewrite=quote_rewrite,
+        qnot=quote_other_urls,
+        word=word,
+        n=quote_number,
+        py=quote_python,
+        sh=quote_shell,
+    )
+    return environment
+
+
+def httpd_conf(plan: Plan) -> str:
+    """The server's configuration."""
+    return _render("httpd.conf.j2", plan=plan)
+
+
+def handler_script(plan: Plan) -> str:
+    """The script that stands before the application; only where the plan has one."""
+    return _render("handler.wsgi.j2", handler=plan.application.handler)
+
+
+def apachectl(plan: Plan) -> str:
+    """The control script."""
+    return _render("apachectl.j2", plan=plan)
+
+
+def envvars(plan: Plan) -> str:
+    """The file of variables that the user may edit."""
+    return _render("envvars.j2", plan=plan)
+
+
+def _render(template: str, **context: Any) -> str:
+    return _environment().get_template(template).render(**context)
