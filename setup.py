@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 from setuptools import Command, Distribution, setup
 from setuptools.command.build import build
@@ -21,7 +22,8 @@ LIBEXEC = "libexec/mod_pywsgi"
 ARTIFACTS = ("mod_pywsgi.so", "pywsgi-daemon", "pywsgi-embed.so")
 AUTOCONF_MISSING = (
     "The source tree has no configure script and autoconf, which makes it, is not on PATH. "
-    "Install the package autoconf (Debian, Ubuntu, Fedora and Alpine call it the same), or install a released sdist."
+    "Install the package autoconf (Debian, Ubuntu, Fedora and Alpine call it the same), "
+    "or install a released sdist."
 )
 
 
@@ -44,7 +46,9 @@ def run(command: list[str], directory: Path) -> None:
     """
     status = subprocess.run(command, cwd=directory, check=False).returncode
     if status != 0:
-        raise SystemExit(f"The build of the server programs stopped: {command[0]} ended with status {status}.")
+        raise SystemExit(
+            f"The build of the server programs stopped: {command[0]} ended with status {status}."
+        )
 
 
 def python_program() -> str:
@@ -76,7 +80,7 @@ class BuildServer(Command):
     """Configure and make, then name the results as data files of the distribution."""
 
     description = "build the Apache module and the daemon program"
-    user_options: list[tuple[str, str | None, str]] = []  # noqa: RUF012 (setuptools' own protocol)
+    user_options: ClassVar[list[tuple[str, str | None, str]]] = []
 
     def initialize_options(self) -> None:
         pass
@@ -89,8 +93,15 @@ class BuildServer(Command):
         directory = build_directory()
         configure(directory)
         run([shutil.which("gmake") or "make", f"-j{os.cpu_count() or 1}"], directory)
-        built = [os.path.relpath(directory / name, ROOT) for name in ARTIFACTS if (directory / name).exists()]
-        self.distribution.data_files[:] = [(LIBEXEC, built)]  # install_data holds this very list already
+        built = [
+            os.path.relpath(directory / name, ROOT)
+            for name in ARTIFACTS
+            if (directory / name).exists()
+        ]
+        # In place: install_data holds this very list already.
+        data_files = self.distribution.data_files
+        assert data_files is not None
+        data_files[:] = [(LIBEXEC, built)]
 
 
 class Build(build):
@@ -114,7 +125,7 @@ class PlatformDistribution(Distribution):
         return True
 
     def has_data(self) -> bool:
-        """What editable_wheel asks before it installs data files; setuptools itself calls it has_data_files."""
+        """What editable_wheel asks before it installs data files (has_data_files elsewhere)."""
         return bool(self.has_data_files())
 
 

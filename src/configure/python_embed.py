@@ -60,7 +60,9 @@ def shared_facts():
     stem = "libpython" + (config("LDVERSION") or config("VERSION"))
     directories = library_directories()
     # INSTSONAME is the archive's name where sysconfig believes in a static build.
-    soname = first_file(directories, [n for n in (config("INSTSONAME"), stem + ".so.1.0") if ".so" in n])
+    soname = first_file(
+        directories, [n for n in (config("INSTSONAME"), stem + ".so.1.0") if ".so" in n]
+    )
     if not soname:
         return None
     link = first_file([os.path.dirname(soname)], [stem + ".so"]) or soname
@@ -77,7 +79,9 @@ def static_facts():
     return {
         "link": archive,
         "libpython": "",
-        "libs": " ".join(unique(word for word in libs.split() if not word.startswith("-Wl,-rpath"))),
+        "libs": " ".join(
+            unique(word for word in libs.split() if not word.startswith("-Wl,-rpath"))
+        ),
         "ldflags": config("LINKFORSHARED") or "-Wl,--export-dynamic",
     }
 
