@@ -1,0 +1,109 @@
+#include "supervisor/group.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "channel/socket.h"
+
+static int make_secret(struct pyw_group *group, char *why, size_t why_size)
+{
+    unsigned char *secret = group->setup.secret;
+
+    if (getrandom(secret, PYW_FRAME_SECRET_LEN, 0) != PYW_FRAME_SECRET_LEN) {
+        snprintf(why, why_size, "no random numbers: %s", strerror(errno));
+        return -EIO;
+    }
+    return 0;
+}
+
+static int open_listener(struct pyw_group *group, uint32_t slot, const char *dir, unsigned index,
+                         uid_t owner)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    if (snprintf(path, sizeof(path), "%s/%u.%u", dir, index, slot) >= (int)sizeof(path)) {
+        return -ENAMETOOLONG;
+    }
+    fd = pyw_socket_listen(path, (int)group->setup.options.listen_backlog, owner);
+    if (fd < 0) {
+        return fd;
+    }
+    group->listeners[slot] = fd;
+    group->socket_paths[slot] = strdup(path);
+    return group->socket_paths[slot] != NULL ? 0 : -ENOMEM;
+}
+
+static int open_listeners(struct pyw_group *group, const char *dir, unsigned index, uid_t owner,
+                          char *why, size_t why_size)
+{
+    group->listeners = malloc(group->slots * sizeof(*group->listeners));
+    group->socket_paths = calloc(group->slots, sizeof(*group->socket_paths));
+    if (group->listeners == NULL || group->socket_paths == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t slot = 0; slot < group->slots; slot++) {
+        group->listeners[slot] = -1;
+    }
+    for (uint32_t slot = 0; slot < group->slots; slot++) {
+        int rv = open_listener(group, slot, dir, index, owner);
+
+        if (rv != 0) {
+            snprintf(why, why_size,
+                     "its socket in '%s' could not be made: %s%s", dir, strerror(-rv),
+                     rv == -ENAMETOOLONG ? "; set WSGISocketPrefix to a shorter path" : "");
+            return rv;
+        }
+    }
+    return 0;
+}
+
+int pyw_group_open(struct pyw_group *group, const char *dir, unsigned index, uid_t socket_owner,
+                   char *why, size_t why_size)
+{
+    int rv = make_secret(group, why, why_size);
+
+    if (rv != 0) {
+        return rv;
+    }
+    rv = pyw_table_create(group->slots, &group->table, &group->table_fd);
+    if (rv != 0) {
+        snprintf(why, why_size, "its group table could not be made: %s", strerror(-rv));
+        return rv;
+    }
+    return open_listeners(group, dir, index, socket_owner, why, why_size);
+}
+
+static void close_slot(struct pyw_group *group, uint32_t slot, bool unlink_sockets)
+{
+    if (group->listeners != NULL && group->listeners[slot] >= 0) {
+        close(group->listeners[slot]);
+    }
+    if (group->socket_paths != NULL && group->socket_paths[slot] != NULL) {
+        if (unlink_sockets) {
+            (void)unlink(group->socket_paths[slot]); /* nothing to be done where it is gone */
+        }
+        free(group->socket_paths[slot]);
+    }
+}
+
+void pyw_group_close(struct pyw_group *group, bool unlink_sockets)
+{
+    for (uint32_t slot = 0; slot < group->slots; slot++) {
+        close_slot(group, slot, unlink_sockets);
+    }
+    free(group->listeners);
+    free(group->socket_paths);
+    group->listeners = NULL;
+    group->socket_paths = NULL;
+    if (group->table != NULL) {
+        pyw_table_close(group->table);
+        close(group->table_fd);
+        group->table = NULL;
+    }
+}

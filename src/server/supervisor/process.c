@@ -1,0 +1,206 @@
+#include "supervisor/process.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/codes.h"
+#include "channel/socket.h"
+#include "supervisor/spawn.h"
+
+/* The one place that changes a state. */
+static void set_state(struct pyw_process *process, enum pyw_state state, const char *event)
+{
+    process->log(process->group->log_context, PYW_LEVEL_DEBUG,
+                 "Process %d (slot %u) of group '%s': %s --%s--> %s", (int)process->pid,
+                 process->slot, process->group->name, pyw_table_state_name(process->state), event,
+                 pyw_table_state_name(state));
+    process->state = state;
+    pyw_table_set_state(process->group->table, process->slot, state);
+}
+
+void pyw_process_init(struct pyw_process *process, const struct pyw_group *group,
+                      pyw_supervisor_log *log, uint32_t slot)
+{
+    memset(process, 0, sizeof(*process));
+    process->group = group;
+    process->log = log;
+    process->slot = slot;
+    /* After a supervisor that died: its processes end by themselves, their generations go on. */
+    process->generation = pyw_table_generation(group->table, slot);
+    pyw_table_set_state(group->table, slot, PYW_STATE_FREE);
+    process->lifeline_fd = -1;
+    process->kill_at_ms = PYW_CLOCK_NEVER;
+    pyw_logpipe_init(&process->output, -1);
+}
+
+bool pyw_process_is_empty(const struct pyw_process *process)
+{
+    return process->pid == 0;
+}
+
+bool pyw_process_is_wanted(const struct pyw_process *process)
+{
+    return process->state == PYW_STATE_STARTING || process->state == PYW_STATE_READY;
+}
+
+int pyw_process_spawn(struct pyw_process *process, int notify_fd, const char **step)
+{
+    struct pyw_spawned spawned;
+    int rv = pyw_spawn_start(process->group, process->slot, process->generation + 1, notify_fd,
+                             &spawned, step);
+
+    if (rv != 0) {
+        return rv;
+    }
+    process->generation++;
+    process->pid = spawned.pid;
+    process->lifeline_fd = spawned.lifeline_fd;
+    process->spawned_ms = pyw_clock_now_ms();
+    process->kill_at_ms = PYW_CLOCK_NEVER;
+    process->is_told = false;
+    pyw_logpipe_init(&process->output, spawned.log_fd);
+    pyw_table_set_process(process->group->table, process->slot, process->generation,
+                          process->pid);
+    set_state(process, PYW_STATE_STARTING, "spawn");
+    return 0;
+}
+
+bool pyw_process_follow_report(struct pyw_process *process)
+{
+    enum pyw_report report;
+
+    if (pyw_process_is_empty(process)) {
+        return false;
+    }
+    report = pyw_table_report_of(process->group->table, process->slot, process->generation);
+    if (report == PYW_REPORT_READY && process->state == PYW_STATE_STARTING) {
+        set_state(process, PYW_STATE_READY, "ready");
+        return true;
+    }
+    if (report == PYW_REPORT_DRAINING && pyw_process_is_wanted(process)) {
+        process->is_told = true;
+        set_state(process, PYW_STATE_DRAINING, "drain");
+    }
+    return false;
+}
+
+static void close_lifeline(struct pyw_process *process)
+{
+    if (process->lifeline_fd >= 0) {
+        close(process->lifeline_fd);
+        process->lifeline_fd = -1;
+    }
+}
+
+void pyw_process_retire(struct pyw_process *process)
+{
+    static const char retire = 'G';
+
+    if (pyw_process_is_empty(process)) {
+        return;
+    }
+    process->is_told = true;
+    /* A pipe that nobody has read takes one byte; where it fails the process is ending already. */
+    if (process->lifeline_fd >= 0 && write(process->lifeline_fd, &retire, 1) != 1) {
+        close_lifeline(process);
+    }
+}
+
+void pyw_process_stop(struct pyw_process *process, int grace_ms)
+{
+    if (pyw_process_is_empty(process)) {
+        return;
+    }
+    process->is_told = true;
+    close_lifeline(process);
+    if (process->kill_at_ms == PYW_CLOCK_NEVER) {
+        process->kill_at_ms = pyw_clock_now_ms() + grace_ms;
+    }
+    if (pyw_process_is_wanted(process)) {
+        set_state(process, PYW_STATE_DRAINING, "stop");
+    }
+}
+
+void pyw_process_enforce(struct pyw_process *process, int64_t now_ms)
+{
+    if (pyw_process_is_empty(process) || now_ms < process->kill_at_ms) {
+        return;
+    }
+    process->kill_at_ms = PYW_CLOCK_NEVER;
+    PYW_LOG(process->log, process->group->log_context, PROCESS_KILLED, (int)process->pid,
+            process->group->name);
+    (void)kill(process->pid, SIGKILL); /* our own child, not reaped yet: cannot miss */
+}
+
+/* Children that connected and were never accepted would wait for the next process in this slot:
+ * closing their sockets makes them try another. */
+static void refuse_backlog(struct pyw_process *process)
+{
+    int listener = process->group->listeners[process->slot];
+    int fd;
+
+    while ((fd = pyw_socket_accept(listener)) >= 0) {
+        close(fd);
+    }
+}
+
+/* "SIGSEGV", or a number where the system has no name. */
+static const char *signal_name(int number, char *buffer, size_t size)
+{
+    const char *abbreviation = sigabbrev_np(number);
+
+    if (abbreviation != NULL) {
+        snprintf(buffer, size, "SIG%s", abbreviation);
+    } else {
+        snprintf(buffer, size, "signal %d", number);
+    }
+    return buffer;
+}
+
+static void log_end(struct pyw_process *process, int status)
+{
+    void *where = process->group->log_context;
+    const char *name = process->group->name;
+    char signal_text[32];
+
+    if (process->state == PYW_STATE_STARTING) {
+        if (WIFSIGNALED(status)) {
+            PYW_LOG(process->log, where, PROCESS_START_SIGNAL, (int)process->pid, name,
+                    signal_name(WTERMSIG(status), signal_text, sizeof(signal_text)));
+        } else {
+            PYW_LOG(process->log, where, PROCESS_START_EXIT, (int)process->pid, name,
+                    WEXITSTATUS(status));
+        }
+    } else if (WIFSIGNALED(status)) {
+        PYW_LOG(process->log, where, PROCESS_SIGNAL, (int)process->pid, name,
+                signal_name(WTERMSIG(status), signal_text, sizeof(signal_text)));
+    } else if (!process->is_told || WEXITSTATUS(status) != 0) {
+        PYW_LOG(process->log, where, PROCESS_EXIT, (int)process->pid, name, WEXITSTATUS(status));
+    } else {
+        process->log(where, PYW_LEVEL_INFO, "Process %d of group '%s' has ended.",
+                     (int)process->pid, name);
+    }
+}
+
+bool pyw_process_reap(struct pyw_process *process, int status)
+{
+    bool is_start_failure = process->state == PYW_STATE_STARTING && !process->is_told;
+    struct pyw_ending ending = {process->pid, status};
+
+    refuse_backlog(process);
+    pyw_table_add_ending(process->group->table, ending);
+    if (!(process->is_told && process->state == PYW_STATE_STARTING)) {
+        log_end(process, status);
+    }
+    close_lifeline(process);
+    process->kill_at_ms = PYW_CLOCK_NEVER;
+    set_state(process, PYW_STATE_GONE, "ended");
+    process->pid = 0;
+    return is_start_failure;
+}

@@ -1,0 +1,61 @@
+/* process.h: one slot of a process group as the supervisor sees it: the process in it, its state, its
+ * log, and the rules by which the state changes.
+ *
+ *     free --spawn--> starting --ready--> ready --drain--> draining --ended--> gone --spawn--> ...
+ *
+ * Supervisor process, its only thread.
+ */
+#ifndef PYW_SUPERVISOR_PROCESS_H
+#define PYW_SUPERVISOR_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "channel/table.h"
+#include "supervisor/group.h"
+#include "supervisor/logpipe.h"
+
+/* Writes to the server's log; apache/launch implements it with ap_log_error. */
+typedef void pyw_supervisor_log(void *log_context, enum pyw_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+struct pyw_process {
+    const struct pyw_group *group;
+    pyw_supervisor_log *log;
+    uint32_t slot;
+    uint32_t generation;
+    enum pyw_state state;
+    pid_t pid; /* 0: none */
+    int lifeline_fd;
+    struct pyw_logpipe output;
+    int64_t spawned_ms;
+    int64_t kill_at_ms; /* when it is killed if it has not ended; PYW_CLOCK_NEVER */
+    bool is_told;       /* to end: its ending is no news */
+};
+
+void pyw_process_init(struct pyw_process *process, const struct pyw_group *group,
+                      pyw_supervisor_log *log, uint32_t slot);
+
+bool pyw_process_is_empty(const struct pyw_process *process);
+/* Counts towards the number of processes that the group is to have. */
+bool pyw_process_is_wanted(const struct pyw_process *process);
+
+/* Starts a process in an empty slot. @return 0 or -errno, with `step` naming what failed. */
+int pyw_process_spawn(struct pyw_process *process, int notify_fd, const char **step);
+
+/* Takes over what the process reported in the group table. @return true when it has become ready. */
+bool pyw_process_follow_report(struct pyw_process *process);
+
+/* Lets it finish what it has, until no channel is left. */
+void pyw_process_retire(struct pyw_process *process);
+/* Lets it end now; killed after `grace_ms`. */
+void pyw_process_stop(struct pyw_process *process, int grace_ms);
+/* Kills it if its time is over. */
+void pyw_process_enforce(struct pyw_process *process, int64_t now_ms);
+
+/* The process has ended with that wait status: records it, says so, empties the slot.
+ * @return true when it never got ready. */
+bool pyw_process_reap(struct pyw_process *process, int status);
+
+#endif

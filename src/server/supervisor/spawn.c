@@ -1,0 +1,320 @@
+#include "supervisor/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/codes.h"
+#include "base/path.h"
+
+#define PROGRAM_NAME "pywsgi-daemon"
+#define PROGRAM_PLACE "libexec/mod_pywsgi/" PROGRAM_NAME
+/* Descriptors are first moved here, out of the way of their final numbers. */
+#define FD_PARKING 32
+
+/* What the steps need; everything was opened before the fork. */
+struct birth {
+    const struct pyw_group *group;
+    int fds[PYW_FIRST_FREE_FD]; /* by final number; [0] is /dev/null */
+    char program[1024];
+    char why[1536]; /* a sentence for the log, filled by the step that fails */
+};
+
+/* --- before the fork ------------------------------------------------------------------------- */
+
+/* A sealed memory file with the packed setup. @return descriptor or -errno. */
+static int make_setup(const struct pyw_group *group, uint32_t slot, uint32_t generation)
+{
+    struct pyw_setup setup = group->setup;
+    struct pyw_writer writer;
+    int fd = memfd_create("pywsgi-setup", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    setup.slot = slot;
+    setup.generation = generation;
+    pyw_bytes_init(&writer);
+    pyw_setup_put(&writer, &setup);
+    if (writer.failed || write(fd, writer.data, writer.len) != (ssize_t)writer.len ||
+        lseek(fd, 0, SEEK_SET) != 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+        close(fd);
+        fd = -EIO;
+    }
+    pyw_bytes_free(&writer);
+    return fd;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+/* --- in the child ---------------------------------------------------------------------------- */
+
+static int start_session(struct birth *birth)
+{
+    (void)birth;
+    return setsid() >= 0 ? 0 : -errno;
+}
+
+/* Puts every descriptor on its number and closes all others. */
+static int place_descriptors(struct birth *birth)
+{
+    int parked[PYW_FIRST_FREE_FD];
+
+    for (int i = 0; i < PYW_FIRST_FREE_FD; i++) {
+        parked[i] = fcntl(birth->fds[i], F_DUPFD, FD_PARKING);
+        if (parked[i] < 0) {
+            return -errno;
+        }
+    }
+    for (int i = 0; i < PYW_FIRST_FREE_FD; i++) {
+        if (dup2(parked[i], i) < 0) {
+            return -errno;
+        }
+    }
+    return syscall(SYS_close_range, (unsigned)PYW_FIRST_FREE_FD, ~0u, 0) == 0 ? 0 : -errno;
+}
+
+static int reset_signals(struct birth *birth)
+{
+    sigset_t none;
+
+    (void)birth;
+    for (int number = 1; number < NSIG; number++) {
+        /* Fails for SIGKILL, SIGSTOP and the ones libc keeps: those need no reset. */
+        (void)signal(number, SIG_DFL);
+    }
+    sigemptyset(&none);
+    return sigprocmask(SIG_SETMASK, &none, NULL) == 0 ? 0 : -errno;
+}
+
+static int set_umask(struct birth *birth)
+{
+    int64_t mask = birth->group->setup.options.umask;
+
+    if (mask >= 0) {
+        (void)umask((mode_t)mask);
+    }
+    return 0;
+}
+
+static int become_user(struct birth *birth)
+{
+    return pyw_identity_apply(&birth->group->identity);
+}
+
+static int set_environment(struct birth *birth)
+{
+    /* What belongs to the server's own start and would mislead a child. */
+    static const char *const unwanted[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
+                                           "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"};
+    const struct pyw_identity *identity = &birth->group->identity;
+    const struct pyw_options *options = &birth->group->setup.options;
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++) {
+        failed |= unsetenv(unwanted[i]);
+    }
+    failed |= setenv("HOME", identity->home, 1);
+    failed |= setenv("USER", identity->name, 1);
+    failed |= setenv("LOGNAME", identity->name, 1);
+    if (getenv("USERNAME") != NULL) {
+        failed |= setenv("USERNAME", identity->name, 1);
+    }
+    if (options->lang != NULL) {
+        failed |= setenv("LANG", options->lang, 1);
+    }
+    if (options->locale != NULL) {
+        failed |= setenv("LC_ALL", options->locale, 1);
+    }
+    return failed == 0 ? 0 : -ENOMEM;
+}
+
+static int enter_home(struct birth *birth)
+{
+    const char *home = birth->group->setup.options.home;
+
+    if (home == NULL) {
+        /* The user's own directory where it is another user than Apache's; it may not exist. */
+        if (birth->group->apache_home == NULL && chdir(birth->group->identity.home) == 0) {
+            return 0;
+        }
+        return chdir("/") == 0 ? 0 : -errno;
+    }
+    if (pyw_path_check(home, X_OK, birth->why, sizeof(birth->why)) != 0) {
+        return -EACCES;
+    }
+    return chdir(home) == 0 ? 0 : -errno;
+}
+
+/* Takes the program at DIR/NAME if there is one. @return 0: taken; -ENOENT: none; -errno. */
+static int try_program(struct birth *birth, const char *dir, const char *name)
+{
+    int written = snprintf(birth->program, sizeof(birth->program), "%s%s%s", dir,
+                           name[0] != '\0' ? "/" : "", name);
+
+    if (written < 0 || (size_t)written >= sizeof(birth->program)) {
+        return -ENAMETOOLONG;
+    }
+    return pyw_path_check(birth->program, X_OK, birth->why, sizeof(birth->why));
+}
+
+static int find_program(struct birth *birth)
+{
+    const struct pyw_group *group = birth->group;
+    const struct pyw_options *options = &group->setup.options;
+    int rv;
+
+    if (options->daemon_program != NULL) {
+        return try_program(birth, options->daemon_program, "");
+    }
+    if (options->python_home != NULL) {
+        rv = pyw_path_check(options->python_home, X_OK, birth->why, sizeof(birth->why));
+        if (rv != 0) {
+            return rv;
+        }
+        rv = try_program(birth, options->python_home, PROGRAM_PLACE);
+        if (rv != -ENOENT) {
+            return rv;
+        }
+    }
+    if (try_program(birth, group->module_dir, PROGRAM_NAME) == 0) {
+        return 0;
+    }
+    rv = try_program(birth, group->libexec_dir, PROGRAM_NAME);
+    if (rv == -ENOENT) {
+        snprintf(birth->why, sizeof(birth->why),
+                 "there is no " PROGRAM_NAME " in %s/libexec/mod_pywsgi, '%s' or '%s': run 'pip "
+                 "install mod_pywsgi' with the Python of the application, or name one with "
+                 "daemon-program=",
+                 options->python_home != NULL ? options->python_home : "<python-home>",
+                 group->module_dir, group->libexec_dir);
+    }
+    return rv;
+}
+
+static int execute(struct birth *birth)
+{
+    const struct pyw_group *group = birth->group;
+    const char *title = group->setup.options.display_name;
+    char generated[256];
+    char *argv[2] = {NULL, NULL};
+
+    snprintf(generated, sizeof(generated), "(wsgi:%s)", group->name);
+    argv[0] = generated;
+    if (title != NULL && strcmp(title, "%{GROUP}") != 0) {
+        argv[0] = strdup(title);
+    }
+    if (argv[0] == NULL) {
+        return -ENOMEM;
+    }
+    (void)execv(birth->program, argv);
+    snprintf(birth->why, sizeof(birth->why), "%s could not be executed: %s", birth->program,
+             strerror(errno));
+    return -errno;
+}
+
+struct birth_step {
+    const char *name;
+    int (*run)(struct birth *birth); /* 0 or -errno; may leave a sentence in birth->why */
+};
+
+/* The order matters: everything that needs root before `become user`, everything that a tenant can
+ * write (home, program, python-home) after it. */
+static const struct birth_step steps[] = {
+    {"new session", start_session},       {"descriptors", place_descriptors},
+    {"signals", reset_signals},           {"umask", set_umask},
+    {"change of user", become_user},      {"environment", set_environment},
+    {"working directory", enter_home},    {"search for the daemon program", find_program},
+    {"execution of the daemon program", execute},
+};
+
+__attribute__((noreturn)) static void give_birth(struct birth *birth)
+{
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        int rv = steps[i].run(birth);
+
+        if (rv != 0) {
+            /* 2 is the log pipe from the second step on, the server's own log before. */
+            dprintf(STDERR_FILENO, pyw_text_SPAWN_STEP,
+                    birth->group->name, steps[i].name,
+                    birth->why[0] != '\0' ? birth->why : strerror(-rv));
+            dprintf(STDERR_FILENO, "\n");
+            break;
+        }
+        birth->why[0] = '\0';
+    }
+    _exit(PYW_SPAWN_FAILED);
+}
+
+/* --- the parent side ------------------------------------------------------------------------- */
+
+/* Opens what a birth needs. @return 0 or -errno with `step` set; the caller closes. */
+static int prepare(struct birth *birth, uint32_t slot, uint32_t generation, int notify_fd,
+                   int log_pipe[2], int lifeline[2], const char **step)
+{
+    const struct pyw_group *group = birth->group;
+
+    *step = "setup";
+    birth->fds[PYW_SETUP_FD] = make_setup(group, slot, generation);
+    if (birth->fds[PYW_SETUP_FD] < 0) {
+        return birth->fds[PYW_SETUP_FD];
+    }
+    *step = "pipes";
+    birth->fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (birth->fds[0] < 0 || pipe2(log_pipe, O_CLOEXEC) != 0 || pipe2(lifeline, O_CLOEXEC) != 0 ||
+        fcntl(log_pipe[0], F_SETFL, O_NONBLOCK) != 0) {
+        return -errno;
+    }
+    birth->fds[1] = log_pipe[1];
+    birth->fds[2] = log_pipe[1];
+    birth->fds[PYW_TABLE_FD] = group->table_fd;
+    birth->fds[PYW_LISTENER_FD] = group->listeners[slot];
+    birth->fds[PYW_LIFELINE_FD] = lifeline[0];
+    birth->fds[PYW_NOTIFY_FD] = notify_fd;
+    return 0;
+}
+
+int pyw_spawn_start(const struct pyw_group *group, uint32_t slot, uint32_t generation,
+                    int notify_fd, struct pyw_spawned *spawned, const char **step)
+{
+    struct birth birth = {.group = group, .fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
+    int log_pipe[2] = {-1, -1};
+    int lifeline[2] = {-1, -1};
+    int rv = prepare(&birth, slot, generation, notify_fd, log_pipe, lifeline, step);
+
+    if (rv == 0) {
+        *step = "fork";
+        spawned->pid = fork();
+        if (spawned->pid == 0) {
+            give_birth(&birth);
+        }
+        rv = spawned->pid < 0 ? -errno : 0;
+    }
+    close_fd(&birth.fds[0]);
+    close_fd(&birth.fds[PYW_SETUP_FD]);
+    close_fd(&log_pipe[1]);
+    close_fd(&lifeline[0]);
+    if (rv != 0) {
+        close_fd(&log_pipe[0]);
+        close_fd(&lifeline[1]);
+        return rv;
+    }
+    spawned->log_fd = log_pipe[0];
+    spawned->lifeline_fd = lifeline[1];
+    return 0;
+}
