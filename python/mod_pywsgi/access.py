@@ -64,10 +64,8 @@ def obstacle(path: Path) -> str:
 
     :return: half a sentence that names the component, or an empty string.
     """
-    return _first_obstacle(path) or _first_obstacle(Path(os.path.realpath(path)))
-
-
-def _first_obstacle(path: Path) -> str:
+    # What realpath cannot resolve it leaves as it is, and the loop finds out why.
+    path = Path(os.path.realpath(path))
     for directory in reversed(path.parents):
         if not os.path.lexists(directory):
             return f"{directory} does not exist"

@@ -53,7 +53,9 @@ def read(source: bytes, what: str) -> Names:
     for statement in _top_level(tree.body):
         _note(statement, names)
     names.is_open = names.is_open or any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _DYNAMIC_CALLS
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in _DYNAMIC_CALLS
         for node in ast.walk(tree)
     )
     return names

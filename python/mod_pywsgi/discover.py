@@ -232,6 +232,7 @@ def _settings_files(directory: Path, settings: str) -> Iterator[Path]:
     base = directory.joinpath(*settings.split("."))
     yield base.with_suffix(".py")
     yield base / "__init__.py"
+    yield base.parent / "__init__.py"
     yield base.parent / "base.py"
     yield base / "base.py"
 

@@ -63,7 +63,9 @@ def choose(user: str | None, group: str | None, owner: int | None) -> Identity:
             f"Applications do not run in root's group, which is that of {account.pw_name}.",
             "Name another group with --group.",
         )
-    return Identity(account.pw_name, _group_name(gid), account.pw_uid, gid, drops=True, reason=reason)
+    return Identity(
+        account.pw_name, _group_name(gid), account.pw_uid, gid, drops=True, reason=reason
+    )
 
 
 def _keep(account: pwd.struct_passwd | None, gid: int | None) -> Identity:

@@ -82,7 +82,9 @@ def _machine() -> Machine:
 
 def _utf8_locale() -> str:
     """The user's locale if it is a UTF-8 one, else C.UTF-8, else none."""
-    own = next((os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), "")
+    own = next(
+        (os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), ""
+    )
     previous = locale.setlocale(locale.LC_ALL)
     try:
         for name in (own, "C.UTF-8"):

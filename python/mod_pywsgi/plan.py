@@ -378,7 +378,9 @@ def _handler(settings: Settings, target: Target, directory: Path, embedded: bool
     )
 
 
-def _python_path(settings: Settings, facts: Facts, directory: Path, embedded: bool) -> tuple[Path, ...]:
+def _python_path(
+    settings: Settings, facts: Facts, directory: Path, embedded: bool
+) -> tuple[Path, ...]:
     """What comes before the installed packages. A daemon's home= is put first by the server."""
     given: tuple[Path, ...] = settings[opt.PYTHON_PATH]
     paths = [directory, *given] if embedded else [*given]
@@ -417,7 +419,9 @@ def _daemon_options(
 # Files, logs, limits
 
 
-def _static(settings: Settings, facts: Facts, paths: Paths, is_directory: frozenset[Path]) -> Static:
+def _static(
+    settings: Settings, facts: Facts, paths: Paths, is_directory: frozenset[Path]
+) -> Static:
     given = settings[opt.DOCUMENT_ROOT]
     aliases = [Alias(url, path, path in is_directory) for url, path in settings[opt.URL_ALIAS]]
     return Static(
@@ -471,7 +475,9 @@ def _remarks(settings: Settings, facts: Facts) -> tuple[str, ...]:
     remarks = [facts.target.remark] if facts.target.remark else []
     identity = facts.identity
     if identity.drops:
-        remarks.append(f"started as root; the application runs as {identity.user}, {identity.reason}")
+        remarks.append(
+            f"started as root; the application runs as {identity.user}, {identity.reason}"
+        )
     for option in timeouts.OPTIONS:
         if option.awaits and settings.is_given(option):
             remarks.append(

@@ -30,7 +30,9 @@ def quote_directory(value: object) -> str:
     """
     text = str(value)
     if re.search(r"[*?\[\]]", text):
-        raise ConfigError(f"Apache cannot serve from a directory with a wildcard in its name: {text}.")
+        raise ConfigError(
+            f"Apache cannot serve from a directory with a wildcard in its name: {text}."
+        )
     return quote(value)
 
 

@@ -18,7 +18,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 _HOST = re.compile(r"[A-Za-z0-9_.:-]+\Z")
 _LOG_LEVEL_WORDS = ("emerg", "alert", "crit", "error", "warn", "notice", "info", "debug")
-_LOG_LEVEL = re.compile(rf"([a-z0-9_]+:)?({'|'.join(_LOG_LEVEL_WORDS)}|trace[1-8])\Z", re.IGNORECASE)
+_LOG_LEVEL = re.compile(
+    rf"([a-z0-9_]+:)?({'|'.join(_LOG_LEVEL_WORDS)}|trace[1-8])\Z", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,9 @@ def _pair(words: tuple[str, ...]) -> tuple[str, str]:
 def _log_level(words: tuple[str, ...]) -> str:
     if not _LOG_LEVEL.match(words[0]):
         levels = ", ".join(_LOG_LEVEL_WORDS)
-        raise ValueError(f"must be one of {levels}, trace1 to trace8, or MODULE:LEVEL, not {words[0]!r}")
+        raise ValueError(
+            f"must be one of {levels}, trace1 to trace8, or MODULE:LEVEL, not {words[0]!r}"
+        )
     return words[0].lower()
 
 

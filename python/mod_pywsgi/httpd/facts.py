@@ -126,7 +126,7 @@ def _version(program: Path, answer: str) -> tuple[int, int, int]:
     version = (int(match[1]), int(match[2]), int(match[3]))
     if version < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise HttpdError(f"{program} is Apache {match[0]}; {oldest} or newer is needed.")
+        raise HttpdError(f"{program} is {match[0]}; {oldest} or newer is needed.")
     return version
 
 

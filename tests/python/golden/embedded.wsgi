@@ -1,0 +1,12 @@
+# Written by mod-pywsgi-express, anew at each start.
+from mod_pywsgi.runtime.handler import prepare
+
+application = prepare(
+    script='/golden/site/app.py',
+    module=None,
+    callable_name='application',
+    is_factory=False,
+    working_directory='/golden/site',
+    reload_on_changes=False,
+    console=False,
+)

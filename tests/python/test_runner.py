@@ -1,0 +1,96 @@
+"""Running in the foreground: signals and exit codes, with a stand-in for Apache."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import sys
+from mod_pywsgi import runner
+runner._show_log = lambda *_: None
+sys.exit(runner._supervise(["sh", "-c", sys.argv[1]]))
+"""
+
+
+def start(script: str) -> tuple[subprocess.Popen[bytes], int]:
+    """The runner on a terminal of its own, with a shell script for Apache."""
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, script],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    return process, controller
+
+
+def read_until(descriptor: int, word: bytes) -> bytes:
+    seen = b""
+    deadline = time.monotonic() + 20
+    while word not in seen:
+        assert time.monotonic() < deadline, seen
+        seen += os.read(descriptor, 1000)
+    return seen
+
+
+def test_exit_code_is_passed_on() -> None:
+    process, _ = start("exit 7")
+    assert process.wait(20) == 7
+
+
+def test_death_by_signal() -> None:
+    process, _ = start("kill -SEGV $$")
+    assert process.wait(20) == 128 + signal.SIGSEGV
+
+
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [("SIGINT", "TERM"), ("SIGTERM", "TERM"), ("SIGHUP", "HUP"), ("SIGUSR1", "USR1")],
+)
+def test_signals_are_forwarded(sent: str, received: str) -> None:
+    script = (
+        f"trap 'echo got {received}; exit 3' {received}; echo ready; while :; do sleep 0.05; done"
+    )
+    process, terminal = start(script)
+    read_until(terminal, b"ready")
+    process.send_signal(getattr(signal, sent))
+    read_until(terminal, f"got {received}".encode())
+    assert process.wait(20) == 3
+
+
+def test_change_of_the_window_is_not_forwarded() -> None:
+    script = "trap 'echo winch; exit 9' WINCH; trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done"
+    process, terminal = start(script)
+    read_until(terminal, b"ready")
+    process.send_signal(signal.SIGWINCH)
+    time.sleep(0.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 3
+
+
+def test_second_interrupt_kills() -> None:
+    script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
+    process, terminal = start(script)
+    read_until(terminal, b"ready")
+    process.send_signal(signal.SIGINT)
+    read_until(terminal, b"again to kill")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 128 + signal.SIGKILL
+
+
+def test_strangers_are_collected(tmp_path: Path) -> None:
+    """As process 1 of a container it inherits what others leave behind."""
+    script = "(sleep 0.1 &) ; sleep 0.4; exit 5"
+    process, _ = start(script)
+    assert process.wait(20) == 5
