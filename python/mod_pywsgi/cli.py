@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mod_pywsgi import __version__, artifacts, docs, launch, log, preflight, runner, summary
+from mod_pywsgi import __version__, artifacts, docs, launch, log, runner, summary
 from mod_pywsgi import options as opt
 from mod_pywsgi.errors import ConfigError, HttpdError, PywsgiError
 from mod_pywsgi.httpd import facts as httpd_facts
@@ -109,13 +109,13 @@ def _settings(arguments: dict[str, Any]) -> Settings:
 def start_server(application: str | None, **arguments: Any) -> int:
     """Serve APPLICATION, a script, a module or a directory, in the foreground."""
     settings = _settings(arguments)
-    plan = launch.prepare(settings, application)
+    setup_only = settings[opt.SETUP_ONLY]
+    plan = launch.prepare(settings, application, will_start=not setup_only)
     for remark in plan.remarks:
         log.note(remark)
-    if settings[opt.SETUP_ONLY]:
+    if setup_only:
         log.say(summary.text(plan, f"{plan.paths.apachectl} stop"))
         return 0
-    preflight.require_free_port(plan)
     stop = "Ctrl-C" if runner.has_terminal() or plan.debug else f"{plan.paths.apachectl} stop"
     log.say(summary.text(plan, stop))
     return runner.run(plan)

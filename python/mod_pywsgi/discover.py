@@ -67,8 +67,10 @@ def find(request: Request) -> Target:
         return _find_module(request)
     path = Path(request.entry).expanduser().absolute()
     module, colon, name = request.entry.partition(":")
-    if colon and not path.exists() and is_module_name(module) and name.isidentifier():
+    if colon and not os.path.exists(path) and is_module_name(module) and name.isidentifier():
         return _find_module(Request("module", module, name, request.search_path))
+    if not os.path.lexists(path) and not obstacle(path.parent):
+        raise ApplicationError(f"There is no file or directory {path}.", _hint(request))
     problem = obstacle(path)
     if problem:
         raise ApplicationError(f"Cannot serve {path}: {problem}.", _hint(request))
@@ -160,7 +162,7 @@ def _search(directory: Path, callable_name: str | None) -> Target:
     looked: list[str] = []
     for candidate in CANDIDATES:
         path = directory / candidate
-        if not path.is_file():
+        if not os.path.isfile(path):
             looked.append(f"{candidate}: there is none")
             continue
         try:
@@ -204,7 +206,7 @@ def _django(directory: Path, manage: Path, callable_name: str | None) -> Target:
         if path in looked:
             continue
         looked.append(path)
-        if path.is_file():
+        if os.path.isfile(path):
             found = _script(path, callable_name or name)
             return _placed(found, directory, f"found a Django project: {path}")
     places = ", ".join(str(path.relative_to(directory)) for path in looked)
@@ -256,7 +258,7 @@ def _settings_module(manage: Path) -> str:
 
 def _assigned_string(path: Path, name: str) -> str:
     """The text that a source file assigns to a name, or an empty string."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return ""
     for node in ast.walk(_parse(path)):
         if (

@@ -17,10 +17,11 @@ from mod_pywsgi.plan import Machine, Plan
 from mod_pywsgi.settings import Settings
 
 
-def prepare(settings: Settings, argument: str | None) -> Plan:
+def prepare(settings: Settings, argument: str | None, *, will_start: bool = False) -> Plan:
     """Look around, decide, check and write the server root.
 
     :param argument: the application as given on the command line.
+    :param will_start: the port has to be free now; otherwise when it is started.
     :raises PywsgiError: anything that keeps the server from working.
     """
     entry = settings[opt.ENTRY_POINT] or argument or "."
@@ -34,9 +35,11 @@ def prepare(settings: Settings, argument: str | None) -> Plan:
         target=target,
         machine=_machine(),
     )
-    directories = frozenset(path for _, path in settings[opt.URL_ALIAS] if path.is_dir())
+    directories = frozenset(path for _, path in settings[opt.URL_ALIAS] if os.path.isdir(path))
     made = plan.make(settings, facts, directories)
     preflight.check(made)
+    if will_start:
+        preflight.require_free_port(made)
     instance.write(made, _files(made))
     preflight.check_configuration(made)
     return made
@@ -45,7 +48,7 @@ def prepare(settings: Settings, argument: str | None) -> Plan:
 def _owner(settings: Settings, entry: str) -> int | None:
     """Who owns the application, if that can be told before it has been found."""
     place = Path(entry)
-    if settings[opt.APPLICATION_TYPE] == "module" or not place.exists():
+    if settings[opt.APPLICATION_TYPE] == "module" or not os.path.exists(place):
         place = settings[opt.WORKING_DIRECTORY] or Path.cwd()
     try:
         return place.stat().st_uid

@@ -29,7 +29,7 @@ def test_beside_the_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setattr(artifacts, "_distribution", lambda: None)
-    monkeypatch.setattr(artifacts.site, "ENABLE_USER_SITE", False)
+    monkeypatch.setattr("site.ENABLE_USER_SITE", False)
     with pytest.raises(HttpdError, match="is not installed") as caught:
         artifacts.find({})
     assert str(tmp_path / "libexec") in caught.value.hint

@@ -26,7 +26,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, str | None]]:
     """What reaches launch.prepare, which then stops everything."""
     calls: list[tuple[Settings, str | None]] = []
 
-    def prepare(settings: Settings, argument: str | None) -> Any:
+    def prepare(settings: Settings, argument: str | None, *, will_start: bool = False) -> Any:
         calls.append((settings, argument))
         raise HttpdError("stop here", "way out")
 

@@ -53,7 +53,7 @@ def test_other_callable_is_mentioned(tmp_path: Path) -> None:
 
 
 def test_missing_script(tmp_path: Path) -> None:
-    with pytest.raises(ApplicationError, match=r"nothing\.py does not exist"):
+    with pytest.raises(ApplicationError, match=r"There is no file or directory .*nothing\.py"):
         find(request(tmp_path / "nothing.py"))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mod_pywsgi import artifacts, launch, preflight
+from mod_pywsgi import access, artifacts, launch, preflight
 from mod_pywsgi.errors import ApplicationError, ConfigError
 from mod_pywsgi.plan import Plan
 
@@ -26,7 +26,7 @@ def site(open_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (libexec / name).chmod(0o755)
     monkeypatch.setenv(artifacts.VARIABLE, str(libexec))
     monkeypatch.setattr(preflight, "check_configuration", lambda _: None)
-    monkeypatch.setattr(launch.access, "require_readable", lambda *_: None)
+    monkeypatch.setattr(access, "require_readable", lambda *_: None)
     directory = open_tmp / "site"
     directory.mkdir()
     (directory / "app.py").write_text("app = 1\n")

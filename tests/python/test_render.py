@@ -40,7 +40,7 @@ def nasty_texts() -> list[str]:
 def httpd_word(text: str) -> tuple[str, str]:
     """The first word of a line and the rest, by the rules of httpd's ap_getword_conf."""
     assert text[0] == '"'
-    word = []
+    word: list[str] = []
     position = 1
     while position < len(text):
         if text[position] == "\\" and text[position + 1 : position + 2] in ("\\", '"'):
