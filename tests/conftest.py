@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -166,12 +166,14 @@ def _after_test(request: pytest.FixtureRequest) -> Iterator[None]:
             pytest.fail("after the test:\n" + "\n".join(problems), pytrace=False)
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failure shows the end of the error log of each server that the test used."""
-    outcome = yield
-    report = outcome.get_result()
+    report = yield
     registry = item.config.stash.get(_registry, None)
     if report.failed and registry is not None:
         for name, instance in registry.in_use():
             report.sections.append((f"server {name} ({instance.root})", instance.story()))
+    return report

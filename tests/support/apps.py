@@ -12,6 +12,11 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in SOURCE.glob("*/wsgi.py"))
 
 
+def extras() -> list[Path]:
+    """Configuration that an application brings along: NAME/extra.conf."""
+    return sorted(SOURCE.glob("*/extra.conf"))
+
+
 def install(target: Path) -> Path:
     """Copy all applications to where the web user may read them."""
     shutil.copytree(SOURCE, target, ignore=shutil.ignore_patterns("__pycache__"))

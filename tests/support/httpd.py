@@ -16,7 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -168,6 +168,7 @@ class Settings:
     """What a test may want of its server. `extra` is configuration with @TOKENS@:
 
     @PORT@ @ROOT@ @APPS@ @SCRATCH@ @MODULE@ @USER@ @GROUP@, and @PORT2@ for a second port.
+    `files` are written below the root first, by name; `prepare` runs after that.
     """
 
     mpm: str = "event"
@@ -178,7 +179,8 @@ class Settings:
     load: bool = True
     symbol: str = "wsgi_module"
     env: tuple[tuple[str, str], ...] = ()
-    ready: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[HttpdInstance], object] | None = None
     log_level: str = "info"
 
 
@@ -323,7 +325,9 @@ class HttpdInstance:
             conf.add("AllowOverride", "None")
             conf.add("Options", "FollowSymLinks")
             conf.add("Require", "all", "granted")
-        if want.load and self.around.artifacts:
+        if want.load:
+            if self.around.artifacts is None:
+                raise HttpdFailed("mod_pywsgi.so is not built: ./dev build")
             conf.add("LoadModule", want.symbol, self.around.artifacts.module)
             if self.around.python_home:
                 conf.add("WSGIPythonHome", self.around.python_home)
@@ -348,6 +352,10 @@ class HttpdInstance:
         """Choose ports and write the configuration; the ports stay taken till released."""
         ports = [Port(), Port()]
         self.port, self.port2 = ports[0].number, ports[1].number
+        for name, text in self.settings.files.items():
+            self.write(name, self.fill(text))
+        if self.settings.prepare:
+            self.settings.prepare(self)
         self.conf_file.write_text(self.render(), encoding="utf-8")
         return ports
 
@@ -418,8 +426,11 @@ class HttpdInstance:
 
     def story(self, lines: int = 40) -> str:
         """Output and end of the log, for a failure's message."""
-        tail = "\n".join(line.raw for line in self.log.read()[-lines:])
-        return f"--- output ---\n{self.output()}--- error_log ---\n{tail}"
+        parts = [f"--- output ---\n{self.output()}"]
+        for name, log in self.logs():
+            tail = "\n".join(line.raw for line in log.read()[-lines:])
+            parts.append(f"--- {name} ---\n{tail}")
+        return "\n".join(parts)
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)

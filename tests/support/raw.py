@@ -111,7 +111,8 @@ class Connection:
 
     def read_exactly(self, size: int) -> tuple[bytes, bool]:
         """Up to `size` bytes, and whether that was all of them."""
-        parts, missing = [], size
+        parts: list[bytes] = []
+        missing = size
         while missing:
             data = self.read_some(missing)
             if not data:

@@ -28,8 +28,9 @@ def routing(mode: str, options: str = "", group: str = "%{GLOBAL}") -> str:
 
 
 def mounts() -> str:
-    """Every application of tests/apps under its name."""
+    """Every application of tests/apps under its name, and the configuration that it brings."""
     lines = [f"WSGIScriptAlias /{name} @APPS@/{name}/wsgi.py" for name in apps.names()]
+    lines += [f"Include {path}" for path in apps.extras()]
     return "\n".join([*lines, "SetEnv test.scratch @SCRATCH@\n"])
 
 
@@ -58,7 +59,7 @@ class Servers:
                 extra=routing(mode) + mounts() + ("Protocols h2c http/1.1\n" * (mpm != "prefork")),
             )
             instance = self._shared[key] = HttpdInstance(self.around, settings).start()
-            _warm_up(instance, mode)
+            _warm_up(instance)
         if key not in self._used:
             instance.begin_test()
             self._used.add(key)
@@ -125,9 +126,7 @@ def _end(instance: HttpdInstance) -> list[str]:
     return problems
 
 
-def _warm_up(instance: HttpdInstance, mode: str) -> None:
+def _warm_up(instance: HttpdInstance) -> None:
     """Let what happens only once happen before the baseline is taken."""
-    if instance.around.artifacts is None:
-        return
     for _ in range(8):
         instance.get("/hello")

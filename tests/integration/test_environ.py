@@ -1,0 +1,335 @@
+"""The WSGI environ: every key, its type and its value."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from support.servers import GROUP
+
+
+def environ(server, target="/environ", method="GET", headers=(), body=None):
+    """Values by key, and types by key."""
+    response = server.request(method, target, headers, body)
+    assert response.status == 200, response.body
+    shown = response.json()
+    return {key: value for key, (_, value) in shown.items()}
+
+
+def types(server):
+    return {key: kind for key, (kind, _) in server.get("/environ").json().items()}
+
+
+def test_is_a_plain_dict_of_strings(server):
+    found = types(server)
+    assert environ(server)["test.type"] == "dict"
+    cgi = {key: kind for key, kind in found.items() if "." not in key}
+    assert set(cgi.values()) == {"str"}, cgi
+
+
+def test_request_line(server):
+    found = environ(server, "/environ/a%20b/c?x=1&y=%zz+&z=%C3%A9")
+    assert found["REQUEST_METHOD"] == "GET"
+    assert found["REQUEST_URI"] == "/environ/a%20b/c?x=1&y=%zz+&z=%C3%A9"
+    assert found["SCRIPT_NAME"] == "/environ"
+    assert found["PATH_INFO"] == "/a b/c"
+    assert found["QUERY_STRING"] == "x=1&y=%zz+&z=%C3%A9"
+    assert found["SERVER_PROTOCOL"] == "HTTP/1.1"
+    assert found["REQUEST_SCHEME"] == "http"
+
+
+@pytest.mark.parametrize(
+    ("target", "script_name", "path_info", "query"),
+    [
+        ("/environ", "/environ", "", ""),
+        ("/environ?", "/environ", "", ""),
+        ("/environ/", "/environ", "/", ""),
+        ("/environ/?q", "/environ", "/", "q"),
+        ("/environ//a///b", "/environ", "/a/b", ""),
+        ("//environ/a", "/environ", "/a", ""),
+        ("/environ/%E2%98%83", "/environ", "/\u00e2\u0098\u0083", ""),
+        ("/environ/%ff", "/environ", "/\u00ff", ""),
+        ("/environ/a?b=c?d", "/environ", "/a", "b=c?d"),
+        ("/environ/./a/../b", "/environ", "/b", ""),
+        ("/environ/%3Fa", "/environ", "/?a", ""),
+    ],
+)
+def test_path(server, target, script_name, path_info, query):
+    found = environ(server, target)
+    assert found["SCRIPT_NAME"] == script_name
+    assert found["PATH_INFO"] == path_info
+    assert found["QUERY_STRING"] == query
+    assert found["REQUEST_URI"] == target
+    assert found["mod_wsgi.script_name"] == script_name
+    assert found["mod_wsgi.path_info"] == path_info
+
+
+def test_server_and_peer(server):
+    with server.connect() as connection:
+        port = connection.sock.getsockname()[1]
+        response = connection.request("GET", "/environ", [("Host", f"example.test:{server.port}")])
+    found = {key: value for key, (_, value) in response.json().items()}
+    assert found["SERVER_NAME"] == "example.test"
+    assert found["SERVER_PORT"] == str(server.port)
+    assert found["SERVER_ADDR"] == "127.0.0.1"
+    assert found["REMOTE_ADDR"] == "127.0.0.1"
+    assert found["REMOTE_PORT"] == str(port)
+    assert "Apache/2" in found["SERVER_SOFTWARE"]
+    assert "SERVER_ADMIN" in found
+    assert found["DOCUMENT_ROOT"] == str(server.root / "htdocs")
+    assert found["SCRIPT_FILENAME"] == str(server.around.apps / "environ/wsgi.py")
+    assert "CONTEXT_PREFIX" in found
+    assert "CONTEXT_DOCUMENT_ROOT" in found
+
+
+@pytest.mark.parametrize(
+    ("headers", "key", "value"),
+    [
+        ([("X-Thing", "a")], "HTTP_X_THING", "a"),
+        ([("x-tHiNG", "a")], "HTTP_X_THING", "a"),
+        ([("X-Thing", "a"), ("X-Thing", "b")], "HTTP_X_THING", "a, b"),
+        ([("X-Thing", "")], "HTTP_X_THING", ""),
+        ([("X-Thing", "  padded\t ")], "HTTP_X_THING", "padded"),
+        ([("X-Thing", "caf\u00e9")], "HTTP_X_THING", "caf\u00e9"),
+        ([("X-Thing2", "digit")], "HTTP_X_THING2", "digit"),
+        ([("Cookie", "a=b; c=d")], "HTTP_COOKIE", "a=b; c=d"),
+        ([("Accept", "*/*")], "HTTP_ACCEPT", "*/*"),
+        ([("User-Agent", "me")], "HTTP_USER_AGENT", "me"),
+        ([("Content-Type", "text/x")], "CONTENT_TYPE", "text/x"),
+        ([("Content-Length", "0")], "CONTENT_LENGTH", "0"),
+    ],
+)
+def test_headers(server, headers, key, value):
+    assert environ(server, headers=headers)[key] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("X_Under", ["HTTP_X_UNDER"]),
+        ("X.Dot", ["HTTP_X_DOT", "HTTP_X.DOT"]),
+        ("Proxy", ["HTTP_PROXY"]),
+        ("Authorization", ["HTTP_AUTHORIZATION"]),
+        ("Proxy-Authorization", ["HTTP_PROXY_AUTHORIZATION"]),
+        ("Content_Length", ["HTTP_CONTENT_LENGTH", "CONTENT_LENGTH"]),
+    ],
+)
+def test_headers_that_do_not_arrive(server, name, keys):
+    found = environ(server, headers=[(name, "5")])
+    assert not set(keys) & set(found)
+
+
+def test_an_underscore_does_not_replace_a_hyphen(server):
+    found = environ(server, headers=[("X-Real-Ip", "good"), ("X_Real_Ip", "evil")])
+    assert found["HTTP_X_REAL_IP"] == "good"
+
+
+def test_content_headers_only_when_sent(server):
+    found = environ(server)
+    assert not {"CONTENT_LENGTH", "CONTENT_TYPE"} & set(found)
+    found = environ(server, method="POST", headers=[("Content-Type", "a/b")], body=b"12345")
+    assert (found["CONTENT_LENGTH"], found["CONTENT_TYPE"]) == ("5", "a/b")
+    assert not {"HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"} & set(found)
+
+
+@pytest.mark.parametrize("path", ["/environ/authorized", "/environ/cgipassauth"])
+def test_authorization_passes_when_asked_for(server, path):
+    found = environ(server, path, headers=[("Authorization", "Bearer abc")])
+    assert found["HTTP_AUTHORIZATION"] == "Bearer abc"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "PATH",
+        "PATH_TRANSLATED",
+        "REMOTE_HOST",
+        "REMOTE_IDENT",
+        "REMOTE_USER",
+        "AUTH_TYPE",
+        "SERVER_SIGNATURE",
+        "GATEWAY_INTERFACE",
+        "HTTPS",
+        "test.left_behind",
+    ],
+)
+def test_keys_that_are_not_there(server, key):
+    environ(server)
+    assert key not in environ(server)
+
+
+def test_nothing_is_left_behind_by_the_request_before(server):
+    with server.connect() as connection:
+        for _ in range(3):
+            found = connection.request("GET", "/environ?mine").json()
+            assert found["QUERY_STRING"] == ["str", "mine"]
+
+
+@pytest.mark.parametrize(
+    "method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "BREW"]
+)
+def test_methods(server, method):
+    assert environ(server, method=method)["REQUEST_METHOD"] == method
+
+
+def test_wsgi_keys(server):
+    found, kinds = environ(server), types(server)
+    assert (found["wsgi.version"], kinds["wsgi.version"]) == ([1, 0], "tuple")
+    assert (found["wsgi.url_scheme"], kinds["wsgi.url_scheme"]) == ("http", "str")
+    assert found["wsgi.input_terminated"] is True
+    assert found["wsgi.run_once"] is False
+    assert kinds["wsgi.input"] == "Input"
+    assert kinds["wsgi.errors"] == "TextIOWrapper"
+    assert "FileWrapper" in str(found["wsgi.file_wrapper"])
+
+
+def test_concurrency_flags(server, mode):
+    found, kinds = environ(server), types(server)
+    assert kinds["wsgi.multithread"] == kinds["wsgi.multiprocess"] == "bool"
+    assert found["wsgi.multithread"] is True
+    if mode != "embedded":
+        assert found["wsgi.multiprocess"] is (mode == "daemon_multi")
+
+
+def test_embedded_in_several_children_is_multiprocess(start):
+    server = start(mode="embedded", children=2)
+    assert environ(server)["wsgi.multiprocess"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "multithread", "multiprocess"),
+    [
+        ("threads=1", False, False),
+        ("threads=1 processes=1", False, True),
+        ("processes=1", True, True),
+        ("", True, False),
+    ],
+)
+def test_concurrency_flags_follow_the_options(start, options, multithread, multiprocess):
+    server = start(
+        f"WSGIDaemonProcess one {options}\nWSGIProcessGroup one\n"
+        "WSGIScriptAlias /environ @APPS@/environ/wsgi.py"
+    )
+    found = environ(server)
+    assert found["wsgi.multithread"] is multithread
+    assert found["wsgi.multiprocess"] is multiprocess
+
+
+def test_module_keys(server, mode):
+    found, kinds = environ(server, "/environ/x"), types(server)
+    for key in ("apache.version", "mod_wsgi.version"):
+        assert kinds[key] == "tuple"
+        assert len(found[key]) == 3
+        assert all(isinstance(part, int) for part in found[key])
+    assert found["apache.version"][:2] == [2, 4]
+    assert found["mod_wsgi.process_group"] == ("" if mode == "embedded" else GROUP)
+    assert found["mod_wsgi.application_group"] == ""
+    assert found["mod_wsgi.callable_object"] == "application"
+    assert found["mod_wsgi.request_handler"] == "wsgi-script"
+    assert found["mod_wsgi.handler_script"] == ""
+    assert found["mod_wsgi.listener_host"] in ("127.0.0.1", "")
+    assert found["mod_wsgi.listener_port"] == str(server.port)
+    assert int(found["mod_wsgi.server_pid"]) in server.children()
+    assert isinstance(found["mod_wsgi.request_id"], str)
+    assert kinds["mod_wsgi.thread_id"] == "int"
+
+
+def test_no_internal_keys(server):
+    assert not [key for key in environ(server) if key.startswith("mod_wsgi.x-")]
+
+
+def test_times(server, mode):
+    before = time.time()
+    found, kinds = environ(server), types(server)
+    after = time.time()
+    names = ("request_start", "queue_start", "daemon_start", "application_start")
+    assert {kinds[f"mod_wsgi.{name}"] for name in names} == {"float"}
+    request, queue, daemon, application = (found[f"mod_wsgi.{name}"] for name in names)
+    assert before - 0.01 <= request <= application <= after + 0.01
+    if mode == "embedded":
+        assert queue == daemon == 0.0
+    else:
+        assert request <= queue <= daemon <= application
+
+
+def test_request_id_is_in_the_access_log(server):
+    found = environ(server)
+    assert found["mod_wsgi.request_id"] in (server.root / "access_log").read_text()
+
+
+def test_variables_of_the_configuration(server, mode):
+    found = environ(server, "/environ/setenv?q=1")
+    assert found["test.key"] == "some value"
+    assert found["mod_wsgi.foo"] == "bar"
+    assert found["REQUEST_METHOD"] == "GET"
+    assert found["SCRIPT_NAME"] == "/environ"
+    assert found["PATH_INFO"] == "/setenv"
+    assert found["QUERY_STRING"] == "q=1"
+    assert found["REMOTE_ADDR"] == "127.0.0.1"
+    assert found["SERVER_NAME"] != "faked.example"
+    assert found.get("CONTENT_LENGTH") != "12345"
+    assert found["wsgi.url_scheme"] == "http"
+    assert found["wsgi.version"] == [1, 0]
+    assert found["wsgi.input"] != "faked"
+    assert found["wsgi.errors"] != "faked"
+    assert found["mod_wsgi.process_group"] == ("" if mode == "embedded" else GROUP)
+    assert found["mod_wsgi.application_group"] == ""
+    assert found["mod_wsgi.callable_object"] == "application"
+
+
+def test_https(server):
+    assert environ(server, "/environ/https")["wsgi.url_scheme"] == "https"
+    assert "HTTPS" not in environ(server, "/environ/https")
+    assert environ(server, "/environ/http")["wsgi.url_scheme"] == "http"
+
+
+def test_two_hundred_headers(server):
+    """More than fits into a first guess of any buffer."""
+    headers = [(f"X-Many-{index}", str(index) * 20) for index in range(90)]
+    found = environ(server, headers=headers)
+    assert all(found[f"HTTP_X_MANY_{index}"] == str(index) * 20 for index in range(90))
+
+
+def test_a_long_target(server):
+    query = "q" * 7000
+    assert environ(server, f"/environ?{query}")["QUERY_STRING"] == query
+
+
+def test_protocol_versions(server):
+    with server.connect() as connection:
+        connection.send(b"GET /environ HTTP/1.0\r\n\r\n")
+        found = connection.read_response().json()
+    assert found["SERVER_PROTOCOL"] == ["str", "HTTP/1.0"]
+
+
+def test_remote_user(start, mode):
+    """Present once Apache has authenticated somebody."""
+    server = start(
+        "<Location /environ>\nAuthType Basic\nAuthName test\nAuthBasicProvider file\n"
+        "AuthUserFile @ROOT@/users\nRequire valid-user\n</Location>",
+        mode=mode,
+        modules=("authn_file", "auth_basic", "authz_user"),
+        files={"users": "me:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n"},
+    )
+    assert server.get("/environ").status == 401
+    found = environ(server, headers=[("Authorization", "Basic bWU6cGFzc3dvcmQ=")])
+    assert (found["REMOTE_USER"], found["AUTH_TYPE"]) == ("me", "Basic")
+    assert "HTTP_AUTHORIZATION" not in found
+
+
+def test_redirect_keys(start, mode):
+    server = start("ErrorDocument 404 /environ/missing", mode=mode)
+    response = server.get("/nowhere?a=b")
+    assert response.status == 200, "the application's status is what goes out"
+    found = {key: value for key, (_, value) in response.json().items()}
+    assert found["REDIRECT_URL"] == "/nowhere"
+    assert found["REDIRECT_QUERY_STRING"] == "a=b"
+    assert found["REDIRECT_STATUS"] == "404"
+
+
+def test_the_daemon_has_its_own_process(server, mode):
+    pid = server.get("/counter").json()["pid"]
+    assert pid != os.getpid()
+    assert (pid in server.daemons()) is (mode != "embedded")

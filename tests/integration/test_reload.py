@@ -1,0 +1,148 @@
+"""Script loading and reloading."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from support import wait
+
+SCRIPT = """
+import os
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"{version} %d" % os.getpid()]
+"""
+
+
+def conf(extra=""):
+    return f"WSGIScriptAlias /versioned @ROOT@/app/versioned.py\n{extra}"
+
+
+def put(server, version, mtime=None):
+    path = server.write("app/versioned.py", SCRIPT.format(version=version))
+    stamp = mtime if mtime is not None else path.stat().st_mtime
+    os.utime(path, (stamp, stamp))
+
+
+@pytest.fixture
+def versioned(start, mode):
+    def run(extra=""):
+        server = start(conf(extra), mode=mode, files={"app/versioned.py": SCRIPT.format(version="old")})
+        put(server, "old", time.time() - 100)
+        assert version(server) == "old"
+        return server
+
+    return run
+
+
+def version(server):
+    response = server.get("/versioned")
+    assert response.status == 200, response.body
+    return response.text.split()[0]
+
+
+def test_a_changed_script_is_loaded_at_once(versioned):
+    server = versioned()
+    put(server, "new", time.time() + 5)
+    assert [version(server) for _ in range(10)] == ["new"] * 10
+
+
+def test_an_older_time_counts_too(versioned):
+    server = versioned()
+    put(server, "restored", time.time() - 100_000)
+    assert version(server) == "restored"
+
+
+def test_touch_replaces_the_process(versioned, mode):
+    server = versioned()
+    before = {server.get("/versioned").text.split()[1] for _ in range(10)}
+    os.utime(server.root / "app/versioned.py", (1, 1))
+    after = {server.get("/versioned").text.split()[1] for _ in range(10)}
+    if mode == "embedded":
+        assert after == before
+    else:
+        assert not after & before
+
+
+def test_reloading_off(versioned, mode):
+    server = versioned("WSGIScriptReloading Off\n")
+    for _ in range(20):
+        assert version(server) == "old"  # so that every process has loaded it
+    put(server, "new", time.time() + 5)
+    assert [version(server) for _ in range(10)] == ["old"] * 10
+
+
+def test_no_request_is_lost_while_reloading(versioned):
+    server = versioned()
+    for round in range(5):
+        put(server, f"v{round}", time.time() + round + 1)
+        assert version(server) == f"v{round}"
+
+
+def test_a_script_that_breaks_and_is_mended(versioned):
+    server = versioned()
+    server.write("app/versioned.py", "raise ValueError('broken')\n")
+    os.utime(server.root / "app/versioned.py", (5, 5))
+    assert server.get("/versioned").status == 500
+    server.log.claim_traceback("ValueError: broken")
+    assert server.get("/versioned").status == 500
+    put(server, "mended", 7)
+    wait.until(lambda: server.get("/versioned").status == 200, "the mended script to be served")
+    assert version(server) == "mended"
+
+
+def test_a_broken_script_is_not_run_on_each_request(start, mode):
+    """One log entry and no import storm, until the script changes."""
+    server = start(
+        "WSGIScriptAlias /broken @ROOT@/broken.py",
+        mode=mode,
+        files={"broken.py": "raise ValueError('only once')\n"},
+    )
+    for _ in range(30):
+        assert server.get("/broken").status == 500
+    server.log.claim_traceback("ValueError: only once")
+    processes = {"embedded": 1, "daemon": 1, "daemon_multi": 2}[mode]
+    assert len(server.log.find("ValueError: only once")) <= processes
+
+
+def test_a_script_that_is_removed(versioned):
+    server = versioned()
+    (server.root / "app/versioned.py").unlink()
+    assert server.get("/versioned").status == 404
+    server.log.allow("PYW|not found|does not exist")
+    put(server, "back", 9)
+    assert version(server) == "back"
+
+
+def test_module_of_a_script(server):
+    """Not importable by name, its own directory not on sys.path, no bytecode written."""
+    found = server.get("/counter").json()
+    assert found["module"].startswith("_mod_wsgi_")
+    assert found["file"] == str(server.around.apps / "counter/wsgi.py")
+    assert str(server.around.apps / "counter") not in server.get("/identity").json()["path"]
+    assert not (server.around.apps / "counter/__pycache__").exists()
+
+
+def test_first_load_happens_once_however_many_ask(start, mode):
+    import concurrent.futures
+
+    if mode == "daemon_multi":
+        pytest.skip("each process loads for itself")
+    server = start(
+        "WSGIScriptAlias /slow @ROOT@/slow.py",
+        mode=mode,
+        files={
+            "slow.py": "import os, time\n"
+            "open('@SCRATCH@/loads', 'a').write('x')\ntime.sleep(0.3)\n"
+            "def application(environ, start_response):\n"
+            "    start_response('200 OK', [])\n    return [b'x']\n"
+        },
+    )
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        results = [pool.submit(server.get, "/slow") for _ in range(5)]
+        assert [each.result().status for each in results] == [200] * 5
+    assert (server.scratch / "loads").read_text() == "x"

@@ -1,0 +1,116 @@
+"""A response that was cut is never taken for a complete one: by curl, over HTTP/1.1 and HTTP/2."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from support import curl, inline, wait
+
+FRAMINGS = {"chunked": "[]", "length": '[("Content-Length", "5000")]'}
+PROTOCOLS = [
+    "http1",
+    pytest.param("http2", marks=pytest.mark.http2),
+]
+# What happens after 1000 bytes; the second says whether the process dies of it.
+ENDS = {
+    "exception": ("raise ValueError('cut here')", False),
+    "system exit": ("raise SystemExit(3)", False),
+    "wrong type": ("yield 'text'", False),
+    "kill": ("os.kill(os.getpid(), 9)", True),
+    "abort": ("os.abort()", True),
+    "exit": ("os._exit(0)", True),
+    "segfault": ("import ctypes; ctypes.string_at(0)", True),
+}
+CODE = """
+    start_response("200 OK", {headers})
+    yield b"x" * 1000
+    time.sleep(0.05)
+    {end}
+"""
+
+pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+
+
+def quiet(server):
+    """What a cut may leave in the log; the tests of errors say what it must leave."""
+    server.log.allow(r"cut here|Traceback|^ {2,}|SystemExit|TypeError|PYW\d{4}|AH0005[12]|AH00052")
+    server.log.allow(r"Fatal Python error|Current thread|Thread 0x|File \"|<no Python frame>|^$")
+    server.log.allow(r"Extension modules|seg fault|Segmentation fault|Aborted|http2|h2_")
+
+
+def fetch(server, protocol, end, framing):
+    code = CODE.format(headers=FRAMINGS[framing], end=end)
+    name, value = inline.header(code)
+    return curl.get(server.url("/inline"), protocol, "-H", f"{name}: {value}")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("end", ENDS)
+def test_cut_response(server, mode, protocol, framing, end):
+    statement, kills = ENDS[end]
+    if kills:
+        server.expect_new_processes()
+    quiet(server)
+    result = fetch(server, protocol, statement, framing)
+    assert result.exit != 0, f"curl took it for complete: {result}"
+    assert result.status == 200
+    assert set(result.body) <= {ord("x")}
+    assert len(result.body) == 1000 or (kills and mode == "embedded")
+    wait.until(lambda: answers(server), "the server to answer again")
+
+
+def answers(server):
+    try:
+        return server.get("/hello").status == 200
+    except (OSError, EOFError):
+        return False
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_the_same_response_whole(server, protocol, framing):
+    """The control: nothing of the above is due to the test."""
+    result = fetch(server, protocol, 'yield b"x" * 4000', framing)
+    assert (result.exit, result.status, len(result.body)) == (0, 200, 5000)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("body", ['[b"x" * 1000]', '[b"x" * 500, b"x" * 500]'])
+def test_short_body(server, protocol, body):
+    code = f'start_response("200 OK", [("Content-Length", "5000")])\nreturn {body}'
+    name, value = inline.header(code)
+    result = curl.get(server.url("/inline"), protocol, "-H", f"{name}: {value}")
+    assert result.exit != 0
+    assert result.status == 200
+    server.log.allow("http2|h2_")
+    server.log.claim("Content-Length|declared|short|fewer")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_request_timeout(start, protocol, framing):
+    server = start(mode="daemon", options="request-timeout=1", modules=("http2",),
+                   extra="Protocols h2c http/1.1")  # fmt: skip
+    quiet(server)
+    result = fetch(server, protocol, "time.sleep(30)", framing)
+    assert result.exit not in (0, 28), result
+    assert result.status == 200
+    wait.until(lambda: answers(server), "the server to answer again", 20)
+
+
+@pytest.mark.parametrize("end", ["exception", "kill"])
+def test_nothing_before_the_headers_is_an_error_page(server, mode, end):
+    """Before the first byte there is something better than a cut connection."""
+    if mode == "embedded" and end == "kill":
+        pytest.skip("the process that would answer is the one that was killed")
+    statement, kills = ENDS[end]
+    if kills:
+        server.expect_new_processes()
+    quiet(server)
+    response = inline.run(server, f"time.sleep(0)\n{statement}")
+    assert response.status == (502 if kills else 500)
+    assert response.complete
+    wait.until(lambda: answers(server), "the server to answer again")
