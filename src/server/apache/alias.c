@@ -1,0 +1,241 @@
+#include "apache/alias.h"
+
+#include <apr_strings.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include "apache/daemon_process.h"
+#include "apache/module.h"
+
+/* --- directives ------------------------------------------------------------------------------ */
+
+static const char *global_to_empty(const char *value)
+{
+    return strcmp(value, "%{GLOBAL}") == 0 ? "" : value;
+}
+
+static const char *set_flag(cmd_parms *cmd, const char *name, const char *value, int *flag)
+{
+    if (strcasecmp(value, "On") == 0) {
+        *flag = PYW_ON;
+    } else if (strcasecmp(value, "Off") == 0) {
+        *flag = PYW_OFF;
+    } else {
+        return apr_psprintf(cmd->pool, "Invalid value '%s' for %s: must be one of: Off | On.",
+                            value, name);
+    }
+    return NULL;
+}
+
+static const char *set_option(cmd_parms *cmd, struct pyw_alias *alias, const char *name,
+                              const char *value)
+{
+    if (strcmp(name, "process-group") == 0) {
+        alias->process_group = global_to_empty(value);
+        return NULL;
+    }
+    if (strcmp(name, "application-group") == 0) {
+        alias->application_group = global_to_empty(value);
+        return NULL;
+    }
+    if (*value == '\0') {
+        return apr_psprintf(cmd->pool, "Invalid value for %s of WSGI script alias.", name);
+    }
+    if (strcmp(name, "callable-object") == 0) {
+        alias->callable = value;
+        return NULL;
+    }
+    if (strcmp(name, "pass-authorization") == 0) {
+        return set_flag(cmd, name, value, &alias->pass_authorization);
+    }
+    return "Invalid option to WSGI script alias definition.";
+}
+
+/* A script whose groups are both known now is imported when the process starts, before the first
+ * request. @return NULL or an error sentence. */
+static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
+{
+    struct pyw_group_conf *group;
+    const char *error;
+
+    if (alias->process_group == NULL || alias->application_group == NULL ||
+        strstr(alias->process_group, "%{") != NULL ||
+        strstr(alias->application_group, "%{") != NULL || alias->process_group[0] == '\0') {
+        return NULL;
+    }
+    group = pyw_conf_find_group(alias->process_group);
+    if (group == NULL) {
+        return apr_psprintf(cmd->pool,
+                            "WSGI process group not yet configured: put the WSGIDaemonProcess line "
+                            "of '%s' above.",
+                            alias->process_group);
+    }
+    error = pyw_conf_refuse_group(group, cmd->server);
+    if (error != NULL) {
+        return error;
+    }
+    if (alias->pattern != NULL && strchr(alias->target, '$') != NULL) {
+        return NULL;
+    }
+    APR_ARRAY_PUSH(group->preloads, const struct pyw_alias *) = alias;
+    return NULL;
+}
+
+static const char *add_alias(cmd_parms *cmd, struct pyw_alias *alias, const char *arguments)
+{
+    struct pyw_server_conf *conf = ap_get_module_config(cmd->server->module_config, pyw_module);
+
+    alias->target = ap_getword_conf(cmd->pool, &arguments);
+    if (*alias->target == '\0') {
+        return "Location of WSGI script alias script not supplied.";
+    }
+    if (alias->pattern == NULL) {
+        /* Once here rather than on every request; r->uri, which is put behind it, is clean. */
+        alias->target = ap_server_root_relative(cmd->pool, alias->target);
+        if (alias->target == NULL) {
+            return "Location of WSGI script alias script is not a path.";
+        }
+    }
+    alias->pass_authorization = PYW_UNSET;
+    for (;;) {
+        const char *name;
+        const char *value;
+        const char *error =
+            pyw_daemon_process_next_option(cmd, &arguments, "script alias", &name, &value);
+
+        if (error == NULL && name != NULL) {
+            error = set_option(cmd, alias, name, value);
+        }
+        if (error != NULL) {
+            return error;
+        }
+        if (name == NULL) {
+            break;
+        }
+    }
+    APR_ARRAY_PUSH(conf->aliases, const struct pyw_alias *) = alias;
+    return queue_preload(cmd, alias);
+}
+
+const char *pyw_alias_set(cmd_parms *cmd, void *dir_conf, const char *arguments)
+{
+    struct pyw_alias *alias = apr_pcalloc(cmd->pool, sizeof(*alias));
+
+    (void)dir_conf;
+    alias->url = ap_getword_conf(cmd->pool, &arguments);
+    if (alias->url[0] != '/') {
+        return "WSGIScriptAlias takes a URL path that begins with '/', and a script.";
+    }
+    return add_alias(cmd, alias, arguments);
+}
+
+const char *pyw_alias_set_match(cmd_parms *cmd, void *dir_conf, const char *arguments)
+{
+    struct pyw_alias *alias = apr_pcalloc(cmd->pool, sizeof(*alias));
+    const char *pattern = ap_getword_conf(cmd->pool, &arguments);
+
+    (void)dir_conf;
+    alias->pattern = ap_pregcomp(cmd->pool, pattern, AP_REG_EXTENDED);
+    if (alias->pattern == NULL) {
+        return apr_psprintf(cmd->pool, "Regular expression could not be compiled: %s.", pattern);
+    }
+    return add_alias(cmd, alias, arguments);
+}
+
+/* --- translation ----------------------------------------------------------------------------- */
+
+static const char *skip_slashes(const char *at)
+{
+    while (*at == '/') {
+        at++;
+    }
+    return at;
+}
+
+/* How much of `uri` the alias covers: any run of slashes matches a run of slashes, and the alias must
+ * end where a component ends. 0 when it does not match. */
+static size_t match_url(const char *uri, const char *alias)
+{
+    const char *at = uri;
+
+    while (*alias != '\0') {
+        if (*alias == '/') {
+            if (*at != '/') {
+                return 0;
+            }
+            alias = skip_slashes(alias);
+            at = skip_slashes(at);
+        } else if (*alias++ != *at++) {
+            return 0;
+        }
+    }
+    if (at[-1] != '/' && *at != '\0' && *at != '/') {
+        return 0;
+    }
+    return (size_t)(at - uri);
+}
+
+/* The file for a matched URL, or NULL. */
+static char *translate_plain(request_rec *r, const struct pyw_alias *alias)
+{
+    size_t len = match_url(r->uri, alias->url);
+
+    if (len == 0) {
+        return NULL;
+    }
+    /* "/" covers everything: the whole URI stays PATH_INFO. */
+    if (alias->url[0] == '/' && alias->url[1] == '\0') {
+        return apr_pstrcat(r->pool, alias->target, r->uri, NULL);
+    }
+    return apr_pstrcat(r->pool, alias->target, r->uri + len, NULL);
+}
+
+static char *translate_match(request_rec *r, const struct pyw_alias *alias)
+{
+    ap_regmatch_t matches[AP_MAX_REG_MATCH];
+
+    char *file;
+
+    if (ap_regexec(alias->pattern, r->uri, AP_MAX_REG_MATCH, matches, 0) != 0) {
+        return NULL;
+    }
+    file = ap_pregsub(r->pool, alias->target, r->uri, AP_MAX_REG_MATCH, matches);
+    return file != NULL ? ap_server_root_relative(r->pool, file) : NULL;
+}
+
+static int translate_name(request_rec *r)
+{
+    const apr_array_header_t *aliases = pyw_conf_server(r->server)->aliases;
+
+    if (r->uri[0] != '/') {
+        return DECLINED;
+    }
+    for (int i = 0; i < aliases->nelts; i++) {
+        const struct pyw_alias *alias = APR_ARRAY_IDX(aliases, i, const struct pyw_alias *);
+        char *file = alias->pattern != NULL ? translate_match(r, alias)
+                                            : translate_plain(r, alias);
+
+        if (file == NULL) {
+            continue;
+        }
+        r->filename = file;
+        r->handler = PYW_ALIAS_HANDLER;
+        ap_set_module_config(r->request_config, pyw_module, (void *)(uintptr_t)alias);
+        return OK;
+    }
+    return DECLINED;
+}
+
+const struct pyw_alias *pyw_alias_of(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, pyw_module);
+}
+
+void pyw_alias_register_hooks(apr_pool_t *pool)
+{
+    static const char *const after[] = {"mod_alias.c", NULL};
+    static const char *const before[] = {"mod_userdir.c", "mod_vhost_alias.c", NULL};
+
+    (void)pool;
+    ap_hook_translate_name(translate_name, after, before, APR_HOOK_MIDDLE);
+}

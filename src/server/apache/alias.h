@@ -1,0 +1,25 @@
+/* alias.h: WSGIScriptAlias and WSGIScriptAliasMatch: which URL goes to which script.
+ *
+ * Directives: Apache parent. Translation: any Apache worker thread.
+ */
+#ifndef PYW_APACHE_ALIAS_H
+#define PYW_APACHE_ALIAS_H
+
+#include <httpd.h>
+
+#include <http_config.h>
+
+#include "apache/conf.h"
+
+#define PYW_ALIAS_HANDLER "wsgi-script"
+
+const char *pyw_alias_set(cmd_parms *cmd, void *dir_conf, const char *arguments);
+const char *pyw_alias_set_match(cmd_parms *cmd, void *dir_conf, const char *arguments);
+
+/* The alias that translated this request, or NULL. */
+const struct pyw_alias *pyw_alias_of(const request_rec *r);
+
+/* translate_name. */
+void pyw_alias_register_hooks(apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,324 @@
+#include "apache/cgi_env.h"
+
+#include <ap_mpm.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <errno.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <unistd.h>
+
+#include "apache/module.h"
+
+/* Ids of env_keys.def that are written by number below. */
+enum {
+    KEY_REQUEST_METHOD = 1,
+    KEY_REQUEST_URI = 2,
+    KEY_QUERY_STRING = 3,
+    KEY_SCRIPT_NAME = 4,
+    KEY_PATH_INFO = 5,
+    KEY_SERVER_PROTOCOL = 6,
+    KEY_SERVER_NAME = 7,
+    KEY_SERVER_PORT = 8,
+    KEY_SERVER_ADDR = 9,
+    KEY_SERVER_SOFTWARE = 10,
+    KEY_SERVER_ADMIN = 11,
+    KEY_REMOTE_ADDR = 12,
+    KEY_REMOTE_PORT = 13,
+    KEY_REMOTE_USER = 14,
+    KEY_AUTH_TYPE = 15,
+    KEY_REQUEST_SCHEME = 16,
+    KEY_DOCUMENT_ROOT = 17,
+    KEY_SCRIPT_FILENAME = 18,
+    KEY_CONTEXT_PREFIX = 19,
+    KEY_CONTEXT_DOCUMENT_ROOT = 20,
+    KEY_CONTENT_TYPE = 21,
+    KEY_CONTENT_LENGTH = 22,
+    KEY_URL_SCHEME = 49,
+    KEY_PROCESS_GROUP = 50,
+    KEY_APPLICATION_GROUP = 51,
+    KEY_CALLABLE_OBJECT = 52,
+    KEY_REQUEST_HANDLER = 53,
+    KEY_HANDLER_SCRIPT = 54,
+    KEY_LISTENER_HOST = 55,
+    KEY_LISTENER_PORT = 56,
+    KEY_SERVER_PID = 57,
+    KEY_REQUEST_ID = 58,
+    KEY_CONNECTION_ID = 59,
+    KEY_OWN_SCRIPT_NAME = 60,
+    KEY_OWN_PATH_INFO = 61,
+    KEY_REDIRECT_URL = 62,
+    KEY_REDIRECT_QUERY_STRING = 63
+};
+
+#define OWN_PAIRS 48
+
+struct env {
+    request_rec *r;
+    struct pyw_pair *pairs;
+    size_t count;
+    size_t capacity;
+};
+
+static void add_named(struct env *env, uint8_t key, const char *name, const char *value)
+{
+    struct pyw_pair *pair = &env->pairs[env->count];
+
+    if (value == NULL || env->count == env->capacity) {
+        return;
+    }
+    pair->key = key;
+    pair->name = key != 0 ? pyw_head_key_name(key) : (struct pyw_span){name, strlen(name)};
+    pair->value = (struct pyw_span){value, strlen(value)};
+    env->count++;
+}
+
+static void add(struct env *env, uint8_t key, const char *value)
+{
+    add_named(env, key, NULL, value);
+}
+
+static const char *decimal(apr_pool_t *pool, long number)
+{
+    return apr_ltoa(pool, number);
+}
+
+/* The request target as the client sent it, without scheme and host of an absolute form. */
+static const char *original_uri(request_rec *r)
+{
+    const char *start = r->the_request != NULL ? strchr(r->the_request, ' ') : NULL;
+    const char *end;
+    const char *scheme;
+
+    if (start == NULL) {
+        return r->unparsed_uri != NULL ? r->unparsed_uri : "";
+    }
+    while (*start == ' ') {
+        start++;
+    }
+    end = start + strcspn(start, " ");
+    scheme = strstr(start, "://");
+    if (*start != '/' && scheme != NULL && scheme < end) {
+        start = scheme + 3;
+        start += strcspn(start, "/ ");
+        if (start >= end) {
+            return "/";
+        }
+    }
+    return apr_pstrmemdup(r->pool, start, (apr_size_t)(end - start));
+}
+
+static bool is_https(request_rec *r)
+{
+    const char *https = apr_table_get(r->subprocess_env, "HTTPS");
+
+    if (https != NULL) {
+        return strcasecmp(https, "on") == 0 || strcmp(https, "1") == 0;
+    }
+    return strcmp(ap_http_scheme(r), "https") == 0;
+}
+
+static void add_request(struct env *env, const struct pyw_target *target)
+{
+    request_rec *r = env->r;
+    const request_rec *first = r;
+
+    while (first->prev != NULL) {
+        first = first->prev;
+    }
+    add(env, KEY_REQUEST_METHOD, r->method);
+    add(env, KEY_REQUEST_URI, original_uri(r));
+    add(env, KEY_QUERY_STRING, r->args != NULL ? r->args : "");
+    add(env, KEY_SCRIPT_NAME, target->script_name);
+    add(env, KEY_PATH_INFO, target->path_info);
+    add(env, KEY_SERVER_PROTOCOL, r->protocol);
+    add(env, KEY_REQUEST_SCHEME, ap_http_scheme(r));
+    add(env, KEY_URL_SCHEME, is_https(r) ? "https" : "http");
+    add(env, KEY_SCRIPT_FILENAME, r->filename);
+    add(env, KEY_CONTENT_TYPE, apr_table_get(r->headers_in, "Content-Type"));
+    if (!r->read_chunked) {
+        add(env, KEY_CONTENT_LENGTH, apr_table_get(r->headers_in, "Content-Length"));
+    }
+    if (first != r) {
+        add(env, KEY_REDIRECT_URL, first->uri);
+        add(env, KEY_REDIRECT_QUERY_STRING, first->args);
+    }
+}
+
+static void add_server(struct env *env)
+{
+    request_rec *r = env->r;
+
+    add(env, KEY_SERVER_NAME, ap_escape_html(r->pool, ap_get_server_name_for_url(r)));
+    add(env, KEY_SERVER_PORT, decimal(r->pool, ap_get_server_port(r)));
+    add(env, KEY_SERVER_ADDR, r->connection->local_ip);
+    add(env, KEY_SERVER_SOFTWARE, ap_get_server_banner());
+    add(env, KEY_SERVER_ADMIN, r->server->server_admin);
+    add(env, KEY_DOCUMENT_ROOT, ap_document_root(r));
+    add(env, KEY_CONTEXT_PREFIX, ap_context_prefix(r));
+    add(env, KEY_CONTEXT_DOCUMENT_ROOT, ap_context_document_root(r));
+    add(env, KEY_REMOTE_ADDR, r->useragent_ip);
+    add(env, KEY_REMOTE_PORT, decimal(r->pool, r->useragent_addr->port));
+    if (r->user != NULL) {
+        add(env, KEY_REMOTE_USER, r->user);
+        add(env, KEY_AUTH_TYPE, r->ap_auth_type);
+    }
+}
+
+static void add_own(struct env *env, const struct pyw_target *target)
+{
+    request_rec *r = env->r;
+
+    add(env, KEY_PROCESS_GROUP, target->process_group);
+    add(env, KEY_APPLICATION_GROUP, target->application_group);
+    add(env, KEY_CALLABLE_OBJECT, target->callable);
+    add(env, KEY_REQUEST_HANDLER, r->handler);
+    add(env, KEY_HANDLER_SCRIPT, "");
+    add(env, KEY_LISTENER_HOST,
+        r->connection->local_addr->hostname != NULL ? r->connection->local_addr->hostname : "");
+    add(env, KEY_LISTENER_PORT, decimal(r->pool, r->connection->local_addr->port));
+    add(env, KEY_SERVER_PID, decimal(r->pool, getpid()));
+    add(env, KEY_REQUEST_ID, r->log_id);
+    add(env, KEY_CONNECTION_ID, r->connection->log_id);
+    add(env, KEY_OWN_SCRIPT_NAME, target->script_name);
+    add(env, KEY_OWN_PATH_INFO, target->path_info);
+}
+
+/* "X-Some-Name" -> "HTTP_X_SOME_NAME"; NULL when the name has a character that could make two headers
+ * one (RFC 3875 4.1.18 leaves the choice; a spoofed X_Some_Name must not pass for X-Some-Name). */
+static const char *environ_name(apr_pool_t *pool, const char *header, size_t *len)
+{
+    size_t header_len = strlen(header);
+    char *name = apr_palloc(pool, header_len + 6);
+    char *at = name + 5;
+
+    memcpy(name, "HTTP_", 5);
+    for (; *header != '\0'; header++) {
+        if (apr_isalnum(*header)) {
+            *at++ = (char)apr_toupper(*header);
+        } else if (*header == '-') {
+            *at++ = '_';
+        } else {
+            return NULL;
+        }
+    }
+    *at = '\0';
+    *len = header_len + 5;
+    return name;
+}
+
+/* Headers that never become HTTP_*. */
+static bool is_withheld(const struct env *env, const struct pyw_target *target, const char *name)
+{
+    const core_dir_config *core;
+
+    switch (apr_tolower(name[0])) {
+    case 'c':
+        return strcasecmp(name, "Content-Type") == 0 || strcasecmp(name, "Content-Length") == 0;
+    case 'p':
+        /* httpoxy: HTTP_PROXY means something else to HTTP clients. */
+        return strcasecmp(name, "Proxy") == 0 ||
+               (strcasecmp(name, "Proxy-Authorization") == 0 && !target->pass_authorization);
+    case 'a':
+        if (strcasecmp(name, "Authorization") != 0 || target->pass_authorization) {
+            return false;
+        }
+        core = ap_get_core_module_config(env->r->per_dir_config);
+        return core->cgi_pass_auth != AP_CGI_PASS_AUTH_ON;
+    default:
+        return false;
+    }
+}
+
+static void add_headers(struct env *env, const struct pyw_target *target)
+{
+    const apr_array_header_t *headers = apr_table_elts(env->r->headers_in);
+    const apr_table_entry_t *entries = (const apr_table_entry_t *)(const void *)headers->elts;
+
+    for (int i = 0; i < headers->nelts; i++) {
+        const char *name;
+        size_t len;
+
+        if (entries[i].key == NULL || is_withheld(env, target, entries[i].key)) {
+            continue;
+        }
+        name = environ_name(env->r->pool, entries[i].key, &len);
+        if (name != NULL) {
+            add_named(env, pyw_head_key_of(name, len), name, entries[i].val);
+        }
+    }
+}
+
+/* True when the list already has that name: what Apache computed or the client sent. */
+static bool has_pair(const struct env *env, size_t own, uint8_t key, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < own; i++) {
+        const struct pyw_pair *pair = &env->pairs[i];
+
+        if (key != 0 ? pair->key == key
+                     : pair->name.len == len && memcmp(pair->name.data, name, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Names that SetEnv may not make, whether or not this request has them. */
+static bool is_reserved(uint8_t key, const char *name)
+{
+    if (strcmp(name, "HTTPS") == 0 || strncmp(name, "wsgi.", 5) == 0 ||
+        strcasecmp(name, "HTTP_PROXY") == 0) {
+        return true;
+    }
+    return (key >= KEY_REQUEST_METHOD && key <= KEY_CONTENT_LENGTH) ||
+           (key >= KEY_URL_SCHEME && key <= KEY_REDIRECT_QUERY_STRING);
+}
+
+static void add_variables(struct env *env)
+{
+    const apr_array_header_t *variables = apr_table_elts(env->r->subprocess_env);
+    const apr_table_entry_t *entries = (const apr_table_entry_t *)(const void *)variables->elts;
+    size_t own = env->count;
+
+    for (int i = 0; i < variables->nelts; i++) {
+        const char *name = entries[i].key;
+        uint8_t key;
+
+        if (name == NULL || *name == '\0') {
+            continue;
+        }
+        key = pyw_head_key_of(name, strlen(name));
+        /* REMOTE_USER is not Apache's own where nobody was authenticated by it: a module such as
+         * mod_auth_* or mod_shib may set it. */
+        if (is_reserved(key, name) && key != KEY_REMOTE_USER && key != KEY_AUTH_TYPE) {
+            continue;
+        }
+        if (!has_pair(env, own, key, name)) {
+            add_named(env, key, name, entries[i].val);
+        }
+    }
+}
+
+int pyw_cgi_env_build(request_rec *r, const struct pyw_target *target,
+                      struct pyw_request_head *head)
+{
+    struct env env = {.r = r};
+
+    env.capacity = OWN_PAIRS + (size_t)apr_table_elts(r->headers_in)->nelts +
+                   (size_t)apr_table_elts(r->subprocess_env)->nelts;
+    if (env.capacity > PYW_HEAD_MAX_PAIRS) {
+        return -E2BIG;
+    }
+    env.pairs = apr_palloc(r->pool, env.capacity * sizeof(*env.pairs));
+    add_request(&env, target);
+    add_server(&env);
+    add_own(&env, target);
+    add_headers(&env, target);
+    add_variables(&env);
+    head->pairs = env.pairs;
+    head->pair_count = env.count;
+    return 0;
+}

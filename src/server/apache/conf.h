@@ -1,0 +1,84 @@
+/* conf.h: the configuration: what the directives wrote, per directory, per virtual host, and once for the
+ * whole server.
+ *
+ * Written by the Apache parent while it reads the configuration; read-only afterwards, in every
+ * process and thread. Pool: the configuration's.
+ */
+#ifndef PYW_APACHE_CONF_H
+#define PYW_APACHE_CONF_H
+
+#include <apr_tables.h>
+#include <httpd.h>
+
+#include "base/options.h"
+
+/* A flag that may not have been set. */
+enum pyw_flag { PYW_UNSET = -1, PYW_OFF = 0, PYW_ON = 1 };
+
+/* Per directory; what stands outside of any section is the server's outermost directory. */
+struct pyw_dir_conf {
+    const char *process_group;     /* NULL: unset; "" is embedded mode */
+    const char *application_group; /* NULL: unset; "" is the main interpreter */
+    const char *callable;
+    int pass_authorization; /* enum pyw_flag, as the rest */
+    int chunked_request;
+    int script_reloading;
+};
+
+/* One WSGIScriptAlias or WSGIScriptAliasMatch. */
+struct pyw_alias {
+    const char *url;      /* NULL for a Match */
+    ap_regex_t *pattern;  /* NULL for a plain alias */
+    const char *target;
+    const char *process_group;     /* options: NULL where not given */
+    const char *application_group;
+    const char *callable;
+    int pass_authorization;
+};
+
+/* Per virtual host. */
+struct pyw_server_conf {
+    apr_array_header_t *aliases; /* const struct pyw_alias *, in order */
+};
+
+/* A WSGIDaemonProcess line. */
+struct pyw_group_conf {
+    const char *name;
+    server_rec *server; /* where it stands; its ErrorLog gets the group's log */
+    struct pyw_options options;
+    uid_t uid;
+    gid_t gid;
+    bool has_user;
+    bool has_group;
+    uid_t socket_uid;
+    apr_array_header_t *preloads; /* const struct pyw_alias *, with both groups fixed */
+};
+
+/* Once per configuration. */
+struct pyw_global_conf {
+    apr_array_header_t *groups; /* struct pyw_group_conf * */
+    const char *python_home;    /* WSGIPythonHome */
+    const char *python_path;
+    const char *socket_prefix;
+    int restrict_embedded;
+};
+
+void *pyw_conf_create_dir(apr_pool_t *pool, char *dir);
+void *pyw_conf_merge_dir(apr_pool_t *pool, void *base, void *add);
+void *pyw_conf_create_server(apr_pool_t *pool, server_rec *s);
+void *pyw_conf_merge_server(apr_pool_t *pool, void *base, void *add);
+
+/* A fresh global configuration; before each reading of the files. */
+void pyw_conf_reset(apr_pool_t *pool);
+struct pyw_global_conf *pyw_conf_global(void);
+
+const struct pyw_dir_conf *pyw_conf_dir(const request_rec *r);
+const struct pyw_server_conf *pyw_conf_server(const server_rec *s);
+
+/* The group of that name, or NULL. */
+struct pyw_group_conf *pyw_conf_find_group(const char *name);
+/* Whether a virtual host may use a group: defined in the main server, in the host itself, or in one of
+ * the same ServerName. @return NULL, or why not. */
+const char *pyw_conf_refuse_group(const struct pyw_group_conf *group, const server_rec *s);
+
+#endif

@@ -1,0 +1,167 @@
+#include "apache/directives.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+
+#include "apache/alias.h"
+#include "apache/conf.h"
+#include "apache/daemon_process.h"
+
+/* --- setters --------------------------------------------------------------------------------- */
+
+/* A text of the per-directory configuration; the offset comes with the table row. */
+static const char *set_dir_text(cmd_parms *cmd, void *dir_conf, const char *value)
+{
+    const char **field = (const char **)((char *)dir_conf + (size_t)cmd->info);
+
+    if (*value == '\0') {
+        return apr_psprintf(cmd->pool, "%s takes a name.", cmd->cmd->name);
+    }
+    *field = value;
+    return NULL;
+}
+
+static const char *parse_flag(cmd_parms *cmd, const char *value, int *flag)
+{
+    if (strcasecmp(value, "On") == 0) {
+        *flag = PYW_ON;
+    } else if (strcasecmp(value, "Off") == 0) {
+        *flag = PYW_OFF;
+    } else {
+        return apr_psprintf(cmd->pool, "%s must be one of: Off | On", cmd->cmd->name);
+    }
+    return NULL;
+}
+
+static const char *set_dir_flag(cmd_parms *cmd, void *dir_conf, const char *value)
+{
+    return parse_flag(cmd, value, (int *)(void *)((char *)dir_conf + (size_t)cmd->info));
+}
+
+static const char *set_global_text(cmd_parms *cmd, void *dir_conf, const char *value)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir_conf;
+    if (error == NULL) {
+        *(const char **)((char *)pyw_conf_global() + (size_t)cmd->info) = value;
+    }
+    return error;
+}
+
+static const char *set_python_home(cmd_parms *cmd, void *dir_conf, const char *value)
+{
+    const char *path = ap_server_root_relative(cmd->pool, value);
+
+    if (path == NULL || *value == '\0') {
+        return "WSGIPythonHome takes a directory.";
+    }
+    return set_global_text(cmd, dir_conf, path);
+}
+
+static const char *set_socket_prefix(cmd_parms *cmd, void *dir_conf, const char *value)
+{
+    const char *path = ap_server_root_relative(cmd->pool, value);
+
+    if (path == NULL || *value == '\0') {
+        return apr_psprintf(cmd->pool, "Invalid WSGISocketPrefix '%s'.", value);
+    }
+    return set_global_text(cmd, dir_conf, path);
+}
+
+static const char *set_restrict_embedded(cmd_parms *cmd, void *dir_conf, const char *value)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir_conf;
+    return error != NULL ? error : parse_flag(cmd, value, &pyw_conf_global()->restrict_embedded);
+}
+
+/* A name of mod_wsgi's that this version has not: said at start, never silently accepted. */
+static const char *refuse(cmd_parms *cmd, void *dir_conf, const char *arguments)
+{
+    (void)dir_conf;
+    (void)arguments;
+    return apr_psprintf(cmd->pool,
+                        "%s is not built into this version of mod_pywsgi: take it out, or see "
+                        "docs/migrating.md.",
+                        cmd->cmd->name);
+}
+
+/* --- the table ------------------------------------------------------------------------------- */
+
+#define SERVER RSRC_CONF
+#define SECTIONS (RSRC_CONF | ACCESS_CONF)
+#define HTACCESS OR_FILEINFO
+
+#define DIR_FIELD(field) ((void *)offsetof(struct pyw_dir_conf, field))
+#define GLOBAL_FIELD(field) ((void *)offsetof(struct pyw_global_conf, field))
+#define REFUSED(name)                                                                              \
+    AP_INIT_RAW_ARGS(name, refuse, NULL, RSRC_CONF | OR_ALL,                                       \
+                     "Not built into this version of mod_pywsgi.")
+
+const command_rec pyw_directives[] = {
+    AP_INIT_RAW_ARGS("WSGIScriptAlias", pyw_alias_set, NULL, SERVER,
+                     "A URL path, a script file or directory, and options."),
+    AP_INIT_RAW_ARGS("WSGIScriptAliasMatch", pyw_alias_set_match, NULL, SERVER,
+                     "A regular expression, a script file with $N, and options."),
+    AP_INIT_RAW_ARGS("WSGIDaemonProcess", pyw_daemon_process_set, NULL, SERVER,
+                     "The name of a process group, and options."),
+    AP_INIT_TAKE1("WSGIProcessGroup", set_dir_text, DIR_FIELD(process_group), SECTIONS,
+                  "The process group that serves the application."),
+    AP_INIT_TAKE1("WSGIApplicationGroup", set_dir_text, DIR_FIELD(application_group), SECTIONS,
+                  "The interpreter that runs the application."),
+    AP_INIT_TAKE1("WSGICallableObject", set_dir_text, DIR_FIELD(callable), HTACCESS,
+                  "The name of the application in its script."),
+    AP_INIT_TAKE1("WSGIPassAuthorization", set_dir_flag, DIR_FIELD(pass_authorization), HTACCESS,
+                  "On: the application sees the Authorization header."),
+    AP_INIT_TAKE1("WSGIChunkedRequest", set_dir_flag, DIR_FIELD(chunked_request), HTACCESS,
+                  "Off: a chunked request body is answered 411."),
+    AP_INIT_TAKE1("WSGIScriptReloading", set_dir_flag, DIR_FIELD(script_reloading), HTACCESS,
+                  "Off: a script that changed is not loaded again."),
+    AP_INIT_TAKE1("WSGIPythonHome", set_python_home, GLOBAL_FIELD(python_home), SERVER,
+                  "The virtual environment or prefix of Python."),
+    AP_INIT_TAKE1("WSGIPythonPath", set_global_text, GLOBAL_FIELD(python_path), SERVER,
+                  "Directories for sys.path, separated by ':'."),
+    AP_INIT_TAKE1("WSGISocketPrefix", set_socket_prefix, GLOBAL_FIELD(socket_prefix), SERVER,
+                  "The beginning of the path of the directory for sockets."),
+    AP_INIT_TAKE1("WSGIRestrictEmbedded", set_restrict_embedded, NULL, SERVER,
+                  "On: no application runs in Apache's own processes."),
+    REFUSED("WSGIHandlerScript"),
+    REFUSED("WSGIImportScript"),
+    REFUSED("WSGIDispatchScript"),
+    REFUSED("WSGICaseSensitivity"),
+    REFUSED("WSGIRestrictProcess"),
+    REFUSED("WSGIPassApacheRequest"),
+    REFUSED("WSGIErrorOverride"),
+    REFUSED("WSGIMapHEADToGET"),
+    REFUSED("WSGIIgnoreActivity"),
+    REFUSED("WSGIEnableSendfile"),
+    REFUSED("WSGITrustedProxyHeaders"),
+    REFUSED("WSGITrustedProxies"),
+    REFUSED("WSGIPythonEggs"),
+    REFUSED("WSGIPythonOptimize"),
+    REFUSED("WSGIPythonWarnings"),
+    REFUSED("WSGIDontWriteBytecode"),
+    REFUSED("WSGIPythonHashSeed"),
+    REFUSED("WSGISwitchInterval"),
+    REFUSED("WSGIDestroyInterpreter"),
+    REFUSED("WSGIPerInterpreterGIL"),
+    REFUSED("WSGIFreeThreading"),
+    REFUSED("<WSGIInterpreterOptions"),
+    REFUSED("WSGIRestrictStdin"),
+    REFUSED("WSGIRestrictStdout"),
+    REFUSED("WSGIRestrictSignal"),
+    REFUSED("WSGISocketRotation"),
+    REFUSED("WSGIAcceptMutex"),
+    REFUSED("WSGIVerboseDebugging"),
+    REFUSED("WSGIAuthUserScript"),
+    REFUSED("WSGIAuthGroupScript"),
+    REFUSED("WSGIAccessScript"),
+    REFUSED("WSGIGroupAuthoritative"),
+    REFUSED("WSGIServerMetrics"),
+    REFUSED("WSGITelemetryService"),
+    REFUSED("WSGISlowRequests"),
+    REFUSED("WSGITelemetryOptions"),
+    {NULL},
+};

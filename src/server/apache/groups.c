@@ -1,0 +1,208 @@
+#include "apache/groups.h"
+
+#include <apr_strings.h>
+#include <dirent.h>
+#include <errno.h>
+#include <http_config.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <unixd.h>
+
+#include "apache/conf.h"
+#include "apache/places.h"
+
+#define SOCKET_PREFIX "wsgi"
+/* A successor starts beside each process that it replaces. */
+#define SLOTS_PER_PROCESS 2
+
+/* --- the socket directory -------------------------------------------------------------------- */
+
+/* Sockets that a server of the same process id left behind when it was killed. */
+static void remove_leftovers(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+
+    if (dir == NULL) {
+        return;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        if (entry->d_type == DT_SOCK) {
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+    }
+    closedir(dir);
+}
+
+/* Makes sure of a directory of our own that Apache's user can pass. @return NULL or a sentence. */
+static const char *make_socket_dir(apr_pool_t *pool, const char *path, bool is_for_others)
+{
+    bool is_root = geteuid() == 0;
+    struct stat about;
+    mode_t mode = S_IRWXU;
+
+    if (is_root) {
+        mode |= is_for_others ? S_IXGRP | S_IXOTH : S_IXGRP;
+    }
+    if (mkdir(path, S_IRWXU) != 0 && errno != EEXIST) {
+        return apr_psprintf(pool,
+                            "the socket directory '%s' could not be made: %s. Set WSGISocketPrefix "
+                            "to a place that Apache may write to",
+                            path, strerror(errno));
+    }
+    if (lstat(path, &about) != 0 || !S_ISDIR(about.st_mode) || about.st_uid != geteuid()) {
+        return apr_psprintf(pool, "'%s' is in the way and is not a directory of ours: remove it",
+                            path);
+    }
+    remove_leftovers(path);
+    if ((is_root && chown(path, 0, ap_unixd_config.group_id) != 0) || chmod(path, mode) != 0) {
+        return apr_psprintf(pool, "the socket directory '%s' could not be given its owner: %s", path,
+                            strerror(errno));
+    }
+    return NULL;
+}
+
+static const char *socket_dir_path(apr_pool_t *pool, unsigned generation)
+{
+    const char *prefix = pyw_conf_global()->socket_prefix;
+
+    if (prefix == NULL) {
+        prefix = ap_runtime_dir_relative(pool, SOCKET_PREFIX);
+    }
+    return apr_psprintf(pool, "%s.%d.%u", prefix, (int)getpid(), generation);
+}
+
+/* --- one group ------------------------------------------------------------------------------- */
+
+static const char *set_identity(apr_pool_t *pool, struct pyw_group *group,
+                                const struct pyw_group_conf *conf)
+{
+    struct pyw_identity *identity = &group->identity;
+    char why[512];
+
+    identity->is_changed = geteuid() == 0;
+    if (identity->is_changed) {
+        identity->uid = conf->has_user ? conf->uid : ap_unixd_config.user_id;
+        identity->gid = conf->has_group ? conf->gid : ap_unixd_config.group_id;
+        if (identity->uid == 0) {
+            return apr_psprintf(pool,
+                                "process group '%s': WSGI process blocked from running as root. Set "
+                                "User in the server's configuration, or user= here",
+                                conf->name);
+        }
+    } else {
+        identity->uid = geteuid();
+        identity->gid = getegid();
+    }
+    if (pyw_identity_complete(identity, conf->options.supplementary_groups, why, sizeof(why)) !=
+        0) {
+        return apr_psprintf(pool, "process group '%s': %s", conf->name, why);
+    }
+    if (!identity->is_changed || identity->uid == ap_unixd_config.user_id) {
+        group->apache_home = "/";
+    }
+    return NULL;
+}
+
+static void set_preloads(struct pyw_setup *setup, const struct pyw_group_conf *conf)
+{
+    for (int i = 0; i < conf->preloads->nelts && setup->preload_count < PYW_SETUP_MAX_PRELOADS;
+         i++) {
+        const struct pyw_alias *alias = APR_ARRAY_IDX(conf->preloads, i, const struct pyw_alias *);
+        struct stat about;
+
+        /* An alias to a directory maps many scripts: none of them is known yet. */
+        if (stat(alias->target, &about) == 0 && S_ISDIR(about.st_mode)) {
+            continue;
+        }
+        setup->preloads[setup->preload_count++] =
+            (struct pyw_preload){alias->target, alias->application_group};
+    }
+}
+
+static void set_setup(struct pyw_group *group, const struct pyw_group_conf *conf)
+{
+    struct pyw_setup *setup = &group->setup;
+
+    setup->group = conf->name;
+    setup->options = conf->options;
+    if (setup->options.python_home == NULL) {
+        setup->options.python_home = pyw_conf_global()->python_home;
+    }
+    setup->peer_uid = geteuid() == 0 ? ap_unixd_config.user_id : geteuid();
+    if (conf->socket_uid != (uid_t)-1) {
+        setup->peer_uid = conf->socket_uid;
+    }
+    pyw_places_fill_setup(setup);
+    setup->maximum_processes = (uint32_t)conf->options.processes;
+    setup->threads_per_process = (uint32_t)conf->options.threads;
+    setup->is_multiprocess = conf->options.has_processes;
+    set_preloads(setup, conf);
+}
+
+/* Who owns the sockets: whoever connects. */
+static uid_t socket_owner(const struct pyw_group_conf *conf)
+{
+    if (geteuid() != 0) {
+        return (uid_t)-1;
+    }
+    return conf->socket_uid != (uid_t)-1 ? conf->socket_uid : ap_unixd_config.user_id;
+}
+
+static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *conf,
+                               const char *dir, unsigned index, struct pyw_group **prepared)
+{
+    struct pyw_group *group = apr_pcalloc(pool, sizeof(*group));
+    char why[1024] = "out of memory";
+    const char *error;
+
+    *prepared = group;
+    group->name = conf->name;
+    group->slots = (uint32_t)conf->options.processes * SLOTS_PER_PROCESS;
+    group->module_dir = pyw_places_module_dir();
+    group->libexec_dir = pyw_places_libexec_dir();
+    group->log_context = conf->server;
+    error = set_identity(pool, group, conf);
+    if (error != NULL) {
+        return error;
+    }
+    set_setup(group, conf);
+    if (pyw_group_open(group, dir, index, socket_owner(conf), why, sizeof(why)) != 0) {
+        return apr_psprintf(pool, "process group '%s': %s", conf->name, why);
+    }
+    return NULL;
+}
+
+const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned generation,
+                               struct pyw_supervisor_plan *plan)
+{
+    const apr_array_header_t *confs = pyw_conf_global()->groups;
+    bool is_for_others = false;
+    const char *error;
+
+    (void)s;
+    if (confs->nelts == 0) {
+        return NULL;
+    }
+    for (int i = 0; i < confs->nelts; i++) {
+        const struct pyw_group_conf *conf = APR_ARRAY_IDX(confs, i, struct pyw_group_conf *);
+
+        is_for_others |= conf->socket_uid != (uid_t)-1;
+    }
+    plan->socket_dir = socket_dir_path(pconf, generation);
+    error = make_socket_dir(pconf, plan->socket_dir, is_for_others);
+    if (error != NULL) {
+        return error;
+    }
+    plan->groups = apr_pcalloc(pconf, (apr_size_t)confs->nelts * sizeof(struct pyw_group *));
+    for (int i = 0; i < confs->nelts; i++) {
+        error = prepare_one(pconf, APR_ARRAY_IDX(confs, i, struct pyw_group_conf *),
+                            plan->socket_dir, (unsigned)i, &plan->groups[i]);
+        if (error != NULL) {
+            return error;
+        }
+        plan->group_count++;
+    }
+    return NULL;
+}

@@ -1,0 +1,320 @@
+#include "apache/launch.h"
+
+#include <ap_listen.h>
+#include <ap_mpm.h>
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <unixd.h>
+
+#include "apache/bridge.h"
+#include "apache/conf.h"
+#include "apache/groups.h"
+#include "apache/log.h"
+#include "apache/module.h"
+#include "apache/places.h"
+#include "base/clock.h"
+#include "base/path.h"
+#include "supervisor/supervisor.h"
+
+#define RETAINED_KEY "pywsgi-launch"
+#define SUPERVISORS_MAX 64
+/* A stopping server waits this long for the daemons; they are given 5 s for running requests. */
+#define STOP_WAIT_MS 10000
+#define STOP_LOOK_MS 20
+
+/* Survives restarts, where the module itself is loaded anew: supervisors of earlier generations may still
+ * be finishing, and the parent must know them as its own when they end. Plain data only. */
+struct retained {
+    unsigned generation;
+    size_t count;
+    pid_t pids[SUPERVISORS_MAX];
+};
+
+/* Parent, one configuration's lifetime. */
+static struct {
+    pid_t parent;
+    apr_pool_t *pconf;
+    server_rec *server;
+    struct retained *retained;
+    struct pyw_supervisor_plan plan;
+    apr_proc_t supervisor;
+    int lifeline[2];
+} launch;
+
+/* Child: group name -> struct pyw_pool *. */
+static apr_hash_t *pools;
+
+struct pyw_pool *pyw_launch_pool(const char *group)
+{
+    return pools != NULL ? apr_hash_get(pools, group, APR_HASH_KEY_STRING) : NULL;
+}
+
+/* --- supervisors known to the parent --------------------------------------------------------- */
+
+static void remember(pid_t pid)
+{
+    if (launch.retained->count < SUPERVISORS_MAX) {
+        launch.retained->pids[launch.retained->count++] = pid;
+    }
+}
+
+static void forget(pid_t pid)
+{
+    struct retained *retained = launch.retained;
+
+    for (size_t i = 0; i < retained->count; i++) {
+        if (retained->pids[i] == pid) {
+            retained->pids[i] = retained->pids[--retained->count];
+            return;
+        }
+    }
+}
+
+static bool start_supervisor(void);
+
+static void supervisor_changed(int reason, void *data, apr_wait_t status)
+{
+    apr_proc_t *process = data;
+    int state = AP_MPMQ_STOPPING;
+
+    (void)status;
+    if (reason != APR_OC_REASON_DEATH && reason != APR_OC_REASON_LOST) {
+        return;
+    }
+    apr_proc_other_child_unregister(process);
+    forget(process->pid);
+    (void)ap_mpm_query(AP_MPMQ_MPM_STATE, &state);
+    if (process == &launch.supervisor && state != AP_MPMQ_STOPPING) {
+        PYW_LOG(pyw_log_server, launch.server, SUPERVISOR_DIED, (int)process->pid);
+        (void)start_supervisor();
+    }
+}
+
+static void watch(apr_proc_t *process)
+{
+    apr_proc_other_child_register(process, supervisor_changed, process, NULL, launch.pconf);
+}
+
+/* Supervisors of earlier generations, forgotten by Apache when their configuration went. */
+static void watch_earlier(void)
+{
+    for (size_t i = 0; i < launch.retained->count; i++) {
+        apr_proc_t *process = apr_pcalloc(launch.pconf, sizeof(*process));
+
+        process->pid = launch.retained->pids[i];
+        watch(process);
+    }
+}
+
+/* --- the supervisor process ------------------------------------------------------------------ */
+
+static void log_for_supervisor(void *context, enum pyw_level level, const char *format, ...)
+{
+    server_rec *s = context != NULL ? context : launch.server;
+    char text[8192];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    pyw_log_server_text(s, level, text, strlen(text));
+}
+
+__attribute__((noreturn)) static void be_supervisor(void)
+{
+    /* The kernel's word that the parent is gone, should the pipe be held open by somebody. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    close(launch.lifeline[1]);
+    ap_close_listeners();
+    _exit(pyw_supervisor_run(&launch.plan));
+}
+
+static bool start_supervisor(void)
+{
+    pid_t pid;
+
+    if (launch.lifeline[0] >= 0) {
+        close(launch.lifeline[0]);
+        close(launch.lifeline[1]);
+    }
+    if (pipe2(launch.lifeline, O_CLOEXEC) != 0) {
+        PYW_LOG(pyw_log_server, launch.server, SUPERVISOR_FORK, strerror(errno));
+        return false;
+    }
+    launch.plan.lifeline_fd = launch.lifeline[0];
+    pid = fork();
+    if (pid == 0) {
+        be_supervisor();
+    }
+    if (pid < 0) {
+        PYW_LOG(pyw_log_server, launch.server, SUPERVISOR_FORK, strerror(errno));
+        return false;
+    }
+    launch.supervisor.pid = pid;
+    remember(pid);
+    watch(&launch.supervisor);
+    return true;
+}
+
+/* --- the end of a configuration -------------------------------------------------------------- */
+
+static void wait_for(pid_t pid, int64_t deadline_ms)
+{
+    int status;
+
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (pyw_clock_until(deadline_ms) == 0) {
+            /* Its daemons end when its pipes close. */
+            (void)kill(pid, SIGKILL);
+            (void)waitpid(pid, &status, 0);
+            return;
+        }
+        apr_sleep(apr_time_from_msec(STOP_LOOK_MS));
+    }
+}
+
+static apr_status_t leave(void *data)
+{
+    static const char retire = 'G';
+    bool is_restart = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_DESTROY_CONFIG;
+
+    (void)data;
+    if (getpid() != launch.parent) {
+        return APR_SUCCESS;
+    }
+    apr_proc_other_child_unregister(&launch.supervisor);
+    if (launch.lifeline[1] >= 0) {
+        if (is_restart) {
+            /* The new generation does not wait for the old one to finish. Where the byte cannot be
+             * written, the end of the pipe says the same more abruptly. */
+            (void)!write(launch.lifeline[1], &retire, 1);
+        }
+        close(launch.lifeline[1]);
+        close(launch.lifeline[0]);
+        launch.lifeline[0] = launch.lifeline[1] = -1;
+    }
+    if (!is_restart) {
+        int64_t deadline_ms = pyw_clock_now_ms() + STOP_WAIT_MS;
+
+        for (size_t i = 0; i < launch.retained->count; i++) {
+            if (launch.retained->pids[i] != launch.supervisor.pid) {
+                (void)kill(launch.retained->pids[i], SIGTERM);
+            }
+        }
+        while (launch.retained->count > 0) {
+            wait_for(launch.retained->pids[--launch.retained->count], deadline_ms);
+        }
+    }
+    for (size_t i = 0; i < launch.plan.group_count; i++) {
+        pyw_group_close(launch.plan.groups[i], false);
+    }
+    return APR_SUCCESS;
+}
+
+/* --- hooks ----------------------------------------------------------------------------------- */
+
+static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)plog;
+    (void)ptemp;
+    pyw_conf_reset(pconf);
+    return OK;
+}
+
+static struct retained *get_retained(void)
+{
+    struct retained *retained = ap_retained_data_get(RETAINED_KEY);
+
+    return retained != NULL ? retained : ap_retained_data_create(RETAINED_KEY, sizeof(*retained));
+}
+
+static int launch_groups(apr_pool_t *pconf, server_rec *s)
+{
+    const char *error;
+
+    error = pyw_groups_prepare(pconf, s, launch.retained->generation, &launch.plan);
+    if (error != NULL) {
+        PYW_LOG(pyw_log_server, s, GROUPS_FAILED, error);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    launch.plan.log = log_for_supervisor;
+    apr_pool_cleanup_register(pconf, NULL, leave, apr_pool_cleanup_null);
+    if (launch.plan.group_count > 0) {
+        (void)start_supervisor(); /* logged; other requests of the server need no daemons */
+    }
+    return OK;
+}
+
+static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    (void)plog;
+    (void)ptemp;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ||
+        ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_NORMAL) {
+        return OK;
+    }
+    ap_add_version_component(pconf, "mod_pywsgi/" PYW_VERSION);
+    pyw_places_find(pconf);
+    memset(&launch, 0, sizeof(launch));
+    launch.lifeline[0] = launch.lifeline[1] = -1;
+    launch.parent = getpid();
+    launch.pconf = pconf;
+    launch.server = s;
+    launch.retained = get_retained();
+    launch.retained->generation++;
+    watch_earlier();
+    return launch_groups(pconf, s);
+}
+
+/* The Apache user must be able to reach the sockets: better said now than once per request. */
+static void check_socket(const struct pyw_group *group, server_rec *s)
+{
+    char why[1024];
+
+    if (group->setup.options.socket_user == NULL &&
+        pyw_path_check(group->socket_paths[0], W_OK, why, sizeof(why)) != 0) {
+        PYW_LOG(pyw_log_server, s, SOCKET_UNREACHABLE, group->name, why);
+    }
+}
+
+static void init_child(apr_pool_t *pchild, server_rec *s)
+{
+    int is_single = ap_exists_config_define("ONE_PROCESS") || ap_exists_config_define("DEBUG");
+
+    pools = apr_hash_make(pchild);
+    for (size_t i = 0; i < launch.plan.group_count; i++) {
+        struct pyw_group *group = launch.plan.groups[i];
+        struct pyw_pool *pool = pyw_pool_create(pchild, group);
+
+        if (pool != NULL) {
+            apr_hash_set(pools, group->name, APR_HASH_KEY_STRING, pool);
+        }
+        check_socket(group, s);
+    }
+    if (!is_single && launch.lifeline[1] >= 0) {
+        /* Only the parent may hold it, or the supervisor would not see its end. */
+        close(launch.lifeline[1]);
+        close(launch.lifeline[0]);
+        launch.lifeline[0] = launch.lifeline[1] = -1;
+    }
+    pyw_bridge_init_child(pchild, s);
+}
+
+void pyw_launch_register_hooks(apr_pool_t *pool)
+{
+    (void)pool;
+    ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
+}

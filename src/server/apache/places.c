@@ -1,0 +1,53 @@
+#include "apache/places.h"
+
+#include <ap_mpm.h>
+#include <ap_release.h>
+#include <apr_strings.h>
+#include <dlfcn.h>
+#include <httpd.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apache/module.h"
+
+static const char *module_dir = "";
+
+void pyw_places_find(apr_pool_t *pool)
+{
+    char real[PATH_MAX];
+    Dl_info info;
+    char *slash;
+
+    module_dir = "";
+    if (dladdr(&module_dir, &info) == 0 || info.dli_fname == NULL ||
+        realpath(info.dli_fname, real) == NULL) {
+        return; /* linked into httpd itself: the installed place is the only one */
+    }
+    slash = strrchr(real, '/');
+    if (slash != NULL) {
+        module_dir = apr_pstrmemdup(pool, real, (apr_size_t)(slash - real));
+    }
+}
+
+const char *pyw_places_module_dir(void)
+{
+    return module_dir;
+}
+
+const char *pyw_places_libexec_dir(void)
+{
+    return PYW_LIBEXECDIR;
+}
+
+void pyw_places_fill_setup(struct pyw_setup *setup)
+{
+    ap_version_t version;
+
+    ap_get_server_revision(&version);
+    setup->server_version[0] = (uint32_t)version.major;
+    setup->server_version[1] = (uint32_t)version.minor;
+    setup->server_version[2] = (uint32_t)version.patch;
+    setup->server_software = ap_get_server_banner();
+    setup->mpm_name = ap_show_mpm();
+}

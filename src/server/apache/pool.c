@@ -1,0 +1,192 @@
+#include "apache/pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "channel/socket.h"
+
+/* How long a request looks at an unchanged group table at most: a lost wake-up costs no more. */
+#define LOOK_AGAIN_MS 200
+/* recv() returns this often so that the relay can look at the client too. */
+#define RECEIVE_PATIENCE_MS 100
+
+struct pyw_pool {
+    const struct pyw_group *group;
+    pthread_mutex_t lock;
+    struct {
+        struct pyw_channel **idle; /* one stack per slot */
+        uint32_t *in_flight;       /* requests of this child, per slot */
+        uint32_t turn;
+    } shared; /* under the lock */
+};
+
+static void free_channel(struct pyw_channel *channel)
+{
+    pyw_inbox_free(&channel->inbox);
+    close(channel->fd);
+    free(channel);
+}
+
+static void free_stack(struct pyw_channel **stack)
+{
+    while (*stack != NULL) {
+        struct pyw_channel *channel = *stack;
+
+        *stack = channel->next;
+        free_channel(channel);
+    }
+}
+
+static apr_status_t destroy(void *data)
+{
+    struct pyw_pool *pool = data;
+
+    for (uint32_t slot = 0; slot < pool->group->slots; slot++) {
+        free_stack(&pool->shared.idle[slot]);
+    }
+    pthread_mutex_destroy(&pool->lock);
+    return APR_SUCCESS;
+}
+
+struct pyw_pool *pyw_pool_create(apr_pool_t *apr_pool, const struct pyw_group *group)
+{
+    struct pyw_pool *pool = apr_pcalloc(apr_pool, sizeof(*pool));
+
+    pool->group = group;
+    pool->shared.idle = apr_pcalloc(apr_pool, group->slots * sizeof(*pool->shared.idle));
+    pool->shared.in_flight = apr_pcalloc(apr_pool, group->slots * sizeof(*pool->shared.in_flight));
+    /* Children that start together should not all begin with the first process. */
+    pool->shared.turn = (uint32_t)getpid();
+    if (pthread_mutex_init(&pool->lock, NULL) != 0) {
+        return NULL;
+    }
+    apr_pool_cleanup_register(apr_pool, pool, destroy, apr_pool_cleanup_null);
+    return pool;
+}
+
+const struct pyw_group *pyw_pool_group(const struct pyw_pool *pool)
+{
+    return pool->group;
+}
+
+/* Takes the top of the slot's stack if it leads to that very process; stale channels are closed. */
+static struct pyw_channel *take_idle(struct pyw_pool *pool, const struct pyw_choice *process)
+{
+    struct pyw_channel **stack = &pool->shared.idle[process->slot];
+    struct pyw_channel *channel;
+
+    if (*stack != NULL && (*stack)->process.generation != process->generation) {
+        free_stack(stack);
+    }
+    channel = *stack;
+    if (channel != NULL) {
+        *stack = channel->next;
+        channel->next = NULL;
+    }
+    return channel;
+}
+
+/* Chooses a process and counts the request in. @return 0 or -EAGAIN. */
+static int choose(struct pyw_pool *pool, struct pyw_choice *process, struct pyw_channel **idle)
+{
+    int rv;
+
+    pthread_mutex_lock(&pool->lock);
+    rv = pyw_table_choose(pool->group->table, pool->shared.in_flight, pool->shared.turn++,
+                          process);
+    if (rv == 0) {
+        pool->shared.in_flight[process->slot]++;
+        *idle = take_idle(pool, process);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return rv;
+}
+
+static void count_out(struct pyw_pool *pool, uint32_t slot)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->shared.in_flight[slot]--;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static int open_channel(const struct pyw_group *group, const struct pyw_choice *process,
+                        int64_t deadline_ms, struct pyw_channel **opened)
+{
+    int fd = pyw_socket_connect(group->socket_paths[process->slot], deadline_ms);
+    struct pyw_channel *channel;
+
+    if (fd < 0) {
+        return fd;
+    }
+    channel = calloc(1, sizeof(*channel));
+    if (channel == NULL || pyw_socket_set_patience(fd, RECEIVE_PATIENCE_MS) != 0) {
+        free(channel);
+        close(fd);
+        return -ENOMEM;
+    }
+    channel->fd = fd;
+    channel->process = *process;
+    channel->is_new = true;
+    pyw_inbox_init(&channel->inbox, fd, PYW_FROM_DAEMON, true);
+    pyw_outbox_init(&channel->outbox, fd);
+    *opened = channel;
+    return 0;
+}
+
+/* True when nothing will become ready by waiting: no process is on its way and the last did not start. */
+static bool is_hopeless(const struct pyw_group *group)
+{
+    return pyw_table_failures(group->table) > 0 &&
+           pyw_table_count(group->table, PYW_STATE_STARTING) == 0;
+}
+
+int pyw_pool_acquire(struct pyw_pool *pool, int64_t deadline_ms, struct pyw_channel **channel)
+{
+    const struct pyw_group *group = pool->group;
+
+    for (;;) {
+        uint32_t seen = pyw_table_seen(group->table);
+        struct pyw_choice process;
+        int left;
+
+        if (choose(pool, &process, channel) == 0) {
+            int rv = *channel != NULL ? 0 : open_channel(group, &process, deadline_ms, channel);
+
+            if (rv != 0) {
+                count_out(pool, process.slot);
+            }
+            return rv;
+        }
+        if (is_hopeless(group)) {
+            return -ECONNREFUSED;
+        }
+        left = pyw_clock_until(deadline_ms);
+        if (left == 0) {
+            return -ETIMEDOUT;
+        }
+        pyw_table_wait(group->table, seen,
+                       left < 0 || left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left);
+    }
+}
+
+void pyw_pool_release(struct pyw_pool *pool, struct pyw_channel *channel)
+{
+    uint32_t slot = channel->process.slot;
+
+    pyw_inbox_rest(&channel->inbox);
+    channel->is_new = false;
+    pthread_mutex_lock(&pool->lock);
+    pool->shared.in_flight[slot]--;
+    channel->next = pool->shared.idle[slot];
+    pool->shared.idle[slot] = channel;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void pyw_pool_discard(struct pyw_pool *pool, struct pyw_channel *channel)
+{
+    count_out(pool, channel->process.slot);
+    free_channel(channel);
+}

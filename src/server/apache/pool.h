@@ -1,0 +1,44 @@
+/* pool.h: the channels of one Apache child to the processes of one group, kept open between requests,
+ * and the choice of the process for the next request.
+ *
+ * Apache children. One pool per group and child; any worker thread, behind the pool's lock. A channel
+ * in use belongs to one thread. Lock order: nothing is called while the lock is held.
+ */
+#ifndef PYW_APACHE_POOL_H
+#define PYW_APACHE_POOL_H
+
+#include <apr_pools.h>
+#include <stdint.h>
+
+#include "channel/inbox.h"
+#include "channel/outbox.h"
+#include "channel/table.h"
+#include "supervisor/group.h"
+
+struct pyw_channel {
+    int fd;
+    struct pyw_choice process;
+    struct pyw_inbox inbox;
+    struct pyw_outbox outbox;
+    bool is_new; /* HELLO has not been exchanged */
+    struct pyw_channel *next; /* in the pool */
+};
+
+struct pyw_pool;
+
+/* Child start. The pool lives as long as `pool`. NULL when memory is short. */
+struct pyw_pool *pyw_pool_create(apr_pool_t *pool, const struct pyw_group *group);
+
+/* A channel to the ready process with the least load; waits for one to become ready, or for room in
+ * its backlog, until the group's connect-timeout is over. @return 0; -ETIMEDOUT: none in time; -ECONNREFUSED: the group cannot
+ * start its processes; -errno of connect. */
+int pyw_pool_acquire(struct pyw_pool *pool, int64_t deadline_ms, struct pyw_channel **channel);
+
+/* The request is over and the channel may serve another. */
+void pyw_pool_release(struct pyw_pool *pool, struct pyw_channel *channel);
+/* The request is over and the channel with it. */
+void pyw_pool_discard(struct pyw_pool *pool, struct pyw_channel *channel);
+
+const struct pyw_group *pyw_pool_group(const struct pyw_pool *pool);
+
+#endif

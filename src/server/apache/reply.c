@@ -1,0 +1,299 @@
+#include "apache/reply.h"
+
+#include <apr_portable.h>
+#include <apr_strings.h>
+#include <errno.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "apache/log.h"
+
+void pyw_reply_init(struct pyw_reply *reply, request_rec *r)
+{
+    reply->r = r;
+    reply->brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    reply->has_head = false;
+    reply->is_over = false;
+    reply->declared = -1;
+    reply->sent = 0;
+}
+
+/* --- head ------------------------------------------------------------------------------------ */
+
+static bool is_token(struct pyw_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        if (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", c) != NULL) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+/* No byte that could end a header line or a C string. */
+static bool is_line(struct pyw_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\r' || text.data[i] == '\n' || text.data[i] == '\0') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* RFC 9110 7.6.1: they concern one connection, and the connection is Apache's. */
+static bool is_hop_by_hop(const char *name)
+{
+    static const char *const names[] = {"Connection", "Keep-Alive", "Proxy-Connection",
+                                        "TE",         "Trailer",    "Transfer-Encoding",
+                                        "Upgrade"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcasecmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *check_header(const struct pyw_header *header)
+{
+    if (!is_token(header->name)) {
+        return "a header name is empty or has a forbidden character";
+    }
+    if (!is_line(header->value)) {
+        return "a header value has a line break or NUL";
+    }
+    return NULL;
+}
+
+static void set_header(request_rec *r, const struct pyw_header *header)
+{
+    const char *name = apr_pstrmemdup(r->pool, header->name.data, header->name.len);
+    const char *value = apr_pstrmemdup(r->pool, header->value.data, header->value.len);
+
+    if (is_hop_by_hop(name) || strcasecmp(name, "Content-Length") == 0) {
+        return; /* the length comes as a number in the head */
+    }
+    if (strcasecmp(name, "Content-Type") == 0) {
+        ap_set_content_type(r, value);
+        return;
+    }
+    apr_table_addn(r->headers_out, name, value);
+}
+
+static const char *check_head(const struct pyw_reply_head *head)
+{
+    if (head->status < 200 || head->status > 999) {
+        return "its status is not a final HTTP status";
+    }
+    if (!is_line(head->reason)) {
+        return "its reason phrase has a line break or NUL";
+    }
+    for (size_t i = 0; i < head->header_count; i++) {
+        const char *why = check_header(&head->headers[i]);
+
+        if (why != NULL) {
+            return why;
+        }
+    }
+    return NULL;
+}
+
+int pyw_reply_set_head(struct pyw_reply *reply, const struct pyw_reply_head *head,
+                       const char **why)
+{
+    request_rec *r = reply->r;
+
+    *why = reply->has_head ? "it is a second one" : check_head(head);
+    if (*why != NULL) {
+        return -EPROTO;
+    }
+    reply->has_head = true;
+    reply->declared = head->content_length;
+    r->status = head->status;
+    if (head->reason.len > 0) {
+        r->status_line = apr_psprintf(r->pool, "%u %.*s", head->status, (int)head->reason.len,
+                                      head->reason.data);
+    }
+    for (size_t i = 0; i < head->header_count; i++) {
+        set_header(r, &head->headers[i]);
+    }
+    if (head->content_length >= 0) {
+        ap_set_content_length(r, head->content_length);
+    }
+    return 0;
+}
+
+/* --- body ------------------------------------------------------------------------------------ */
+
+/* Counts body in. @return 0 or -EPROTO. */
+static int count_body(struct pyw_reply *reply, uint64_t length)
+{
+    if (!reply->has_head || length > (uint64_t)(INT64_MAX - reply->sent)) {
+        return -EPROTO;
+    }
+    if (reply->declared >= 0 && length > (uint64_t)(reply->declared - reply->sent)) {
+        return -EPROTO;
+    }
+    reply->sent += (int64_t)length;
+    return 0;
+}
+
+static void append(struct pyw_reply *reply, apr_bucket *bucket)
+{
+    APR_BRIGADE_INSERT_TAIL(reply->brigade, bucket);
+}
+
+static apr_bucket_alloc_t *buckets(const struct pyw_reply *reply)
+{
+    return reply->r->connection->bucket_alloc;
+}
+
+int pyw_reply_add_data(struct pyw_reply *reply, const char *data, size_t len)
+{
+    int rv = count_body(reply, len);
+
+    if (rv == 0 && len > 0) {
+        append(reply, apr_bucket_transient_create(data, len, buckets(reply)));
+    }
+    return rv;
+}
+
+/* A stretch that lies within a regular file: anything else would block or lie about its length. */
+static bool is_within_file(int fd, uint64_t offset, uint64_t length)
+{
+    struct stat about;
+
+    return fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && offset <= (uint64_t)about.st_size &&
+           length <= (uint64_t)about.st_size - offset;
+}
+
+int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset, uint64_t length)
+{
+    request_rec *r = reply->r;
+    apr_file_t *file = NULL;
+    apr_os_file_t os_file = fd;
+
+    if (!is_within_file(fd, offset, length) || count_body(reply, length) != 0) {
+        close(fd);
+        return -EPROTO;
+    }
+    /* From here the request pool closes it. */
+    if (apr_os_file_put(&file, &os_file, APR_FOPEN_READ | APR_FOPEN_SENDFILE_ENABLED, r->pool) !=
+            APR_SUCCESS ||
+        apr_file_inherit_unset(file) != APR_SUCCESS) {
+        close(fd);
+        return -EPROTO;
+    }
+    apr_pool_cleanup_register(r->pool, file, (apr_status_t(*)(void *))(void (*)(void))apr_file_close,
+                              apr_pool_cleanup_null);
+    apr_brigade_insert_file(reply->brigade, file, (apr_off_t)offset, (apr_off_t)length, r->pool);
+    return 0;
+}
+
+bool pyw_reply_has_unpushed(const struct pyw_reply *reply)
+{
+    return !APR_BRIGADE_EMPTY(reply->brigade);
+}
+
+int pyw_reply_push(struct pyw_reply *reply, bool flush)
+{
+    request_rec *r = reply->r;
+    apr_status_t rv;
+
+    if (flush) {
+        append(reply, apr_bucket_flush_create(buckets(reply)));
+    }
+    if (APR_BRIGADE_EMPTY(reply->brigade)) {
+        return 0;
+    }
+    rv = ap_pass_brigade(r->output_filters, reply->brigade);
+    apr_brigade_cleanup(reply->brigade);
+    return rv != APR_SUCCESS || r->connection->aborted ? -EPIPE : 0;
+}
+
+/* --- end ------------------------------------------------------------------------------------- */
+
+/* Where only the end of the connection tells the client that the body is complete, an ordinary close
+ * would pass a part for the whole: the connection is reset instead. */
+static void reset_on_close(request_rec *r)
+{
+    apr_socket_t *socket = r->connection->master == NULL ? ap_get_conn_socket(r->connection) : NULL;
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    apr_os_sock_t fd;
+
+    if (socket != NULL && apr_os_sock_get(&fd, socket) == APR_SUCCESS) {
+        /* Where it fails the client has gone already. */
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    }
+}
+
+/* Ends a response whose head is out so that the client sees that it is cut: no last chunk, a reset
+ * HTTP/2 stream, a closed connection. */
+static int cut(struct pyw_reply *reply)
+{
+    request_rec *r = reply->r;
+    conn_rec *c = r->connection;
+
+    apr_brigade_cleanup(reply->brigade);
+    reply->is_over = true;
+    c->keepalive = AP_CONN_CLOSE;
+    /* The chunk filter takes this bucket as the sign to leave the last chunk out. */
+    append(reply, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, buckets(reply)));
+    append(reply, apr_bucket_flush_create(buckets(reply)));
+    (void)ap_pass_brigade(r->output_filters, reply->brigade);
+    apr_brigade_cleanup(reply->brigade);
+    if (reply->declared < 0 && !r->chunked) {
+        reset_on_close(r);
+    }
+    c->aborted = 1;
+    return OK;
+}
+
+int pyw_reply_fail(struct pyw_reply *reply, int status)
+{
+    if (reply->is_over) {
+        return OK;
+    }
+    if (reply->has_head) {
+        return cut(reply);
+    }
+    reply->is_over = true;
+    return status;
+}
+
+static int finish(struct pyw_reply *reply)
+{
+    reply->is_over = true;
+    append(reply, apr_bucket_eos_create(buckets(reply)));
+    (void)pyw_reply_push(reply, false); /* a client that left needs no answer */
+    return OK;
+}
+
+static bool is_bodyless(const struct pyw_reply *reply)
+{
+    return reply->r->header_only || reply->r->status == HTTP_NO_CONTENT ||
+           reply->r->status == HTTP_NOT_MODIFIED;
+}
+
+int pyw_reply_end(struct pyw_reply *reply, enum pyw_outcome outcome)
+{
+    if (outcome == PYW_OUTCOME_OK && reply->has_head && !reply->is_over) {
+        if (reply->declared >= 0 && reply->sent < reply->declared && !is_bodyless(reply)) {
+            return cut(reply);
+        }
+        return finish(reply);
+    }
+    if (outcome == PYW_OUTCOME_GONE) {
+        reply->r->connection->aborted = 1;
+        return pyw_reply_fail(reply, OK);
+    }
+    return pyw_reply_fail(reply, outcome == PYW_OUTCOME_TIMEOUT ? HTTP_GATEWAY_TIME_OUT
+                                                                : HTTP_INTERNAL_SERVER_ERROR);
+}

@@ -1,0 +1,105 @@
+#include "apache/request.h"
+
+#include <http_config.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include "apache/alias.h"
+#include "apache/bridge.h"
+#include "apache/cgi_env.h"
+#include "apache/conf.h"
+#include "apache/launch.h"
+#include "apache/log.h"
+#include "apache/policy.h"
+#include "apache/relay.h"
+#include "apache/target.h"
+
+static bool is_ours(const request_rec *r)
+{
+    return r->handler != NULL && (strcmp(r->handler, PYW_ALIAS_HANDLER) == 0 ||
+                                  strcmp(r->handler, "application/x-httpd-wsgi") == 0);
+}
+
+static struct pyw_span span_of(const char *text)
+{
+    return (struct pyw_span){text, strlen(text)};
+}
+
+static uint16_t request_flags(const request_rec *r, const struct pyw_target *target)
+{
+    unsigned flags = 0;
+
+    flags |= pyw_policy_has_body(r) ? PYW_REQUEST_HAS_BODY : 0;
+    flags |= r->expecting_100 && pyw_policy_has_body(r) ? PYW_REQUEST_EXPECT : 0;
+    flags |= target->is_reloading ? PYW_REQUEST_RELOAD : 0;
+    flags |= r->header_only ? PYW_REQUEST_HEAD : 0;
+    return (uint16_t)flags;
+}
+
+static void fill_head(request_rec *r, const struct pyw_target *target,
+                      struct pyw_request_head *head)
+{
+    head->flags = request_flags(r, target);
+    head->arrival_us = (int64_t)r->request_time;
+    head->queued_us = 0;
+    head->content_length = r->read_chunked ? -1 : (int64_t)r->remaining;
+    head->script_mtime = (int64_t)r->finfo.mtime * 1000;
+    head->script = span_of(target->script);
+    head->callable = span_of(target->callable);
+    head->application_group = span_of(target->application_group);
+}
+
+/* Sends the request where its process group says. */
+static int dispatch(request_rec *r, const struct pyw_target *target, struct pyw_request_head *head)
+{
+    const struct pyw_group_conf *group;
+    struct pyw_pool *pool;
+
+    if (target->process_group[0] == '\0') {
+        return pyw_bridge_run(r, head, pyw_policy_has_body(r));
+    }
+    pool = pyw_launch_pool(target->process_group);
+    group = pyw_conf_find_group(target->process_group);
+    if (pool == NULL || group == NULL) {
+        PYW_LOG(pyw_log_request, r, GROUP_UNKNOWN, target->process_group);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (pyw_conf_refuse_group(group, r->server) != NULL) {
+        PYW_LOG(pyw_log_request, r, GROUP_OF_OTHER_HOST, target->process_group);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return pyw_relay_run(r, pool, head, pyw_policy_has_body(r));
+}
+
+static int handle(request_rec *r)
+{
+    struct pyw_target target;
+    struct pyw_request_head head;
+    int status;
+
+    if (!is_ours(r)) {
+        return DECLINED;
+    }
+    status = pyw_policy_check_script(r);
+    if (status != OK) {
+        return status;
+    }
+    pyw_target_resolve(r, &target);
+    status = pyw_policy_check_body(r, &target);
+    if (status != OK) {
+        return status;
+    }
+    fill_head(r, &target, &head);
+    if (pyw_cgi_env_build(r, &target, &head) != 0) {
+        PYW_LOG(pyw_log_request, r, HEAD_TOO_LARGE);
+        return HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
+    }
+    return dispatch(r, &target, &head);
+}
+
+void pyw_request_register_hooks(apr_pool_t *pool)
+{
+    (void)pool;
+    ap_hook_handler(handle, NULL, NULL, APR_HOOK_MIDDLE);
+}

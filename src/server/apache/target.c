@@ -1,0 +1,173 @@
+#include "apache/target.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <stdlib.h>
+#include <util_script.h>
+
+#include "apache/alias.h"
+
+#define DEFAULT_CALLABLE "application"
+/* A result that is itself a token is expanded once more. */
+#define EXPANSIONS_MAX 2
+
+/* "/a//b" -> "/a/b"; the text itself when there is nothing to do. */
+static const char *collapse_slashes(apr_pool_t *pool, const char *text)
+{
+    char *copy;
+
+    if (strstr(text, "//") == NULL) {
+        return text;
+    }
+    copy = apr_pstrdup(pool, text);
+    ap_no2slash(copy);
+    return copy;
+}
+
+/* ":port" unless it is the usual one. */
+static const char *port_suffix(request_rec *r)
+{
+    apr_port_t port = ap_get_server_port(r);
+
+    return port == 80 || port == 443 ? "" : apr_psprintf(r->pool, ":%u", port);
+}
+
+static const char *expand_server(request_rec *r)
+{
+    return apr_pstrcat(r->pool, r->server->server_hostname, port_suffix(r), NULL);
+}
+
+static const char *expand_host(request_rec *r)
+{
+    if (r->hostname == NULL || *r->hostname == '\0') {
+        return expand_server(r);
+    }
+    return apr_pstrcat(r->pool, r->hostname, port_suffix(r), NULL);
+}
+
+static const char *expand_resource(request_rec *r, const struct pyw_target *target)
+{
+    return apr_pstrcat(r->pool, r->server->server_hostname, port_suffix(r), "|",
+                       target->script_name, NULL);
+}
+
+/* %{ENV:name}: request notes, then SetEnv and its kin, then the server's environment. */
+static const char *expand_env(request_rec *r, const char *token)
+{
+    static const char prefix[] = "%{ENV:";
+    size_t len = strlen(token);
+    const char *name;
+    const char *value;
+
+    if (strncmp(token, prefix, sizeof(prefix) - 1) != 0 || token[len - 1] != '}') {
+        return NULL;
+    }
+    name = apr_pstrmemdup(r->pool, token + sizeof(prefix) - 1, len - sizeof(prefix));
+    value = apr_table_get(r->notes, name);
+    if (value == NULL) {
+        value = apr_table_get(r->subprocess_env, name);
+    }
+    return value != NULL ? value : getenv(name);
+}
+
+/* One round; NULL when it is no token, or an unknown one. */
+static const char *expand_once(request_rec *r, const struct pyw_target *target, const char *text)
+{
+    if (strcmp(text, "%{GLOBAL}") == 0) {
+        return "";
+    }
+    if (strcmp(text, "%{RESOURCE}") == 0) {
+        return expand_resource(r, target);
+    }
+    if (strcmp(text, "%{SERVER}") == 0) {
+        return expand_server(r);
+    }
+    if (strcmp(text, "%{HOST}") == 0) {
+        return expand_host(r);
+    }
+    return expand_env(r, text);
+}
+
+/* A group name; what cannot be expanded stays as it is. */
+static const char *expand_group(request_rec *r, const struct pyw_target *target, const char *text)
+{
+    for (int i = 0; i < EXPANSIONS_MAX && *text == '%'; i++) {
+        const char *expanded;
+
+        if (i > 0 && strncmp(text, "%{ENV:", 6) == 0) {
+            return text;
+        }
+        expanded = expand_once(r, target, text);
+        if (expanded == NULL) {
+            return text;
+        }
+        text = expanded;
+    }
+    return text;
+}
+
+static const char *expand_callable(request_rec *r, const char *text)
+{
+    const char *value;
+
+    if (*text != '%') {
+        return text;
+    }
+    value = expand_env(r, text);
+    return value != NULL ? value : DEFAULT_CALLABLE;
+}
+
+/* The alias' option, else the directive, else the default. */
+static const char *first_text(const char *option, const char *directive, const char *fallback)
+{
+    if (option != NULL) {
+        return option;
+    }
+    return directive != NULL ? directive : fallback;
+}
+
+static int first_flag(int option, int directive, int fallback)
+{
+    if (option != PYW_UNSET) {
+        return option;
+    }
+    return directive != PYW_UNSET ? directive : fallback;
+}
+
+static void split_url(request_rec *r, struct pyw_target *target)
+{
+    const char *path_info = r->path_info != NULL ? r->path_info : "";
+    int len = ap_find_path_info(r->uri, path_info);
+
+    if (len > 0 && r->uri[len] == '\0' && *path_info == '\0') {
+        target->script_name = collapse_slashes(r->pool, r->uri);
+    } else {
+        target->script_name = collapse_slashes(r->pool, apr_pstrmemdup(r->pool, r->uri,
+                                                                       (apr_size_t)len));
+    }
+    target->path_info = collapse_slashes(r->pool, path_info);
+}
+
+void pyw_target_resolve(request_rec *r, struct pyw_target *target)
+{
+    static const struct pyw_alias no_alias = {.pass_authorization = PYW_UNSET};
+    const struct pyw_dir_conf *conf = pyw_conf_dir(r);
+    const struct pyw_alias *alias = pyw_alias_of(r);
+
+    if (alias == NULL) {
+        alias = &no_alias;
+    }
+    split_url(r, target);
+    target->script = r->filename;
+    target->process_group =
+        expand_group(r, target, first_text(alias->process_group, conf->process_group, ""));
+    target->application_group = expand_group(
+        r, target, first_text(alias->application_group, conf->application_group, "%{RESOURCE}"));
+    target->callable =
+        expand_callable(r, first_text(alias->callable, conf->callable, DEFAULT_CALLABLE));
+    target->pass_authorization =
+        first_flag(alias->pass_authorization, conf->pass_authorization, PYW_OFF) == PYW_ON;
+    target->may_be_chunked = first_flag(PYW_UNSET, conf->chunked_request, PYW_ON) == PYW_ON;
+    target->is_reloading = first_flag(PYW_UNSET, conf->script_reloading, PYW_ON) == PYW_ON;
+}

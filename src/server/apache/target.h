@@ -1,0 +1,27 @@
+/* target.h: where a request goes: script, callable, process group, application group, after tokens
+ * such as %{RESOURCE} have been expanded (compat 1.2).
+ *
+ * Apache worker threads. Pool: the request's.
+ */
+#ifndef PYW_APACHE_TARGET_H
+#define PYW_APACHE_TARGET_H
+
+#include <httpd.h>
+
+#include "apache/conf.h"
+
+struct pyw_target {
+    const char *script;
+    const char *process_group;     /* "" is embedded mode */
+    const char *application_group; /* "" is the main interpreter */
+    const char *callable;
+    const char *script_name; /* SCRIPT_NAME, slashes collapsed */
+    const char *path_info;   /* PATH_INFO, likewise */
+    bool pass_authorization;
+    bool may_be_chunked;
+    bool is_reloading;
+};
+
+void pyw_target_resolve(request_rec *r, struct pyw_target *target);
+
+#endif

@@ -1,0 +1,80 @@
+/* mod_pywsgi.c: the module records, and one register_hooks call per concept.
+ *
+ * Two records, one code: `LoadModule wsgi_module` keeps existing files and their <IfModule> lines
+ * working, `LoadModule pywsgi_module` is the project's own name. Loading both is an error.
+ */
+#include <httpd.h>
+
+#include <http_config.h>
+#include <http_log.h>
+
+#include "apache/alias.h"
+#include "apache/conf.h"
+#include "apache/directives.h"
+#include "apache/launch.h"
+#include "apache/module.h"
+#include "apache/request.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+extern module AP_MODULE_DECLARE_DATA wsgi_module EXPORTED;
+extern module AP_MODULE_DECLARE_DATA pywsgi_module EXPORTED;
+
+module *pyw_module;
+
+static bool is_loaded_twice;
+
+static int check_loaded_once(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)pconf;
+    (void)plog;
+    (void)ptemp;
+    if (is_loaded_twice) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, NULL,
+                     "mod_pywsgi is loaded as wsgi_module and as pywsgi_module: keep one of the two "
+                     "LoadModule lines.");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+static void register_hooks(apr_pool_t *pool, module *record)
+{
+    if (pyw_module != NULL && pyw_module != record) {
+        is_loaded_twice = true;
+        return;
+    }
+    pyw_module = record;
+    ap_hook_pre_config(check_loaded_once, NULL, NULL, APR_HOOK_FIRST);
+    pyw_alias_register_hooks(pool);
+    pyw_launch_register_hooks(pool);
+    pyw_request_register_hooks(pool);
+}
+
+static void register_wsgi(apr_pool_t *pool)
+{
+    register_hooks(pool, &wsgi_module);
+}
+
+static void register_pywsgi(apr_pool_t *pool)
+{
+    register_hooks(pool, &pywsgi_module);
+}
+
+/* STANDARD20_MODULE_STUFF names the record after the source file; <IfModule mod_wsgi.c> needs the name
+ * that the file never had. */
+#define RECORD_HEAD(file_name)                                                                     \
+    MODULE_MAGIC_NUMBER_MAJOR, MODULE_MAGIC_NUMBER_MINOR, -1, file_name, NULL, NULL,               \
+        MODULE_MAGIC_COOKIE, NULL
+
+module AP_MODULE_DECLARE_DATA wsgi_module = {
+    RECORD_HEAD("mod_wsgi.c"), pyw_conf_create_dir,    pyw_conf_merge_dir,
+    pyw_conf_create_server,    pyw_conf_merge_server,  pyw_directives,
+    register_wsgi,             AP_MODULE_FLAG_NONE,
+};
+
+module AP_MODULE_DECLARE_DATA pywsgi_module = {
+    RECORD_HEAD("mod_pywsgi.c"), pyw_conf_create_dir,   pyw_conf_merge_dir,
+    pyw_conf_create_server,      pyw_conf_merge_server, pyw_directives,
+    register_pywsgi,             AP_MODULE_FLAG_NONE,
+};
