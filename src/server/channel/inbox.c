@@ -54,13 +54,15 @@ static int set_capacity(struct pyw_inbox *inbox, size_t capacity)
 /* How much room the frame at the front needs, or as much as a chunk when it is a large one. */
 static size_t wanted_capacity(const struct pyw_inbox *inbox)
 {
-    size_t unread = inbox->end - inbox->start;
+    struct pyw_frame frame;
     size_t need;
 
-    if (unread < PYW_FRAME_HEADER_LEN) {
+    /* A length is believed only within its cap; `next` says so where it is not. */
+    if (inbox->end - inbox->start < PYW_FRAME_HEADER_LEN ||
+        pyw_frame_unpack(inbox->buffer + inbox->start, inbox->way, &frame) != 0) {
         return CAPACITY_AT_REST;
     }
-    need = PYW_FRAME_HEADER_LEN + (size_t)pyw_bytes_load_u32(inbox->buffer + inbox->start + 4);
+    need = PYW_FRAME_HEADER_LEN + (size_t)frame.length;
     if (need <= CAPACITY_AT_REST) {
         return CAPACITY_AT_REST;
     }
@@ -174,6 +176,32 @@ int pyw_inbox_next(struct pyw_inbox *inbox, struct pyw_frame *frame, struct pyw_
     return 1;
 }
 
+bool pyw_inbox_find(const struct pyw_inbox *inbox, enum pyw_frame_type type,
+                    struct pyw_span *payload)
+{
+    size_t at = inbox->start;
+
+    while (inbox->end - at >= PYW_FRAME_HEADER_LEN) {
+        struct pyw_frame frame;
+
+        if (pyw_frame_unpack(inbox->buffer + at, inbox->way, &frame) != 0) {
+            return false; /* `next` will say so in its turn */
+        }
+        at += PYW_FRAME_HEADER_LEN;
+        if (inbox->end - at < frame.length) {
+            return false;
+        }
+        if (frame.type == type) {
+            if (payload != NULL) {
+                *payload = (struct pyw_span){(const char *)inbox->buffer + at, frame.length};
+            }
+            return true;
+        }
+        at += frame.length;
+    }
+    return false;
+}
+
 int pyw_inbox_take_file(struct pyw_inbox *inbox)
 {
     int file = inbox->file;
@@ -197,4 +225,36 @@ void pyw_inbox_rest(struct pyw_inbox *inbox)
         inbox->start = 0;
         inbox->end = 0;
     }
+}
+
+int pyw_inbox_lend(struct pyw_inbox *inbox, struct pyw_inbox_memory *memory, size_t capacity)
+{
+    if (inbox->buffer != NULL) {
+        return 0;
+    }
+    if (memory->buffer == NULL) {
+        return set_capacity(inbox, capacity);
+    }
+    inbox->buffer = memory->buffer;
+    inbox->capacity = memory->capacity;
+    memory->buffer = NULL;
+    memory->capacity = 0;
+    return 0;
+}
+
+void pyw_inbox_reclaim(struct pyw_inbox *inbox, struct pyw_inbox_memory *memory)
+{
+    if (inbox->buffer == NULL || !pyw_inbox_is_empty(inbox)) {
+        return;
+    }
+    if (memory->buffer == NULL) {
+        memory->buffer = inbox->buffer;
+        memory->capacity = inbox->capacity;
+    } else {
+        free(inbox->buffer);
+    }
+    inbox->buffer = NULL;
+    inbox->capacity = 0;
+    inbox->start = 0;
+    inbox->end = 0;
 }

@@ -35,6 +35,11 @@ ssize_t pyw_inbox_fill(struct pyw_inbox *inbox, int flags);
  * The payload is valid until the next `fill`. */
 int pyw_inbox_next(struct pyw_inbox *inbox, struct pyw_frame *frame, struct pyw_span *payload);
 
+/* Looks ahead for a whole frame of that type among those not yet given out, and takes none.
+ * @return true, with the payload where it is wanted (NULL: not). */
+bool pyw_inbox_find(const struct pyw_inbox *inbox, enum pyw_frame_type type,
+                    struct pyw_span *payload);
+
 /* The descriptor that came with a FILE frame, now the caller's; -1 when none did. */
 int pyw_inbox_take_file(struct pyw_inbox *inbox);
 
@@ -43,5 +48,17 @@ bool pyw_inbox_is_empty(const struct pyw_inbox *inbox);
 
 /* Between requests: gives back memory that one large frame made it take. */
 void pyw_inbox_rest(struct pyw_inbox *inbox);
+
+/* Memory that goes from one inbox to another, so that many channels at rest need none. */
+struct pyw_inbox_memory {
+    unsigned char *buffer; /* owned; NULL: lent, or none yet */
+    size_t capacity;
+};
+
+/* Gives an inbox without memory that of `memory`, or `capacity` bytes where that has none.
+ * @return 0 or -ENOMEM. */
+int pyw_inbox_lend(struct pyw_inbox *inbox, struct pyw_inbox_memory *memory, size_t capacity);
+/* Takes it back, if nothing unread is in it. */
+void pyw_inbox_reclaim(struct pyw_inbox *inbox, struct pyw_inbox_memory *memory);
 
 #endif

@@ -143,7 +143,7 @@ static int read_slots(int fd, uint32_t *slots)
 
 int pyw_table_open(int fd, struct pyw_table **table)
 {
-    uint32_t slots;
+    uint32_t slots = 0;
     int rv = read_slots(fd, &slots);
 
     return rv != 0 ? rv : map_table(fd, slots, table);

@@ -1,0 +1,101 @@
+#include "host/host.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "host/journal.h"
+#include "host/poller.h"
+
+static const char *const phase_names[] = {
+    [PYW_PHASE_STARTING] = "starting", [PYW_PHASE_SERVING] = "serving",
+    [PYW_PHASE_RETIRING] = "retiring", [PYW_PHASE_DRAINING] = "draining",
+    [PYW_PHASE_ENDING] = "ending",     [PYW_PHASE_STOPPING] = "stopping",
+};
+
+int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup, struct pyw_table *table)
+{
+    int rv;
+
+    memset(host, 0, sizeof(*host));
+    host->setup = setup;
+    host->table = table;
+    host->notify_fd = PYW_NOTIFY_FD;
+    host->listener_fd = PYW_LISTENER_FD;
+    host->lifeline_fd = PYW_LIFELINE_FD;
+    host->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (host->wake_fd < 0) {
+        return -errno;
+    }
+    if (sem_init(&host->end, 0, 0) != 0) {
+        return -errno;
+    }
+    rv = pyw_poller_open(&host->poller);
+    if (rv != 0) {
+        close(host->wake_fd);
+    }
+    return rv;
+}
+
+void pyw_host_free(struct pyw_host *host)
+{
+    pyw_poller_free(host->poller);
+    host->poller = NULL;
+    close(host->wake_fd);
+    sem_destroy(&host->end);
+}
+
+void pyw_host_wake(const struct pyw_host *host)
+{
+    static const uint64_t one = 1;
+    int saved = errno;
+
+    /* Fails only when 2^64 wakes are pending, and then the monitor is awake. */
+    while (write(host->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+    }
+    errno = saved;
+}
+
+void pyw_host_report(const struct pyw_host *host, enum pyw_report report)
+{
+    pyw_table_report(host->table, host->setup->slot, host->setup->generation, report);
+    /* A full pipe means that the supervisor will look anyway. */
+    while (write(host->notify_fd, "r", 1) < 0 && errno == EINTR) {
+    }
+}
+
+enum pyw_phase pyw_host_phase(const struct pyw_host *host)
+{
+    return (enum pyw_phase)atomic_load(&host->phase);
+}
+
+const char *pyw_host_phase_name(enum pyw_phase phase)
+{
+    return phase_names[phase];
+}
+
+void pyw_host_enter(struct pyw_host *host, enum pyw_phase phase, const char *event)
+{
+    enum pyw_phase old = pyw_host_phase(host);
+
+    if (phase <= old) {
+        return;
+    }
+    pyw_journal_line(NULL, PYW_LEVEL_DEBUG, "Process %d of group '%s': %s --%s--> %s", (int)getpid(),
+                 host->setup->group, phase_names[old], event, phase_names[phase]);
+    atomic_store(&host->phase, (uint32_t)phase);
+    if (phase == PYW_PHASE_SERVING) {
+        pyw_host_report(host, PYW_REPORT_READY);
+    } else if (phase == PYW_PHASE_DRAINING || phase == PYW_PHASE_ENDING) {
+        pyw_host_report(host, PYW_REPORT_DRAINING);
+    }
+}
+
+void pyw_host_ask_drain(struct pyw_host *host)
+{
+    if (!atomic_exchange(&host->wants_drain, true)) {
+        pyw_host_report(host, PYW_REPORT_DRAINING);
+        pyw_host_wake(host);
+    }
+}

@@ -1,0 +1,221 @@
+/* main.c: the program pywsgi-daemon. The supervisor has exec'd it as the application's user, with a
+ * setup and descriptors (base/setup.h); host.h names its threads. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/host.h"
+#include "host/journal.h"
+#include "host/monitor.h"
+#include "host/poller.h"
+#include "host/signals.h"
+#include "host/worker.h"
+#include "python/loader.h"
+#include "python/runtime.h"
+#include "wsgi/serve.h"
+
+#define SETUP_MAX_LEN (8 * 1024 * 1024)
+
+/* For pthread_atfork, whose functions get no argument. */
+static struct pyw_host *forked;
+
+static int say_version(void)
+{
+    printf("pywsgi-daemon %s (mod_pywsgi), for Python %s\n", PYW_VERSION, PYW_PYTHON_VERSION);
+    return 0;
+}
+
+static int say_help(FILE *out)
+{
+    fprintf(out,
+            "pywsgi-daemon %s runs Python applications for the Apache module mod_pywsgi.\n"
+            "Apache starts it by itself for each WSGIDaemonProcess; it does nothing when run by hand.\n"
+            "To serve an application, run:  mod-pywsgi-express start-server PATH\n"
+            "\n"
+            "  --version   what it is and for which Python\n",
+            PYW_VERSION);
+    return out == stdout ? 0 : 2;
+}
+
+/* --- descriptors and setup ------------------------------------------------------------------- */
+
+/* @return true when descriptor 3 holds what a supervisor hands over. */
+static bool has_setup(void)
+{
+    struct stat about;
+    struct stat listener;
+
+    return fstat(PYW_SETUP_FD, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0 &&
+           about.st_size <= SETUP_MAX_LEN && fstat(PYW_LISTENER_FD, &listener) == 0 &&
+           S_ISSOCK(listener.st_mode);
+}
+
+/* The whole of descriptor 3, never freed: the setup's strings point into it. @return NULL: errno. */
+static char *read_setup(size_t *len)
+{
+    struct stat about;
+    char *text = NULL;
+    size_t got = 0;
+
+    if (fstat(PYW_SETUP_FD, &about) == 0) {
+        text = malloc((size_t)about.st_size);
+    }
+    while (text != NULL && got < (size_t)about.st_size) {
+        ssize_t part = pread(PYW_SETUP_FD, text + got, (size_t)about.st_size - got, (off_t)got);
+
+        if (part < 0 && errno == EINTR) {
+            continue;
+        }
+        if (part <= 0) {
+            free(text);
+            return NULL;
+        }
+        got += (size_t)part;
+    }
+    *len = got;
+    return text;
+}
+
+static void set_flag(int fd, int get, int set, int flag)
+{
+    int flags = fcntl(fd, get);
+
+    if (flags >= 0) {
+        (void)fcntl(fd, set, flags | flag);
+    }
+}
+
+/* What the application starts inherits none of them, and reading or writing them never blocks. */
+static void prepare_descriptors(void)
+{
+    for (int fd = PYW_TABLE_FD; fd < PYW_FIRST_FREE_FD; fd++) {
+        set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC);
+    }
+    set_flag(PYW_LISTENER_FD, F_GETFL, F_SETFL, O_NONBLOCK);
+    set_flag(PYW_LIFELINE_FD, F_GETFL, F_SETFL, O_NONBLOCK);
+    set_flag(PYW_NOTIFY_FD, F_GETFL, F_SETFL, O_NONBLOCK);
+}
+
+/* --- start and end --------------------------------------------------------------------------- */
+
+/* A process that the application forks must not keep Apache's connections open, nor speak on them. */
+static void let_go_after_fork(void)
+{
+    pyw_poller_abandon(forked->poller);
+    for (int fd = PYW_LISTENER_FD; fd < PYW_FIRST_FREE_FD; fd++) {
+        close(fd);
+    }
+}
+
+static int fail_start(const char *what)
+{
+    PYW_LOG(pyw_journal_line, NULL, DAEMON_START, what);
+    return 1;
+}
+
+static int start_python(const struct pyw_setup *setup)
+{
+    char why[2048] = "";
+
+    pyw_serve_register();
+    if (pyw_runtime_check(setup, why, sizeof(why)) != 0 ||
+        pyw_runtime_start(setup, pyw_journal_text, why, sizeof(why)) != 0) {
+        PYW_LOG(pyw_journal_line, NULL, DAEMON_PYTHON, setup->group, why);
+        return 1;
+    }
+    for (size_t i = 0; i < setup->preload_count; i++) {
+        /* One that fails has said so; its requests answer 500 until it changes. */
+        (void)pyw_loader_preload(&setup->preloads[i]);
+    }
+    return 0;
+}
+
+static int start_workers(struct pyw_host *host)
+{
+    int rv = pyw_worker_start_all(host);
+
+    if (rv != 0) {
+        PYW_LOG(pyw_journal_line, NULL, DAEMON_THREADS, atomic_load(&host->workers),
+                (int)host->setup->options.threads, host->setup->group, strerror(-rv));
+        return 1;
+    }
+    pyw_table_set_capacity(host->table, host->setup->slot, atomic_load(&host->workers));
+    return 0;
+}
+
+/* Runs the process to its end. */
+static int serve(struct pyw_host *host)
+{
+    pyw_signals_install(host);
+    if (pyw_monitor_start(host) != 0) {
+        return fail_start("no thread for the monitor");
+    }
+    if (start_python(host->setup) != 0 || start_workers(host) != 0) {
+        return 1;
+    }
+    forked = host;
+    if (pthread_atfork(NULL, NULL, let_go_after_fork) != 0) {
+        return fail_start("out of memory");
+    }
+    atomic_store(&host->is_started, true);
+    pyw_host_wake(host);
+    while (sem_wait(&host->end) != 0) {
+        /* interrupted by a signal */
+    }
+    pyw_runtime_stop();
+    return 0;
+}
+
+static int run(void)
+{
+    static struct pyw_setup setup; /* large, and lives as long as the process */
+    static struct pyw_host host;
+    struct pyw_table *table;
+    char why[256] = "";
+    size_t len = 0;
+    char *text = read_setup(&len);
+    int rv;
+
+    if (text == NULL) {
+        return fail_start("its setup could not be read");
+    }
+    if (pyw_setup_get(text, len, &setup, why, sizeof(why)) != 0) {
+        PYW_LOG(pyw_journal_line, NULL, DAEMON_SETUP, why, PYW_VERSION);
+        return 1;
+    }
+    close(PYW_SETUP_FD);
+    prepare_descriptors();
+    rv = pyw_table_open(PYW_TABLE_FD, &table);
+    if (rv == -EPROTO || (rv == 0 && setup.slot >= pyw_table_slots(table))) {
+        PYW_LOG(pyw_journal_line, NULL, DAEMON_SETUP, "group table", PYW_VERSION);
+        return 1;
+    }
+    if (rv == 0) {
+        rv = pyw_host_init(&host, &setup, table);
+    }
+    return rv == 0 ? serve(&host) : fail_start(strerror(-rv));
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        return say_version();
+    }
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        return say_help(stdout);
+    }
+    if (!has_setup()) {
+        return say_help(stderr);
+    }
+    status = run();
+    /* Not exit(): worker threads still run, and the destructors of extension modules are not ready
+     * for that. What Python has to write, pyw_runtime_stop has written. */
+    _exit(status);
+}

@@ -1,0 +1,328 @@
+#include "host/monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "channel/socket.h"
+#include "host/journal.h"
+#include "host/poller.h"
+#include "host/timeouts.h"
+
+/* How long running requests may go on when the process is told to end. */
+#define GRACE_MS 5000
+/* The same when another process takes its place in good order. */
+#define DRAIN_MS 60000
+/* How long workers without a request get to leave. */
+#define LEAVE_MS 2000
+/* How long the end of Python may take: atexit functions, the application's own threads. */
+#define STOP_MS 5000
+/* After a failed accept(), mostly for want of descriptors. */
+#define ACCEPT_PAUSE_MS 250
+#define ACCEPTS_AT_ONCE 64
+
+struct monitor {
+    struct pyw_host *host;
+    int64_t phase_ends_ms;   /* when the phase is over whatever is left; PYW_CLOCK_NEVER */
+    int64_t accept_after_ms; /* accepting pauses until then */
+    bool has_lifeline;       /* false once it has ended */
+    bool is_accepting;       /* false for good once the process drains */
+};
+
+/* --- what happens ---------------------------------------------------------------------------- */
+
+static void begin_drain(struct monitor *monitor, int64_t now_ms, int64_t grace_ms,
+                        const char *event)
+{
+    struct pyw_host *host = monitor->host;
+    int64_t ends_ms = now_ms + grace_ms;
+
+    if (pyw_host_phase(host) == PYW_PHASE_STARTING) {
+        _exit(0); /* nothing runs, and Python may be in the middle of anything */
+    }
+    if (pyw_host_phase(host) < PYW_PHASE_DRAINING) {
+        monitor->is_accepting = false;
+        monitor->phase_ends_ms = ends_ms;
+        pyw_host_enter(host, PYW_PHASE_DRAINING, event);
+    } else if (pyw_host_phase(host) == PYW_PHASE_DRAINING && ends_ms < monitor->phase_ends_ms) {
+        monitor->phase_ends_ms = ends_ms;
+    }
+}
+
+static void begin_retiring(struct monitor *monitor)
+{
+    if (pyw_host_phase(monitor->host) == PYW_PHASE_STARTING) {
+        _exit(0);
+    }
+    pyw_host_enter(monitor->host, PYW_PHASE_RETIRING, "retire");
+}
+
+static void heed_lifeline(struct monitor *monitor, int64_t now_ms)
+{
+    char byte;
+    ssize_t got = read(monitor->host->lifeline_fd, &byte, 1);
+
+    if (got > 0) {
+        begin_retiring(monitor);
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        monitor->has_lifeline = false;
+        begin_drain(monitor, now_ms, GRACE_MS, "supervisor ended");
+    }
+}
+
+static void heed_requests(struct monitor *monitor, int64_t now_ms)
+{
+    struct pyw_host *host = monitor->host;
+    uint64_t wakes;
+
+    while (read(host->wake_fd, &wakes, sizeof(wakes)) < 0 && errno == EINTR) {
+    }
+    if (atomic_load(&host->is_started)) {
+        pyw_host_enter(host, PYW_PHASE_SERVING, "ready");
+    }
+    if (atomic_load(&host->wants_end)) {
+        begin_drain(monitor, now_ms, GRACE_MS, "end");
+    }
+    if (atomic_exchange(&host->wants_handover, false)) {
+        begin_drain(monitor, now_ms, DRAIN_MS, "hand over");
+    }
+    if (atomic_load(&host->wants_drain)) {
+        begin_drain(monitor, now_ms, DRAIN_MS, "script changed");
+    }
+}
+
+/* Every worker is in a request that was ended from the outside: nobody serves any more. */
+static void heed_stuck(struct monitor *monitor, int64_t now_ms)
+{
+    struct pyw_host *host = monitor->host;
+    uint32_t stuck = atomic_load(&host->stuck);
+
+    if (stuck > 0 && stuck >= atomic_load(&host->workers) &&
+        pyw_host_phase(host) < PYW_PHASE_DRAINING) {
+        PYW_LOG(pyw_journal_line, NULL, ALL_STUCK, stuck, host->setup->group, (int)getpid());
+        begin_drain(monitor, now_ms, 0, "all workers stuck");
+    }
+}
+
+/* --- channels -------------------------------------------------------------------------------- */
+
+static bool is_peer_allowed(const struct pyw_host *host, int fd)
+{
+    uid_t uid;
+
+    if (pyw_socket_peer(fd, &uid) != 0) {
+        return false;
+    }
+    if (uid == host->setup->peer_uid || uid == 0 || uid == geteuid()) {
+        return true;
+    }
+    PYW_LOG(pyw_journal_line, NULL, CHANNEL_PEER, (unsigned)uid, host->setup->group,
+            host->setup->peer_uid);
+    return false;
+}
+
+static void accept_some(struct monitor *monitor, int64_t now_ms)
+{
+    struct pyw_host *host = monitor->host;
+
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        int fd = pyw_socket_accept(host->listener_fd);
+        int rv = fd;
+
+        if (fd >= 0) {
+            rv = is_peer_allowed(host, fd) ? pyw_poller_add(host->poller, fd) : -EPERM;
+        }
+        if (fd >= 0 && rv != 0) {
+            close(fd);
+        }
+        if (rv == -EAGAIN) {
+            return;
+        }
+        if (rv < 0 && rv != -EPERM) {
+            PYW_LOG(pyw_journal_line, NULL, ACCEPT_FAILED, host->setup->group, strerror(-rv),
+                    ACCEPT_PAUSE_MS);
+            monitor->accept_after_ms = now_ms + ACCEPT_PAUSE_MS;
+            return;
+        }
+    }
+}
+
+/* Closes the channels on which nothing runs; those in use are closed after they are released. */
+static void close_idle(struct pyw_host *host)
+{
+    for (uint32_t i = 0; i < pyw_poller_used(host->poller); i++) {
+        struct pyw_channel *channel = pyw_poller_at(host->poller, i);
+
+        if (pyw_poller_claim(channel)) {
+            pyw_channel_retire(channel);
+            pyw_poller_close(host->poller, channel);
+        }
+    }
+}
+
+/* --- phases ---------------------------------------------------------------------------------- */
+
+static void begin_ending(struct monitor *monitor, int64_t now_ms, const char *event)
+{
+    struct pyw_host *host = monitor->host;
+    uint32_t count;
+
+    monitor->is_accepting = false;
+    monitor->phase_ends_ms = now_ms + LEAVE_MS;
+    pyw_host_enter(host, PYW_PHASE_ENDING, event);
+    count = pyw_timeouts_cut_all(host);
+    if (count > 0) {
+        PYW_LOG(pyw_journal_line, NULL, END_CUT, (int)getpid(), host->setup->group, count);
+    }
+    pyw_poller_stop(host->poller);
+}
+
+static void begin_stopping(struct monitor *monitor, int64_t now_ms)
+{
+    monitor->phase_ends_ms = now_ms + STOP_MS;
+    pyw_host_enter(monitor->host, PYW_PHASE_STOPPING, "workers gone");
+    sem_post(&monitor->host->end);
+}
+
+static void give_up(const struct pyw_host *host)
+{
+    PYW_LOG(pyw_journal_line, NULL, STOP_HANGS, (int)getpid(), host->setup->group, STOP_MS / 1000);
+    _exit(0);
+}
+
+/* Does what the phase asks for and moves on when it is over. */
+static void advance(struct monitor *monitor, int64_t now_ms)
+{
+    struct pyw_host *host = monitor->host;
+    bool is_over = now_ms >= monitor->phase_ends_ms;
+
+    switch (pyw_host_phase(host)) {
+    case PYW_PHASE_STARTING:
+    case PYW_PHASE_SERVING:
+        break;
+    case PYW_PHASE_RETIRING:
+        if (pyw_poller_count(host->poller) == 0) {
+            begin_ending(monitor, now_ms, "no channel left");
+        }
+        break;
+    case PYW_PHASE_DRAINING:
+        close_idle(host);
+        if (is_over || pyw_poller_count(host->poller) == 0) {
+            begin_ending(monitor, now_ms, is_over ? "time is over" : "drained");
+        }
+        break;
+    case PYW_PHASE_ENDING:
+        if (is_over || atomic_load(&host->workers) <= atomic_load(&host->stuck)) {
+            begin_stopping(monitor, now_ms);
+        }
+        break;
+    case PYW_PHASE_STOPPING:
+        if (is_over) {
+            give_up(host);
+        }
+        break;
+    }
+}
+
+/* --- the loop -------------------------------------------------------------------------------- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool may_accept(const struct monitor *monitor, int64_t now_ms)
+{
+    return monitor->is_accepting && now_ms >= monitor->accept_after_ms &&
+           pyw_host_phase(monitor->host) >= PYW_PHASE_SERVING;
+}
+
+/* Waits for something to do, until `until_ms` at most, and does it. */
+static void wait_and_heed(struct monitor *monitor, int64_t until_ms)
+{
+    struct pyw_host *host = monitor->host;
+    bool accepts = may_accept(monitor, pyw_clock_now_ms());
+    struct pollfd fds[] = {
+        {.fd = host->wake_fd, .events = POLLIN},
+        {.fd = monitor->has_lifeline ? host->lifeline_fd : -1, .events = POLLIN},
+        {.fd = accepts ? host->listener_fd : -1, .events = POLLIN},
+    };
+    int64_t now_ms;
+
+    if (monitor->is_accepting && !accepts) {
+        until_ms = earlier(until_ms, monitor->accept_after_ms);
+    }
+    if (poll(fds, sizeof(fds) / sizeof(fds[0]), pyw_clock_until(until_ms)) <= 0) {
+        return;
+    }
+    now_ms = pyw_clock_now_ms();
+    /* Before the lifeline: a process that is told to retire takes in what has connected by then. */
+    if (fds[2].revents != 0) {
+        accept_some(monitor, now_ms);
+    }
+    if (fds[1].revents != 0) {
+        heed_lifeline(monitor, now_ms);
+    }
+    if (fds[0].revents != 0) {
+        heed_requests(monitor, now_ms);
+    }
+}
+
+static void *run(void *argument)
+{
+    struct monitor *monitor = argument;
+
+    for (;;) {
+        int64_t now_ms = pyw_clock_now_ms();
+        int64_t until_ms = pyw_timeouts_enforce(monitor->host, now_ms);
+
+        heed_stuck(monitor, now_ms);
+        advance(monitor, now_ms);
+        wait_and_heed(monitor, earlier(until_ms, monitor->phase_ends_ms));
+    }
+    return NULL;
+}
+
+/* Signals are for the main thread, so that a worker's system calls are not interrupted for nothing;
+ * this thread starts no programs, which would inherit its mask. */
+static int create_thread(struct monitor *monitor)
+{
+    sigset_t all;
+    sigset_t saved;
+    pthread_t thread;
+    int rv;
+
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &saved);
+    rv = -pthread_create(&thread, NULL, run, monitor);
+    (void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    if (rv == 0) {
+        pthread_detach(thread);
+    }
+    return rv;
+}
+
+int pyw_monitor_start(struct pyw_host *host)
+{
+    struct monitor *monitor = calloc(1, sizeof(*monitor));
+    int rv;
+
+    if (monitor == NULL) {
+        return -ENOMEM;
+    }
+    monitor->host = host;
+    monitor->phase_ends_ms = PYW_CLOCK_NEVER;
+    monitor->has_lifeline = true;
+    monitor->is_accepting = true;
+    rv = create_thread(monitor);
+    if (rv != 0) {
+        free(monitor);
+    }
+    return rv;
+}

@@ -1,0 +1,48 @@
+#include "host/signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+/* For the handlers, which get no argument. Written once, before they are installed. */
+static struct pyw_host *signalled;
+
+static void on_end(int number)
+{
+    (void)number;
+    if (atomic_exchange(&signalled->wants_end, true)) {
+        _exit(0); /* asked twice */
+    }
+    pyw_host_wake(signalled);
+}
+
+static void on_handover(int number)
+{
+    (void)number;
+    atomic_store(&signalled->wants_handover, true);
+    pyw_host_wake(signalled);
+}
+
+static void on_nothing(int number)
+{
+    (void)number;
+}
+
+void pyw_signals_install(struct pyw_host *host)
+{
+    static const struct {
+        int number;
+        void (*handler)(int);
+    } rows[] = {
+        {SIGTERM, on_end},     {SIGINT, on_end},      {SIGUSR1, on_handover},
+        {SIGHUP, on_nothing},  {SIGUSR2, on_nothing}, {SIGPIPE, SIG_IGN},
+    };
+
+    signalled = host;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct sigaction action = {.sa_handler = rows[i].handler, .sa_flags = SA_RESTART};
+
+        sigemptyset(&action.sa_mask);
+        (void)sigaction(rows[i].number, &action, NULL);
+    }
+}

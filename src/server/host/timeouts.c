@@ -1,0 +1,102 @@
+#include "host/timeouts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "host/frames.h"
+#include "host/journal.h"
+#include "host/poller.h"
+#include "python/runtime.h"
+
+/* How much of a request's URI an entry shows. */
+#define URI_SHOWN 1024
+
+static int shown(struct pyw_span span)
+{
+    return span.len < URI_SHOWN ? (int)span.len : URI_SHOWN;
+}
+
+/* Seconds as "1.5" for people. */
+static double seconds_of(const struct pyw_frames *frames)
+{
+    return (double)(pyw_clock_now_us() - frames->begun_us) / 1e6;
+}
+
+/* snprintf's result as the length of what is there. */
+static size_t length_of(int printed, size_t size)
+{
+    if (printed < 0) {
+        return 0;
+    }
+    return (size_t)printed < size ? (size_t)printed : size - 1;
+}
+
+static size_t describe_timeout(const struct pyw_frames *frames, char *text, size_t size)
+{
+    struct pyw_span method = pyw_frames_value(frames, "REQUEST_METHOD");
+    struct pyw_span uri = pyw_frames_value(frames, "REQUEST_URI");
+
+    return length_of(snprintf(text, size, pyw_text_REQUEST_TIMEOUT, shown(method), method.data,
+                              shown(uri), uri.data, seconds_of(frames),
+                              (int)frames->host->setup->options.request_timeout_s, (int)getpid()),
+                     size);
+}
+
+static size_t describe_end(const struct pyw_frames *frames, char *text, size_t size)
+{
+    struct pyw_span method = pyw_frames_value(frames, "REQUEST_METHOD");
+    struct pyw_span uri = pyw_frames_value(frames, "REQUEST_URI");
+
+    return length_of(snprintf(text, size, pyw_text_REQUEST_CUT, shown(method), method.data,
+                              shown(uri), uri.data, seconds_of(frames), (int)getpid()),
+                     size);
+}
+
+static void limit_capacity(const struct pyw_host *host)
+{
+    uint32_t workers = atomic_load(&host->workers);
+    uint32_t stuck = atomic_load(&host->stuck);
+
+    pyw_table_set_capacity(host->table, host->setup->slot, workers > stuck ? workers - stuck : 0);
+}
+
+int64_t pyw_timeouts_enforce(struct pyw_host *host, int64_t now_ms)
+{
+    int64_t timeout_ms = host->setup->options.request_timeout_s * 1000;
+    struct pyw_cut cut = {PYW_OUTCOME_TIMEOUT, (now_ms - timeout_ms + 1) * 1000, describe_timeout};
+    int64_t next_ms = now_ms + timeout_ms; /* of a request that begins now */
+    uint32_t count = 0;
+
+    if (timeout_ms == 0) {
+        return PYW_CLOCK_NEVER;
+    }
+    for (uint32_t i = 0; i < pyw_poller_used(host->poller); i++) {
+        struct pyw_channel *channel = pyw_poller_at(host->poller, i);
+        int64_t deadline_ms = atomic_load(&channel->deadline_ms);
+
+        if (deadline_ms > now_ms) {
+            next_ms = deadline_ms < next_ms ? deadline_ms : next_ms;
+        } else if (atomic_compare_exchange_strong(&channel->deadline_ms, &deadline_ms,
+                                                  PYW_CLOCK_NEVER)) {
+            count += pyw_frames_cut(channel, &cut) ? 1 : 0;
+        }
+    }
+    if (count > 0) {
+        pyw_runtime_dump_stacks(STDERR_FILENO);
+    }
+    limit_capacity(host);
+    return next_ms;
+}
+
+uint32_t pyw_timeouts_cut_all(struct pyw_host *host)
+{
+    static const struct pyw_cut cut = {PYW_OUTCOME_ERROR, INT64_MAX, describe_end};
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < pyw_poller_used(host->poller); i++) {
+        count += pyw_frames_cut(pyw_poller_at(host->poller, i), &cut) ? 1 : 0;
+    }
+    return count;
+}

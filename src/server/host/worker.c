@@ -1,0 +1,225 @@
+#include "host/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "host/frames.h"
+#include "host/journal.h"
+#include "host/poller.h"
+#include "python/loader.h"
+#include "wsgi/serve.h"
+
+/* Room for a request and the body that a child sends ahead. One per thread, not per channel. */
+#define MEMORY_CAPACITY ((size_t)PYW_FRAME_CHUNK * 2)
+/* musl gives a thread 128 KiB: too little for Python. */
+#define STACK_AT_LEAST ((size_t)1024 * 1024)
+#define STACK_OTHERWISE ((size_t)8 * 1024 * 1024)
+
+struct worker {
+    struct pyw_host *host;
+    struct pyw_frames frames;
+    struct pyw_inbox_memory memory;
+};
+
+/* Serves the request that was parsed. @return false: close the channel. */
+static bool serve(struct worker *worker, struct pyw_channel *channel)
+{
+    struct pyw_host *host = worker->host;
+    struct pyw_frames *frames = &worker->frames;
+    bool may_go_on;
+
+    pyw_table_begin_request(host->table, host->setup->slot);
+    pyw_frames_begin(frames, channel);
+    if (!pyw_intake_has_all(&frames->intake)) {
+        /* The child may send more from now on, and every bit of it would wake another worker. */
+        pyw_poller_mute(host->poller, channel);
+        may_go_on = pyw_channel_admit(channel) == 0;
+        frames->is_lost = !may_go_on;
+    }
+    pyw_serve_run(&frames->exchange);
+    return pyw_frames_finish(frames);
+}
+
+static bool refuse(struct pyw_channel *channel, enum pyw_refuse reason)
+{
+    (void)pyw_channel_refuse(channel, reason);
+    return false;
+}
+
+/* @return false: close the channel. */
+static bool take_request(struct worker *worker, struct pyw_channel *channel,
+                         const struct pyw_frame *frame, struct pyw_span payload)
+{
+    if (pyw_frames_parse(&worker->frames, frame, payload) != 0) {
+        PYW_LOG(pyw_journal_line, NULL, CHANNEL_PROTOCOL, pyw_frame_name(frame->type));
+        return false;
+    }
+    if (pyw_host_phase(worker->host) >= PYW_PHASE_DRAINING) {
+        return refuse(channel, PYW_REFUSE_DRAINING);
+    }
+    if (pyw_loader_is_stale(&worker->frames.head)) {
+        pyw_host_ask_drain(worker->host);
+        return refuse(channel, PYW_REFUSE_RESTART);
+    }
+    return serve(worker, channel);
+}
+
+/* One frame outside of a request, by the stage of the channel. @return false: close the channel. */
+static bool take_frame(struct worker *worker, struct pyw_channel *channel,
+                       const struct pyw_frame *frame, struct pyw_span payload)
+{
+    switch (channel->stage) {
+    case PYW_STAGE_HELLO:
+        if (frame->type == PYW_FRAME_HELLO) {
+            return pyw_channel_greet(channel, payload, worker->host->setup) == 0;
+        }
+        break;
+    case PYW_STAGE_REQUEST:
+        if (frame->type == PYW_FRAME_REQUEST) {
+            return take_request(worker, channel, frame, payload);
+        }
+        if (frame->type == PYW_FRAME_ABORT) {
+            return true; /* it crossed the END of the request before */
+        }
+        break;
+    case PYW_STAGE_SKIP:
+        if (frame->type == PYW_FRAME_BODY) {
+            return true;
+        }
+        if (frame->type == PYW_FRAME_BODY_END) {
+            channel->stage = PYW_STAGE_REQUEST;
+            return true;
+        }
+        if (frame->type == PYW_FRAME_ABORT) {
+            return false; /* no BODY_END will come */
+        }
+        break;
+    }
+    PYW_LOG(pyw_journal_line, NULL, CHANNEL_PROTOCOL, pyw_frame_name(frame->type));
+    return false;
+}
+
+/* Reads once and serves what is whole. @return false: close the channel. */
+static bool attend(struct worker *worker, struct pyw_channel *channel)
+{
+    struct pyw_frame frame = {0};
+    struct pyw_span payload;
+    ssize_t got;
+    int rv;
+
+    if (pyw_inbox_lend(&channel->inbox, &worker->memory, MEMORY_CAPACITY) != 0) {
+        return false;
+    }
+    got = pyw_inbox_fill(&channel->inbox, MSG_DONTWAIT);
+    if (got <= 0) {
+        return got == -EAGAIN;
+    }
+    while ((rv = pyw_inbox_next(&channel->inbox, &frame, &payload)) > 0) {
+        if (!take_frame(worker, channel, &frame, payload)) {
+            return false;
+        }
+    }
+    if (rv < 0) {
+        PYW_LOG(pyw_journal_line, NULL, CHANNEL_PROTOCOL, pyw_frame_name(frame.type));
+    }
+    return rv == 0;
+}
+
+/* Serves a claimed channel until nothing more is there. */
+static void work(struct worker *worker, struct pyw_channel *channel)
+{
+    struct pyw_poller *poller = worker->host->poller;
+    bool is_open;
+
+    do {
+        is_open = attend(worker, channel);
+        pyw_inbox_reclaim(&channel->inbox, &worker->memory);
+    } while (is_open && !pyw_poller_release(poller, channel));
+    if (!is_open) {
+        pyw_poller_close(poller, channel);
+    }
+    /* After the release: either the monitor finds the channel idle, or it is made to look again. */
+    if (!pyw_host_is_serving(worker->host)) {
+        pyw_host_wake(worker->host);
+    }
+}
+
+static void free_worker(struct worker *worker)
+{
+    pyw_frames_free(&worker->frames);
+    free(worker->memory.buffer);
+    free(worker);
+}
+
+static void *run(void *argument)
+{
+    struct worker *worker = argument;
+    struct pyw_host *host = worker->host;
+    struct pyw_channel *channel;
+
+    while ((channel = pyw_poller_next(host->poller)) != NULL) {
+        work(worker, channel);
+    }
+    pyw_serve_leave_thread();
+    free_worker(worker);
+    atomic_fetch_sub(&host->workers, 1);
+    pyw_host_wake(host);
+    return NULL;
+}
+
+static int start_one(struct pyw_host *host, const pthread_attr_t *attributes)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    pthread_t thread;
+    int rv;
+
+    if (worker == NULL) {
+        return -ENOMEM;
+    }
+    worker->host = host;
+    rv = pyw_frames_init(&worker->frames, host);
+    if (rv == 0) {
+        atomic_fetch_add(&host->workers, 1);
+        rv = -pthread_create(&thread, attributes, run, worker);
+        if (rv != 0) {
+            atomic_fetch_sub(&host->workers, 1);
+        }
+    }
+    if (rv != 0) {
+        free_worker(worker);
+    }
+    return rv;
+}
+
+static int set_stack(pthread_attr_t *attributes, int64_t wanted)
+{
+    size_t size = 0;
+
+    (void)pthread_attr_getstacksize(attributes, &size);
+    if (wanted > 0) {
+        size = (size_t)wanted;
+    } else if (size < STACK_AT_LEAST) {
+        size = STACK_OTHERWISE;
+    }
+    return -pthread_attr_setstacksize(attributes, size);
+}
+
+int pyw_worker_start_all(struct pyw_host *host)
+{
+    const struct pyw_options *options = &host->setup->options;
+    pthread_attr_t attributes;
+    int rv = -pthread_attr_init(&attributes);
+
+    if (rv != 0) {
+        return rv;
+    }
+    rv = set_stack(&attributes, options->stack_size);
+    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    for (int64_t i = 0; i < options->threads && rv == 0; i++) {
+        rv = start_one(host, &attributes);
+    }
+    pthread_attr_destroy(&attributes);
+    return rv;
+}
