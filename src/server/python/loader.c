@@ -1,0 +1,470 @@
+#include "python/loader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "python/errors.h"
+#include "python/log.h"
+#include "python/pyw_gil.h"
+
+#define SCRIPT_MAX_SIZE (64 * 1024 * 1024)
+#define PLACE_MAX 256
+
+enum state { NEW, LOADING, READY, FAILED };
+
+/* One script in one interpreter; entries are never removed, so that they are found without a lock. */
+struct script {
+    struct script *next; /* written once */
+    struct pyw_interpreter *interpreter;
+    char *path;
+    size_t path_len;
+    _Atomic enum state state;
+    _Atomic int64_t mtime; /* of the file that was loaded, or failed to load */
+    PyObject *module;      /* GIL; strong; NULL unless it was READY once */
+    PyObject *name;        /* GIL; the callable's, as last asked for */
+    struct {               /* under `lock` */
+        unsigned failures;
+        int64_t retry_at_ms;
+    } shared;
+};
+
+static bool is_in_place;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* a leaf, held for moments only */
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static _Atomic(struct script *) first;
+
+void pyw_loader_init(bool is_reloading_in_place)
+{
+    is_in_place = is_reloading_in_place;
+}
+
+/* --- the entries ------------------------------------------------------------------------------ */
+
+static struct script *find(struct pyw_span group, struct pyw_span path)
+{
+    struct script *script = atomic_load_explicit(&first, memory_order_acquire);
+
+    while (script != NULL &&
+           (script->path_len != path.len || memcmp(script->path, path.data, path.len) != 0 ||
+            script->interpreter->name_len != group.len ||
+            memcmp(script->interpreter->name, group.data, group.len) != 0)) {
+        script = script->next;
+    }
+    return script;
+}
+
+/* Under the lock; NULL when memory is short. */
+static struct script *append(struct pyw_interpreter *interpreter, struct pyw_span path)
+{
+    struct script *script = calloc(1, sizeof(struct script));
+    char *copy = script != NULL ? malloc(path.len + 1) : NULL;
+
+    if (copy == NULL) {
+        free(script);
+        return NULL;
+    }
+    memcpy(copy, path.data, path.len);
+    copy[path.len] = '\0';
+    script->interpreter = interpreter;
+    script->path = copy;
+    script->path_len = path.len;
+    script->next = atomic_load(&first);
+    atomic_store_explicit(&first, script, memory_order_release);
+    return script;
+}
+
+static struct script *find_or_append(struct pyw_interpreter *interpreter, struct pyw_span path)
+{
+    struct pyw_span group = {interpreter->name, interpreter->name_len};
+    struct script *script = find(group, path);
+
+    if (script == NULL) {
+        pthread_mutex_lock(&lock);
+        script = find(group, path);
+        if (script == NULL) {
+            script = append(interpreter, path);
+        }
+        pthread_mutex_unlock(&lock);
+    }
+    return script;
+}
+
+/* What a request asks of the loader; for a preload there is no exchange. */
+struct demand {
+    struct pyw_exchange *exchange;
+    bool compares; /* the modification time */
+    int64_t mtime;
+};
+
+static bool has_changed(const struct script *script, const struct demand *demand)
+{
+    return demand->compares && atomic_load(&script->mtime) != demand->mtime;
+}
+
+/* Waits for a load in progress, then says what is to be done: READY (use it), LOADING (the caller
+ * loads), FAILED (not again so soon). **GIL:** not held. */
+static enum state claim(struct script *script, const struct demand *demand, bool is_forced)
+{
+    enum state state;
+
+    pthread_mutex_lock(&lock);
+    while (atomic_load(&script->state) == LOADING) {
+        pthread_cond_wait(&changed, &lock);
+        is_forced = false;
+    }
+    state = atomic_load(&script->state);
+    if (state == NEW || (state == READY && (is_forced || (is_in_place && has_changed(script, demand)))) ||
+        (state == FAILED &&
+         (has_changed(script, demand) || pyw_clock_now_ms() >= script->shared.retry_at_ms))) {
+        if (has_changed(script, demand)) {
+            script->shared.failures = 0;
+        }
+        state = LOADING;
+        atomic_store(&script->state, LOADING);
+    }
+    pthread_mutex_unlock(&lock);
+    return state;
+}
+
+static void settle(struct script *script, enum state state, int64_t mtime)
+{
+    pthread_mutex_lock(&lock);
+    if (state == READY) {
+        script->shared.failures = 0;
+    } else {
+        script->shared.failures++;
+        script->shared.retry_at_ms =
+            pyw_clock_now_ms() + pyw_clock_backoff_ms(script->shared.failures);
+    }
+    atomic_store(&script->mtime, mtime);
+    atomic_store(&script->state, state);
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+/* --- loading: inside the interpreter, an exception is pending after -1 and NULL ------------------ */
+
+static int64_t stat_mtime(const struct stat *info)
+{
+    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+}
+
+/* Reads the whole file; the GIL is not needed. @return malloc'd text, or NULL with errno. */
+static char *read_file(const char *path, int64_t *mtime)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    char *text = NULL;
+    size_t len = 0;
+    ssize_t got = 1;
+
+    if (fd < 0) {
+        return NULL;
+    }
+    if (fstat(fd, &info) != 0 || info.st_size > SCRIPT_MAX_SIZE) {
+        errno = EFBIG;
+    } else {
+        *mtime = stat_mtime(&info);
+        text = malloc((size_t)info.st_size + 1);
+    }
+    while (text != NULL && len < (size_t)info.st_size && got > 0) {
+        got = read(fd, text + len, (size_t)info.st_size - len);
+        len += got > 0 ? (size_t)got : 0;
+    }
+    if (text != NULL && (got < 0 || memchr(text, '\0', len) != NULL)) {
+        errno = got < 0 ? errno : ENOEXEC;
+        free(text);
+        text = NULL;
+    }
+    if (text != NULL) {
+        text[len] = '\0';
+    }
+    (void)close(fd);
+    return text;
+}
+
+/* New reference to `_mod_wsgi_<md5 of path>`. */
+static PyObject *make_name(PyObject *path)
+{
+    PyObject *hashlib = PyImport_ImportModule("hashlib");
+    PyObject *bytes = PyUnicode_EncodeFSDefault(path);
+    PyObject *md5 = hashlib != NULL ? PyObject_GetAttrString(hashlib, "md5") : NULL;
+    PyObject *arguments = md5 != NULL && bytes != NULL ? PyTuple_Pack(1, bytes) : NULL;
+    PyObject *keywords =
+        arguments != NULL ? Py_BuildValue("{s:O}", "usedforsecurity", Py_False) : NULL;
+    PyObject *hash = keywords != NULL ? PyObject_Call(md5, arguments, keywords) : NULL;
+    PyObject *digest = hash != NULL ? PyObject_CallMethod(hash, "hexdigest", NULL) : NULL;
+    PyObject *name = digest != NULL ? PyUnicode_FromFormat("_mod_wsgi_%U", digest) : NULL;
+
+    Py_XDECREF(hashlib);
+    Py_XDECREF(bytes);
+    Py_XDECREF(md5);
+    Py_XDECREF(arguments);
+    Py_XDECREF(keywords);
+    Py_XDECREF(hash);
+    Py_XDECREF(digest);
+    return name;
+}
+
+/* Takes the module of an earlier load out of sys.modules. */
+static int drop(PyObject *name)
+{
+    PyObject *modules = PyImport_GetModuleDict();
+
+    if (PyDict_GetItemWithError(modules, name) == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    return PyDict_DelItem(modules, name);
+}
+
+/* New reference to the module that the text makes. */
+static PyObject *execute(const char *text, PyObject *path, int64_t mtime)
+{
+    PyObject *name = make_name(path);
+    PyObject *code = NULL;
+    PyObject *module = NULL;
+    PyObject *seconds = NULL;
+
+    if (name != NULL && drop(name) == 0) {
+        code = Py_CompileStringObject(text, path, Py_file_input, NULL, -1);
+    }
+    if (code != NULL) {
+        module = PyImport_ExecCodeModuleObject(name, code, path, NULL);
+    }
+    if (module != NULL) {
+        seconds = PyFloat_FromDouble((double)mtime / 1e9);
+        if (seconds == NULL || PyObject_SetAttrString(module, "__mtime__", seconds) != 0) {
+            Py_CLEAR(module);
+        }
+    }
+    Py_XDECREF(name);
+    Py_XDECREF(code);
+    Py_XDECREF(seconds);
+    return module;
+}
+
+/* Says in the log how extensions that refuse sub-interpreters are helped. */
+static void advise(const struct script *script, struct pyw_exchange *exchange)
+{
+    PyObject *exception;
+    PyObject *text;
+    const char *utf8;
+
+    if (script->interpreter->index == 0 || !PyErr_ExceptionMatches(PyExc_ImportError)) {
+        return;
+    }
+    exception = pyw_errors_take();
+    text = PyObject_Str(exception);
+    utf8 = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
+    if (utf8 != NULL && strstr(utf8, "interpreter") != NULL) {
+        PYW_LOG(pyw_log_print_held, exchange, NO_SUBINTERPRETER, script->path);
+    }
+    Py_XDECREF(text);
+    PyErr_Clear();
+    pyw_errors_put(exception);
+}
+
+static void log_failure(const struct script *script, struct pyw_exchange *exchange)
+{
+    char name[PYW_ERRORS_NAME_MAX];
+    char place[PLACE_MAX];
+
+    pyw_interpreter_describe(script->interpreter, place, sizeof place);
+    advise(script, exchange);
+    pyw_errors_class(name);
+    PYW_LOG(pyw_errors_log, exchange, SCRIPT_FAILED, name, script->path, place);
+}
+
+/* Loads the script; failure is logged. @return READY or FAILED. **GIL:** held. */
+static enum state load(struct script *script, struct pyw_exchange *exchange, int64_t *mtime)
+{
+    char place[PLACE_MAX];
+    void *token = pyw_gil_release();
+    int64_t own_mtime = 0;
+    char *text;
+    PyObject *path;
+    PyObject *module = NULL;
+
+    pyw_interpreter_describe(script->interpreter, place, sizeof place);
+    PYW_LOG(pyw_log_print, exchange, SCRIPT_LOADING, script->path, place);
+    text = read_file(script->path, &own_mtime);
+    if (text == NULL) {
+        PYW_LOG(pyw_log_print, exchange, SCRIPT_UNREADABLE, script->path, strerror(errno));
+    }
+    pyw_gil_acquire(token);
+    /* The server's own idea of the time comes first, so that the two cannot disagree for ever. */
+    *mtime = *mtime != 0 ? *mtime : own_mtime;
+    if (text == NULL) {
+        return FAILED;
+    }
+    path = PyUnicode_DecodeFSDefaultAndSize(script->path, (Py_ssize_t)script->path_len);
+    module = path != NULL ? execute(text, path, *mtime) : NULL;
+    free(text);
+    Py_XDECREF(path);
+    if (module == NULL) {
+        log_failure(script, exchange);
+    }
+    Py_XSETREF(script->module, module);
+    return module != NULL ? READY : FAILED;
+}
+
+/* --- use ---------------------------------------------------------------------------------------- */
+
+/* The module's own wish: it has a function `reload_required` that says so, or lost its `__mtime__`. */
+static bool wants_reload(const struct script *script, PyObject *module, const struct demand *demand)
+{
+    const struct pyw_builtin *builtin = pyw_builtin_state(script->interpreter->module);
+    PyObject *names = PyModule_GetDict(module);
+    PyObject *ask;
+    PyObject *answer;
+    int is_true;
+
+    if (!demand->compares) {
+        return false;
+    }
+    if (PyDict_GetItemWithError(names, builtin->mtime_name) == NULL) {
+        return true;
+    }
+    ask = PyDict_GetItemWithError(names, builtin->reload_name);
+    if (ask == NULL) {
+        return false;
+    }
+    answer = PyObject_CallFunction(ask, "s", script->path);
+    is_true = answer != NULL ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    if (is_true < 0) {
+        PYW_LOG(pyw_errors_log, demand->exchange, RELOAD_REQUIRED, script->path);
+    }
+    return is_true == 1;
+}
+
+/* New reference to the script's module, the one to use now; NULL: it has none (logged).
+ * **GIL:** held. A module changes only together with the state, by a thread that holds it. */
+static PyObject *provide(struct script *script, struct demand *demand)
+{
+    enum state state = atomic_load_explicit(&script->state, memory_order_acquire);
+    PyObject *module = state == READY ? Py_XNewRef(script->module) : NULL;
+    bool is_forced = module != NULL && wants_reload(script, module, demand);
+    void *token;
+
+    if (module != NULL && !is_forced && !(is_in_place && has_changed(script, demand))) {
+        return module;
+    }
+    Py_XDECREF(module);
+    token = pyw_gil_release();
+    state = claim(script, demand, is_forced);
+    pyw_gil_acquire(token);
+    if (state == LOADING) {
+        state = load(script, demand->exchange, &demand->mtime);
+        module = state == READY ? Py_NewRef(script->module) : NULL;
+        settle(script, state, demand->mtime);
+        return module;
+    }
+    module = state == READY ? Py_XNewRef(script->module) : NULL;
+    if (module == NULL) {
+        PYW_LOG(pyw_log_print_held, demand->exchange, SCRIPT_STILL_FAILED, script->path);
+    }
+    return module;
+}
+
+/* Borrowed reference to the callable's name as a str; NULL with an exception. */
+static PyObject *intern_name(struct script *script, struct pyw_span name)
+{
+    Py_ssize_t len = 0;
+    const char *known = script->name != NULL ? PyUnicode_AsUTF8AndSize(script->name, &len) : NULL;
+
+    if (known == NULL || (size_t)len != name.len || memcmp(known, name.data, name.len) != 0) {
+        PyObject *fresh = PyUnicode_DecodeUTF8(name.data, (Py_ssize_t)name.len, "replace");
+
+        if (fresh == NULL) {
+            return NULL;
+        }
+        PyUnicode_InternInPlace(&fresh);
+        Py_XSETREF(script->name, fresh);
+    }
+    return script->name;
+}
+
+/* New reference, or NULL (logged). */
+static PyObject *look_up(struct script *script, PyObject *module, struct pyw_exchange *exchange)
+{
+    PyObject *name = intern_name(script, exchange->head->callable);
+    PyObject *names = PyModule_GetDict(module);
+    PyObject *callable = name != NULL ? PyDict_GetItemWithError(names, name) : NULL;
+    struct pyw_span wanted = exchange->head->callable;
+
+    if (callable != NULL && PyCallable_Check(callable)) {
+        return Py_NewRef(callable);
+    }
+    PyErr_Clear();
+    if (callable != NULL) {
+        PYW_LOG(pyw_log_print_held, exchange, CALLABLE_TYPE, (int)wanted.len, wanted.data,
+                script->path, Py_TYPE(callable)->tp_name);
+    } else {
+        const char *other = PyDict_GetItemString(names, "application") != NULL ? "application"
+                            : PyDict_GetItemString(names, "app") != NULL       ? "app"
+                                                                               : NULL;
+
+        PYW_LOG(pyw_log_print_held, exchange, CALLABLE_MISSING, script->path, (int)wanted.len,
+                wanted.data, other != NULL ? "; it does have '" : "", other != NULL ? other : "",
+                other != NULL ? "' (WSGICallableObject chooses)" : "");
+    }
+    return NULL;
+}
+
+PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter, struct pyw_exchange *exchange)
+{
+    struct script *script = find_or_append(interpreter, exchange->head->script);
+    struct demand demand = {
+        .exchange = exchange,
+        .compares = (exchange->head->flags & PYW_REQUEST_RELOAD) != 0,
+        .mtime = exchange->head->script_mtime,
+    };
+    PyObject *module = script != NULL ? provide(script, &demand) : NULL;
+    PyObject *callable = module != NULL ? look_up(script, module, exchange) : NULL;
+
+    Py_XDECREF(module);
+    return callable;
+}
+
+bool pyw_loader_is_stale(const struct pyw_request_head *head)
+{
+    const struct script *script;
+    enum state state;
+
+    if ((head->flags & PYW_REQUEST_RELOAD) == 0) {
+        return false;
+    }
+    script = find(head->application_group, head->script);
+    if (script == NULL) {
+        return false;
+    }
+    state = atomic_load(&script->state);
+    return (state == READY || state == FAILED) && atomic_load(&script->mtime) != head->script_mtime;
+}
+
+int pyw_loader_preload(const struct pyw_preload *preload)
+{
+    struct pyw_span group = {preload->application_group, strlen(preload->application_group)};
+    struct pyw_span path = {preload->script, strlen(preload->script)};
+    struct pyw_interpreter *interpreter = pyw_interpreter_enter(group, NULL);
+    struct demand demand = {.exchange = NULL};
+    struct script *script;
+    PyObject *module;
+
+    if (interpreter == NULL) {
+        return -1;
+    }
+    script = find_or_append(interpreter, path);
+    module = script != NULL ? provide(script, &demand) : NULL;
+    Py_XDECREF(module);
+    pyw_interpreter_leave();
+    return module != NULL ? 0 : -1;
+}

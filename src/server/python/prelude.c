@@ -1,0 +1,198 @@
+#include "python/prelude.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+
+#include "python/log.h"
+#include "python/stream.h"
+
+/* Signals are scarce: interpreters beyond these few are left out of stack dumps. */
+#define DUMP_SIGNALS 16
+
+static atomic_bool forked;
+static int dump_fd = -1;
+
+/* The names that end in _ come from C. */
+static const char run_source[] =
+    "import faulthandler, os, signal, site, sys\n"
+    "def replace_streams():\n"
+    "    sys.stdout = stdout_\n"
+    "    sys.stderr = stderr_\n"
+    "def extend_path():\n"
+    "    known = set(sys.path)\n"
+    "    for entry in filter(None, python_path_.split(os.pathsep)):\n"
+    "        site.addsitedir(entry)\n"
+    "    added = [entry for entry in sys.path if entry not in known]\n"
+    "    rest = [entry for entry in sys.path if entry in known]\n"
+    "    sys.path[:] = ([home_] if home_ else []) + added + rest\n"
+    "def adopt_package():\n"
+    "    from importlib.machinery import PathFinder\n"
+    "    spec = PathFinder.find_spec('mod_wsgi')\n"
+    "    if spec is not None and spec.submodule_search_locations is not None:\n"
+    "        module_.__path__ = list(spec.submodule_search_locations)\n"
+    "def restrict_signals():\n"
+    "    owner = os.getpid()\n"
+    "    genuine = signal.signal\n"
+    "    def restricted(signalnum, handler):\n"
+    "        'Does nothing but log: signals of this process belong to the server.'\n"
+    "        if os.getpid() != owner:\n"
+    "            return genuine(signalnum, handler)\n"
+    "        import traceback\n"
+    "        log_signal_(str(signalnum) + '\\n' + ''.join(traceback.format_stack()).rstrip())\n"
+    "        return handler\n"
+    "    restricted.__name__ = restricted.__qualname__ = 'signal'\n"
+    "    signal.signal = restricted\n"
+    "if stdout_ is not None:\n"
+    "    replace_streams()\n"
+    "extend_path()\n"
+    "adopt_package()\n"
+    "restrict_signals()\n"
+    "if is_main_ and not is_embedded_:\n"
+    "    faulthandler.enable(2)\n"
+    "if dump_signal_ and dump_fd_ >= 0:\n"
+    "    faulthandler.register(dump_signal_, dump_fd_, all_threads=True, chain=False)\n"
+    "os.register_at_fork(after_in_child=forked_)\n";
+
+/* Both are tried, whatever the first does. */
+static const char end_source[] =
+    "import sys\n"
+    "try:\n"
+    "    if 'threading' in sys.modules:\n"
+    "        sys.modules['threading']._shutdown()\n"
+    "finally:\n"
+    "    import atexit\n"
+    "    atexit._run_exitfuncs()\n";
+
+static PyObject *note_fork(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    atomic_store(&forked, true);
+    pyw_log_bind(NULL);
+    Py_RETURN_NONE;
+}
+
+static PyObject *log_signal(PyObject *self, PyObject *text)
+{
+    const char *utf8 = PyUnicode_AsUTF8(text);
+
+    (void)self;
+    if (utf8 == NULL) {
+        return NULL;
+    }
+    PYW_LOG(pyw_log_print_held, pyw_log_bound(), SIGNAL_RESTRICTED, utf8);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef note_fork_method = {"note_fork", note_fork, METH_NOARGS, NULL};
+static PyMethodDef log_signal_method = {"log_signal", log_signal, METH_O, NULL};
+
+bool pyw_prelude_is_forked(void)
+{
+    return atomic_load_explicit(&forked, memory_order_relaxed);
+}
+
+int pyw_prelude_dump_signal(unsigned interpreter)
+{
+    int signum = SIGRTMIN + 3 + (int)interpreter;
+
+    return interpreter < DUMP_SIGNALS && signum < SIGRTMAX ? signum : 0;
+}
+
+int pyw_prelude_dump_fd(void)
+{
+    return dump_fd;
+}
+
+/* Steals the value. */
+static int set(PyObject *names, const char *name, PyObject *value)
+{
+    int result = value != NULL ? PyDict_SetItemString(names, name, value) : -1;
+
+    Py_XDECREF(value);
+    return result;
+}
+
+/* New reference to a text stream over a process-wide log, or to None. */
+static PyObject *make_stream(const struct pyw_interpreter *interpreter, enum pyw_stream_kind kind,
+                             bool is_wanted)
+{
+    const struct pyw_builtin *builtin = pyw_builtin_state(interpreter->module);
+    PyObject *log = NULL;
+    PyObject *stream;
+
+    if (!is_wanted) {
+        return Py_NewRef(Py_None);
+    }
+    log = pyw_stream_new_log((PyTypeObject *)builtin->log_type, kind);
+    if (log == NULL) {
+        return NULL;
+    }
+    stream = pyw_stream_new_text(builtin->text_io_wrapper, log);
+    Py_DECREF(log);
+    return stream;
+}
+
+static PyObject *decode(const char *text)
+{
+    return PyUnicode_DecodeFSDefault(text != NULL ? text : "");
+}
+
+static int set_all(PyObject *names, const struct pyw_setup *setup,
+                   const struct pyw_interpreter *interpreter)
+{
+    bool has_streams = !setup->is_debug;
+
+    return set(names, "__builtins__", PyImport_ImportModule("builtins")) != 0 ||
+                   set(names, "module_", Py_NewRef(interpreter->module)) != 0 ||
+                   set(names, "stdout_", make_stream(interpreter, PYW_STREAM_STDOUT, has_streams)) != 0 ||
+                   set(names, "stderr_", make_stream(interpreter, PYW_STREAM_STDERR, has_streams)) != 0 ||
+                   set(names, "python_path_", decode(setup->options.python_path)) != 0 ||
+                   set(names, "home_", decode(setup->options.home)) != 0 ||
+                   set(names, "is_main_", PyBool_FromLong(interpreter->index == 0)) != 0 ||
+                   set(names, "is_embedded_", PyBool_FromLong(setup->group[0] == '\0')) != 0 ||
+                   set(names, "forked_", PyCFunction_New(&note_fork_method, NULL)) != 0 ||
+                   set(names, "log_signal_", PyCFunction_New(&log_signal_method, NULL)) != 0 ||
+                   set(names, "dump_signal_",
+                       PyLong_FromLong(pyw_prelude_dump_signal(interpreter->index))) != 0 ||
+                   set(names, "dump_fd_", PyLong_FromLong(dump_fd)) != 0
+               ? -1
+               : 0;
+}
+
+/* Steals `names`, NULL included. */
+static int run(const char *source, const char *title, PyObject *names)
+{
+    PyObject *code = names != NULL ? Py_CompileString(source, title, Py_file_input) : NULL;
+    PyObject *result = code != NULL ? PyEval_EvalCode(code, names, names) : NULL;
+
+    Py_XDECREF(names);
+    Py_XDECREF(code);
+    Py_XDECREF(result);
+    return result != NULL ? 0 : -1;
+}
+
+int pyw_prelude_run(const struct pyw_setup *setup, const struct pyw_interpreter *interpreter)
+{
+    PyObject *names = PyDict_New();
+
+    if (dump_fd == -1) {
+        dump_fd = memfd_create("pywsgi-stacks", MFD_CLOEXEC);
+    }
+    if (names != NULL && set_all(names, setup, interpreter) != 0) {
+        Py_CLEAR(names);
+    }
+    return run(run_source, "<mod_pywsgi start>", names);
+}
+
+int pyw_prelude_end(void)
+{
+    PyObject *names = PyDict_New();
+
+    if (names != NULL && set(names, "__builtins__", PyImport_ImportModule("builtins")) != 0) {
+        Py_CLEAR(names);
+    }
+    return run(end_source, "<mod_pywsgi end>", names);
+}

@@ -1,0 +1,148 @@
+#include "python/pyw_gil.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What one thread has; plain C thread-local storage, so that looking it up costs nothing. */
+struct thread {
+    unsigned number;
+    bool has_main;
+    PyGILState_STATE main_token;
+    unsigned capacity;      /* of `states` */
+    PyThreadState **states; /* by interpreter index */
+};
+
+static __thread struct thread self;
+
+/* By index; an entry is written once, before anybody can know the index. */
+static PyInterpreterState *interpreters[PYW_GIL_MAX_INTERPRETERS];
+static atomic_uint thread_count;
+
+void pyw_gil_started(void)
+{
+    interpreters[0] = PyInterpreterState_Main();
+    PyEval_SaveThread();
+}
+
+static int reserve(unsigned interpreter)
+{
+    unsigned capacity = self.capacity == 0 ? 4 : self.capacity;
+    PyThreadState **states;
+
+    if (interpreter < self.capacity) {
+        return 0;
+    }
+    while (capacity <= interpreter) {
+        capacity *= 2;
+    }
+    states = realloc(self.states, capacity * sizeof(PyThreadState *));
+    if (states == NULL) {
+        return -1;
+    }
+    memset(states + self.capacity, 0, (capacity - self.capacity) * sizeof(PyThreadState *));
+    self.states = states;
+    self.capacity = capacity;
+    return 0;
+}
+
+/* The thread's first entry: main's state, see the header. Leaves the thread detached. */
+static int meet(void)
+{
+    if (reserve(0) != 0) {
+        return -1;
+    }
+    self.main_token = PyGILState_Ensure();
+    self.states[0] = PyThreadState_Get();
+    self.has_main = true;
+    PyEval_SaveThread();
+    return 0;
+}
+
+int pyw_gil_enter(unsigned interpreter)
+{
+    if ((!self.has_main && meet() != 0) || reserve(interpreter) != 0) {
+        return -1;
+    }
+    if (self.states[interpreter] == NULL) {
+        self.states[interpreter] = PyThreadState_New(interpreters[interpreter]);
+        if (self.states[interpreter] == NULL) {
+            return -1;
+        }
+    }
+    PyEval_RestoreThread(self.states[interpreter]);
+    return 0;
+}
+
+void pyw_gil_leave(void)
+{
+    PyEval_SaveThread();
+}
+
+int pyw_gil_new_interpreter(unsigned interpreter)
+{
+    PyThreadState *state;
+
+    if (reserve(interpreter) != 0) {
+        return -1;
+    }
+    state = Py_NewInterpreter(); /* on failure main is attached again */
+    if (state == NULL) {
+        return -1;
+    }
+    interpreters[interpreter] = PyThreadState_GetInterpreter(state);
+    self.states[interpreter] = state;
+    return 0;
+}
+
+unsigned pyw_gil_current(void)
+{
+    const PyInterpreterState *state = PyInterpreterState_Get();
+
+    for (unsigned i = 0; i < PYW_GIL_MAX_INTERPRETERS; i++) {
+        if (interpreters[i] == state) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+void *pyw_gil_release(void)
+{
+    return PyEval_SaveThread();
+}
+
+void pyw_gil_acquire(void *token)
+{
+    PyEval_RestoreThread(token);
+}
+
+void pyw_gil_leave_thread(void)
+{
+    if (!self.has_main) {
+        return;
+    }
+    for (unsigned i = 1; i < self.capacity; i++) {
+        if (self.states[i] != NULL) {
+            PyEval_RestoreThread(self.states[i]);
+            PyThreadState_Clear(self.states[i]);
+            PyThreadState_DeleteCurrent();
+        }
+    }
+    PyEval_RestoreThread(self.states[0]);
+    /* Python's own main thread has a state that is not ours to delete: then this only counts down. */
+    PyGILState_Release(self.main_token);
+    free(self.states);
+    self.states = NULL;
+    self.capacity = 0;
+    self.has_main = false;
+}
+
+unsigned pyw_gil_thread_number(void)
+{
+    if (self.number == 0) {
+        self.number = atomic_fetch_add(&thread_count, 1) + 1;
+    }
+    return self.number;
+}

@@ -1,0 +1,218 @@
+#include "python/runtime.h"
+
+#include <Python.h>
+
+#include <errno.h>
+#include <locale.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "python/builtin.h"
+#include "python/errors.h"
+#include "python/interpreter.h"
+#include "python/loader.h"
+#include "python/log.h"
+#include "python/prelude.h"
+#include "python/pyw_gil.h"
+#include "python/venv.h"
+
+static bool is_embedded(const struct pyw_setup *setup)
+{
+    return setup->group[0] == '\0';
+}
+
+/* UTF-8 whatever the environment says, unless the group asks for a locale of its own. The server's own
+ * processes keep the locale they have: other modules live there. */
+static PyStatus preinitialize(const struct pyw_setup *setup)
+{
+    bool has_locale = setup->options.lang != NULL || setup->options.locale != NULL;
+    PyPreConfig config;
+
+    PyPreConfig_InitPythonConfig(&config);
+    config.parse_argv = 0;
+    config.coerce_c_locale = 0;
+    config.coerce_c_locale_warn = 0;
+    config.utf8_mode = has_locale ? -1 : 1;
+    if (is_embedded(setup)) {
+        config.configure_locale = 0;
+    } else if (!has_locale && setlocale(LC_CTYPE, "C.UTF-8") != NULL) {
+        config.configure_locale = 0;
+    }
+    return Py_PreInitialize(&config);
+}
+
+/* lang= and locale= take effect for the C library and for what the application starts. */
+static int set_locale(const struct pyw_setup *setup, char *why, size_t why_size)
+{
+    const char *lang = setup->options.lang;
+    const char *locale = setup->options.locale;
+
+    if ((lang != NULL && setenv("LANG", lang, 1) != 0) ||
+        (locale != NULL && setenv("LC_ALL", locale, 1) != 0)) {
+        snprintf(why, why_size, "out of memory.");
+        return -1;
+    }
+    if ((lang != NULL || locale != NULL) && !is_embedded(setup) && setlocale(LC_ALL, "") == NULL) {
+        snprintf(why, why_size,
+                 "this system has no locale '%s' ('locale -a' lists those it has; C.UTF-8 is always a good "
+                 "choice).",
+                 locale != NULL ? locale : lang);
+        return -1;
+    }
+    return 0;
+}
+
+static PyStatus set_string(PyConfig *config, wchar_t **field, const char *text, PyStatus status)
+{
+    return PyStatus_Exception(status) ? status : PyConfig_SetBytesString(config, field, text);
+}
+
+/* Where Python finds itself: by the program of the virtual environment, by a prefix, or by the prefix it
+ * was built for; never by what PATH happens to hold. */
+static PyStatus set_home(PyConfig *config, const struct pyw_setup *setup)
+{
+    const char *home = setup->options.python_home;
+    PyStatus status = PyStatus_Ok();
+    struct pyw_venv *venv;
+
+    if (home == NULL) {
+        return set_string(config, &config->program_name,
+                          PYW_PYTHON_PREFIX "/bin/python" PYW_PYTHON_VERSION, status);
+    }
+    venv = malloc(sizeof *venv);
+    if (venv == NULL) {
+        return PyStatus_NoMemory();
+    }
+    if (pyw_venv_read(home, venv) == 0) {
+        status = set_string(config, &config->program_name, venv->program, status);
+    } else {
+        status = set_string(config, &config->home, home, status);
+    }
+    free(venv);
+    return status;
+}
+
+static PyStatus initialize(const struct pyw_setup *setup)
+{
+    char *argv[] = {(char[]){"mod_wsgi"}, NULL};
+    PyStatus status = preinitialize(setup);
+    PyConfig config;
+
+    if (PyStatus_Exception(status)) {
+        return status;
+    }
+    PyConfig_InitPythonConfig(&config);
+    config.install_signal_handlers = 0;
+    config.parse_argv = 0;
+    status = PyConfig_SetBytesArgv(&config, 1, argv);
+    if (!PyStatus_Exception(status)) {
+        status = set_home(&config, setup);
+    }
+    if (!PyStatus_Exception(status)) {
+        status = Py_InitializeFromConfig(&config);
+    }
+    PyConfig_Clear(&config);
+    return status;
+}
+
+int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char *why, size_t why_size)
+{
+    PyStatus status;
+    int result = 0;
+
+    pyw_log_init(log);
+    pyw_loader_init(is_embedded(setup));
+    if (set_locale(setup, why, why_size) != 0) {
+        return -1;
+    }
+    if (pyw_builtin_install(setup) != 0) {
+        snprintf(why, why_size, "out of memory.");
+        return -1;
+    }
+    status = initialize(setup);
+    if (PyStatus_Exception(status)) {
+        snprintf(why, why_size, "%s.", status.err_msg != NULL ? status.err_msg : "unknown reason");
+        return -1;
+    }
+    if (pyw_interpreter_start(setup) != 0) {
+        PYW_LOG(pyw_errors_log, NULL, INTERPRETER_FAILED, "");
+        snprintf(why, why_size, "its main interpreter could not be set up.");
+        result = -1;
+    }
+    pyw_gil_started();
+    return result;
+}
+
+static void end_interpreter(struct pyw_interpreter *interpreter)
+{
+    char name[128];
+
+    if (pyw_prelude_end() != 0) {
+        PYW_LOG(pyw_errors_log, NULL, EXIT_FUNCTIONS,
+                pyw_interpreter_describe(interpreter, name, sizeof name));
+    }
+}
+
+void pyw_runtime_stop(void)
+{
+    static atomic_flag is_done = ATOMIC_FLAG_INIT;
+
+    if (!atomic_flag_test_and_set(&is_done) && Py_IsInitialized()) {
+        pyw_interpreter_each(end_interpreter);
+    }
+}
+
+/* faulthandler's handler runs on this thread and writes to the shared memory file. */
+static void raise_here(int signum)
+{
+    sigset_t only;
+    sigset_t before;
+
+    sigemptyset(&only);
+    sigaddset(&only, signum);
+    pthread_sigmask(SIG_UNBLOCK, &only, &before);
+    (void)raise(signum);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void copy_dump(int from, int to)
+{
+    char buffer[4096];
+    off_t at = 0;
+    ssize_t got;
+
+    while ((got = pread(from, buffer, sizeof buffer, at)) > 0) {
+        for (ssize_t done = 0; done < got;) {
+            ssize_t put = write(to, buffer + done, (size_t)(got - done));
+
+            if (put < 0 && errno != EINTR) {
+                return;
+            }
+            done += put > 0 ? put : 0;
+        }
+        at += got;
+    }
+}
+
+void pyw_runtime_dump_stacks(int fd)
+{
+    static pthread_mutex_t dumping = PTHREAD_MUTEX_INITIALIZER;
+    int dump_fd = pyw_prelude_dump_fd();
+    struct sigaction action;
+    int signum;
+
+    pthread_mutex_lock(&dumping);
+    for (unsigned i = 0; dump_fd >= 0 && (signum = pyw_prelude_dump_signal(i)) != 0; i++) {
+        /* Its default action would end the process: only where a handler was put in place. */
+        if (sigaction(signum, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
+            ftruncate(dump_fd, 0) == 0 && lseek(dump_fd, 0, SEEK_SET) == 0) {
+            raise_here(signum);
+            copy_dump(dump_fd, fd);
+        }
+    }
+    pthread_mutex_unlock(&dumping);
+}

@@ -1,0 +1,37 @@
+/* stream.h: sys.stdout, sys.stderr and wsgi.errors: text streams over the type `mod_wsgi.Log`, which
+ * makes one log entry of each line.
+ *
+ * The process-wide pair logs on the request of the calling thread where there is one, else in the log
+ * of the process; a line that is not complete is kept per thread and written when the thread's request
+ * ends. wsgi.errors belongs to one request and refuses to write once that has ended.
+ *
+ * **GIL:** held, unless said otherwise; it is given up while the log is written.
+ */
+#ifndef PYW_PYTHON_STREAM_H
+#define PYW_PYTHON_STREAM_H
+
+#include <Python.h>
+
+#include <stdbool.h>
+
+#include "base/pyw_exchange.h"
+
+enum pyw_stream_kind { PYW_STREAM_STDOUT = 0, PYW_STREAM_STDERR = 1, PYW_STREAM_ERRORS = 2 };
+
+/* New reference to the type, a part of `module`'s state. */
+PyObject *pyw_stream_new_type(PyObject *module);
+
+/* New reference to a `mod_wsgi.Log`. For ERRORS it still has to be bound. */
+PyObject *pyw_stream_new_log(PyTypeObject *type, enum pyw_stream_kind kind);
+/* New reference to a text stream over it. */
+PyObject *pyw_stream_new_text(PyObject *text_io_wrapper, PyObject *log);
+
+/* wsgi.errors' request begins, ends: what is left of a line is written. */
+void pyw_stream_bind(PyObject *log, struct pyw_exchange *exchange);
+void pyw_stream_sever(PyObject *log);
+
+/* Writes the incomplete lines that the thread left in stdout and stderr; the thread's request is
+ * about to end. */
+void pyw_stream_flush_thread(void);
+
+#endif
