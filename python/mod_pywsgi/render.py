@@ -30,9 +30,7 @@ def quote_directory(value: object) -> str:
     """
     text = str(value)
     if re.search(r"[*?\[\]]", text):
-        raise ConfigError(
-            f"Apache cannot serve from a directory with a wildcard in its name: {text}."
-        )
+        raise ConfigError(f"Apache takes a wildcard in a path for a pattern: {text}.", "Rename it.")
     return quote(value)
 
 

@@ -71,7 +71,7 @@ def test_quote_refuses(quote: object, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["/a*", "/a?", "/a[b]"])
 def test_directory_refuses_wildcards(text: str) -> None:
-    with pytest.raises(ConfigError, match="wildcard"):
+    with pytest.raises(ConfigError, match="takes a wildcard"):
         render.quote_directory(text)
 
 
