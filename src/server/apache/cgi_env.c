@@ -11,47 +11,6 @@
 
 #include "apache/module.h"
 
-/* Ids of env_keys.def that are written by number below. */
-enum {
-    KEY_REQUEST_METHOD = 1,
-    KEY_REQUEST_URI = 2,
-    KEY_QUERY_STRING = 3,
-    KEY_SCRIPT_NAME = 4,
-    KEY_PATH_INFO = 5,
-    KEY_SERVER_PROTOCOL = 6,
-    KEY_SERVER_NAME = 7,
-    KEY_SERVER_PORT = 8,
-    KEY_SERVER_ADDR = 9,
-    KEY_SERVER_SOFTWARE = 10,
-    KEY_SERVER_ADMIN = 11,
-    KEY_REMOTE_ADDR = 12,
-    KEY_REMOTE_PORT = 13,
-    KEY_REMOTE_USER = 14,
-    KEY_AUTH_TYPE = 15,
-    KEY_REQUEST_SCHEME = 16,
-    KEY_DOCUMENT_ROOT = 17,
-    KEY_SCRIPT_FILENAME = 18,
-    KEY_CONTEXT_PREFIX = 19,
-    KEY_CONTEXT_DOCUMENT_ROOT = 20,
-    KEY_CONTENT_TYPE = 21,
-    KEY_CONTENT_LENGTH = 22,
-    KEY_URL_SCHEME = 49,
-    KEY_PROCESS_GROUP = 50,
-    KEY_APPLICATION_GROUP = 51,
-    KEY_CALLABLE_OBJECT = 52,
-    KEY_REQUEST_HANDLER = 53,
-    KEY_HANDLER_SCRIPT = 54,
-    KEY_LISTENER_HOST = 55,
-    KEY_LISTENER_PORT = 56,
-    KEY_SERVER_PID = 57,
-    KEY_REQUEST_ID = 58,
-    KEY_CONNECTION_ID = 59,
-    KEY_OWN_SCRIPT_NAME = 60,
-    KEY_OWN_PATH_INFO = 61,
-    KEY_REDIRECT_URL = 62,
-    KEY_REDIRECT_QUERY_STRING = 63
-};
-
 #define OWN_PAIRS 48
 
 struct env {
@@ -127,22 +86,22 @@ static void add_request(struct env *env, const struct pyw_target *target)
     while (first->prev != NULL) {
         first = first->prev;
     }
-    add(env, KEY_REQUEST_METHOD, r->method);
-    add(env, KEY_REQUEST_URI, original_uri(r));
-    add(env, KEY_QUERY_STRING, r->args != NULL ? r->args : "");
-    add(env, KEY_SCRIPT_NAME, target->script_name);
-    add(env, KEY_PATH_INFO, target->path_info);
-    add(env, KEY_SERVER_PROTOCOL, r->protocol);
-    add(env, KEY_REQUEST_SCHEME, ap_http_scheme(r));
-    add(env, KEY_URL_SCHEME, is_https(r) ? "https" : "http");
-    add(env, KEY_SCRIPT_FILENAME, r->filename);
-    add(env, KEY_CONTENT_TYPE, apr_table_get(r->headers_in, "Content-Type"));
+    add(env, PYW_KEY_REQUEST_METHOD, r->method);
+    add(env, PYW_KEY_REQUEST_URI, original_uri(r));
+    add(env, PYW_KEY_QUERY_STRING, r->args != NULL ? r->args : "");
+    add(env, PYW_KEY_SCRIPT_NAME, target->script_name);
+    add(env, PYW_KEY_PATH_INFO, target->path_info);
+    add(env, PYW_KEY_SERVER_PROTOCOL, r->protocol);
+    add(env, PYW_KEY_REQUEST_SCHEME, ap_http_scheme(r));
+    add(env, PYW_KEY_URL_SCHEME, is_https(r) ? "https" : "http");
+    add(env, PYW_KEY_SCRIPT_FILENAME, r->filename);
+    add(env, PYW_KEY_CONTENT_TYPE, apr_table_get(r->headers_in, "Content-Type"));
     if (!r->read_chunked) {
-        add(env, KEY_CONTENT_LENGTH, apr_table_get(r->headers_in, "Content-Length"));
+        add(env, PYW_KEY_CONTENT_LENGTH, apr_table_get(r->headers_in, "Content-Length"));
     }
     if (first != r) {
-        add(env, KEY_REDIRECT_URL, first->uri);
-        add(env, KEY_REDIRECT_QUERY_STRING, first->args);
+        add(env, PYW_KEY_REDIRECT_URL, first->uri);
+        add(env, PYW_KEY_REDIRECT_QUERY_STRING, first->args);
     }
 }
 
@@ -150,19 +109,19 @@ static void add_server(struct env *env)
 {
     request_rec *r = env->r;
 
-    add(env, KEY_SERVER_NAME, ap_escape_html(r->pool, ap_get_server_name_for_url(r)));
-    add(env, KEY_SERVER_PORT, decimal(r->pool, ap_get_server_port(r)));
-    add(env, KEY_SERVER_ADDR, r->connection->local_ip);
-    add(env, KEY_SERVER_SOFTWARE, ap_get_server_banner());
-    add(env, KEY_SERVER_ADMIN, r->server->server_admin);
-    add(env, KEY_DOCUMENT_ROOT, ap_document_root(r));
-    add(env, KEY_CONTEXT_PREFIX, ap_context_prefix(r));
-    add(env, KEY_CONTEXT_DOCUMENT_ROOT, ap_context_document_root(r));
-    add(env, KEY_REMOTE_ADDR, r->useragent_ip);
-    add(env, KEY_REMOTE_PORT, decimal(r->pool, r->useragent_addr->port));
+    add(env, PYW_KEY_SERVER_NAME, ap_escape_html(r->pool, ap_get_server_name_for_url(r)));
+    add(env, PYW_KEY_SERVER_PORT, decimal(r->pool, ap_get_server_port(r)));
+    add(env, PYW_KEY_SERVER_ADDR, r->connection->local_ip);
+    add(env, PYW_KEY_SERVER_SOFTWARE, ap_get_server_banner());
+    add(env, PYW_KEY_SERVER_ADMIN, r->server->server_admin);
+    add(env, PYW_KEY_DOCUMENT_ROOT, ap_document_root(r));
+    add(env, PYW_KEY_CONTEXT_PREFIX, ap_context_prefix(r));
+    add(env, PYW_KEY_CONTEXT_DOCUMENT_ROOT, ap_context_document_root(r));
+    add(env, PYW_KEY_REMOTE_ADDR, r->useragent_ip);
+    add(env, PYW_KEY_REMOTE_PORT, decimal(r->pool, r->useragent_addr->port));
     if (r->user != NULL) {
-        add(env, KEY_REMOTE_USER, r->user);
-        add(env, KEY_AUTH_TYPE, r->ap_auth_type);
+        add(env, PYW_KEY_REMOTE_USER, r->user);
+        add(env, PYW_KEY_AUTH_TYPE, r->ap_auth_type);
     }
 }
 
@@ -170,19 +129,19 @@ static void add_own(struct env *env, const struct pyw_target *target)
 {
     request_rec *r = env->r;
 
-    add(env, KEY_PROCESS_GROUP, target->process_group);
-    add(env, KEY_APPLICATION_GROUP, target->application_group);
-    add(env, KEY_CALLABLE_OBJECT, target->callable);
-    add(env, KEY_REQUEST_HANDLER, r->handler);
-    add(env, KEY_HANDLER_SCRIPT, "");
-    add(env, KEY_LISTENER_HOST,
+    add(env, PYW_KEY_OWN_PROCESS_GROUP, target->process_group);
+    add(env, PYW_KEY_OWN_APPLICATION_GROUP, target->application_group);
+    add(env, PYW_KEY_OWN_CALLABLE_OBJECT, target->callable);
+    add(env, PYW_KEY_OWN_REQUEST_HANDLER, r->handler);
+    add(env, PYW_KEY_OWN_HANDLER_SCRIPT, "");
+    add(env, PYW_KEY_OWN_LISTENER_HOST,
         r->connection->local_addr->hostname != NULL ? r->connection->local_addr->hostname : "");
-    add(env, KEY_LISTENER_PORT, decimal(r->pool, r->connection->local_addr->port));
-    add(env, KEY_SERVER_PID, decimal(r->pool, getpid()));
-    add(env, KEY_REQUEST_ID, r->log_id);
-    add(env, KEY_CONNECTION_ID, r->connection->log_id);
-    add(env, KEY_OWN_SCRIPT_NAME, target->script_name);
-    add(env, KEY_OWN_PATH_INFO, target->path_info);
+    add(env, PYW_KEY_OWN_LISTENER_PORT, decimal(r->pool, r->connection->local_addr->port));
+    add(env, PYW_KEY_OWN_SERVER_PID, decimal(r->pool, getpid()));
+    add(env, PYW_KEY_OWN_REQUEST_ID, r->log_id);
+    add(env, PYW_KEY_OWN_CONNECTION_ID, r->connection->log_id);
+    add(env, PYW_KEY_OWN_SCRIPT_NAME, target->script_name);
+    add(env, PYW_KEY_OWN_PATH_INFO, target->path_info);
 }
 
 /* "X-Some-Name" -> "HTTP_X_SOME_NAME"; NULL when the name has a character that could make two headers
@@ -273,8 +232,8 @@ static bool is_reserved(uint8_t key, const char *name)
         strcasecmp(name, "HTTP_PROXY") == 0) {
         return true;
     }
-    return (key >= KEY_REQUEST_METHOD && key <= KEY_CONTENT_LENGTH) ||
-           (key >= KEY_URL_SCHEME && key <= KEY_REDIRECT_QUERY_STRING);
+    return (key >= PYW_KEY_REQUEST_METHOD && key <= PYW_KEY_CONTENT_LENGTH) ||
+           (key >= PYW_KEY_URL_SCHEME && key <= PYW_KEY_REDIRECT_QUERY_STRING);
 }
 
 static void add_variables(struct env *env)
@@ -293,7 +252,7 @@ static void add_variables(struct env *env)
         key = pyw_head_key_of(name, strlen(name));
         /* REMOTE_USER is not Apache's own where nobody was authenticated by it: a module such as
          * mod_auth_* or mod_shib may set it. */
-        if (is_reserved(key, name) && key != KEY_REMOTE_USER && key != KEY_AUTH_TYPE) {
+        if (is_reserved(key, name) && key != PYW_KEY_REMOTE_USER && key != PYW_KEY_AUTH_TYPE) {
             continue;
         }
         if (!has_pair(env, own, key, name)) {

@@ -152,6 +152,7 @@ static bool start_supervisor(void)
         PYW_LOG(pyw_log_server, launch.server, SUPERVISOR_FORK, strerror(errno));
         return false;
     }
+    launch.plan.parent = launch.parent;
     launch.plan.lifeline_fd = launch.lifeline[0];
     pid = fork();
     if (pid == 0) {

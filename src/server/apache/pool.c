@@ -136,39 +136,47 @@ static int open_channel(const struct pyw_group *group, const struct pyw_choice *
     return 0;
 }
 
-/* True when nothing will become ready by waiting: no process is on its way and the last did not start. */
-static bool is_hopeless(const struct pyw_group *group)
+/* Waits for a change of the group table. @return 0; -ETIMEDOUT; -ECONNREFUSED: waiting is no use, as no
+ * process is on its way and the last did not start. */
+static int wait_for_process(const struct pyw_group *group, uint32_t seen,
+                            const struct pyw_patience *patience)
 {
-    return pyw_table_failures(group->table) > 0 &&
-           pyw_table_count(group->table, PYW_STATE_STARTING) == 0;
+    bool is_starting = pyw_table_count(group->table, PYW_STATE_STARTING) > 0;
+    int left = pyw_clock_until(is_starting ? patience->start_ms : patience->connect_ms);
+
+    if (!is_starting && pyw_table_failures(group->table) > 0) {
+        return -ECONNREFUSED;
+    }
+    if (left == 0) {
+        return -ETIMEDOUT;
+    }
+    pyw_table_wait(group->table, seen, left < 0 || left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left);
+    return 0;
 }
 
-int pyw_pool_acquire(struct pyw_pool *pool, int64_t deadline_ms, struct pyw_channel **channel)
+int pyw_pool_acquire(struct pyw_pool *pool, const struct pyw_patience *patience,
+                     struct pyw_channel **channel)
 {
     const struct pyw_group *group = pool->group;
 
     for (;;) {
         uint32_t seen = pyw_table_seen(group->table);
         struct pyw_choice process;
-        int left;
+        int rv;
 
         if (choose(pool, &process, channel) == 0) {
-            int rv = *channel != NULL ? 0 : open_channel(group, &process, deadline_ms, channel);
-
+            rv = *channel != NULL
+                     ? 0
+                     : open_channel(group, &process, patience->connect_ms, channel);
             if (rv != 0) {
                 count_out(pool, process.slot);
             }
             return rv;
         }
-        if (is_hopeless(group)) {
-            return -ECONNREFUSED;
+        rv = wait_for_process(group, seen, patience);
+        if (rv != 0) {
+            return rv;
         }
-        left = pyw_clock_until(deadline_ms);
-        if (left == 0) {
-            return -ETIMEDOUT;
-        }
-        pyw_table_wait(group->table, seen,
-                       left < 0 || left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left);
     }
 }
 

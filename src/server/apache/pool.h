@@ -29,10 +29,16 @@ struct pyw_pool;
 /* Child start. The pool lives as long as `pool`. NULL when memory is short. */
 struct pyw_pool *pyw_pool_create(apr_pool_t *pool, const struct pyw_group *group);
 
-/* A channel to the ready process with the least load; waits for one to become ready, or for room in
- * its backlog, until the group's connect-timeout is over. @return 0; -ETIMEDOUT: none in time; -ECONNREFUSED: the group cannot
- * start its processes; -errno of connect. */
-int pyw_pool_acquire(struct pyw_pool *pool, int64_t deadline_ms, struct pyw_channel **channel);
+/* How long a request waits for a process: clock.h deadlines. */
+struct pyw_patience {
+    int64_t connect_ms; /* for one to become ready or to have room in its backlog (connect-timeout=) */
+    int64_t start_ms;   /* while one is on its way: an application may take its time to import */
+};
+
+/* A channel to the ready process with the least load; waits for one. @return 0; -ETIMEDOUT: none in time;
+ * -ECONNREFUSED: the group cannot start its processes; -errno of connect. */
+int pyw_pool_acquire(struct pyw_pool *pool, const struct pyw_patience *patience,
+                     struct pyw_channel **channel);
 
 /* The request is over and the channel may serve another. */
 void pyw_pool_release(struct pyw_pool *pool, struct pyw_channel *channel);

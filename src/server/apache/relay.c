@@ -551,13 +551,16 @@ static int no_process(struct relay *relay, int error)
 
 static int try_all(struct relay *relay)
 {
-    int64_t deadline_ms =
-        pyw_clock_now_ms() + relay->group->setup.options.connect_timeout_s * 1000;
+    int64_t now_ms = pyw_clock_now_ms();
+    struct pyw_patience patience = {
+        .connect_ms = now_ms + relay->group->setup.options.connect_timeout_s * 1000,
+        .start_ms = now_ms + socket_timeout_ms(relay),
+    };
 
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         uint32_t seen = pyw_table_seen(relay->group->table);
         enum step step;
-        int rv = pyw_pool_acquire(relay->pool, deadline_ms, &relay->channel);
+        int rv = pyw_pool_acquire(relay->pool, &patience, &relay->channel);
 
         if (rv != 0) {
             return no_process(relay, rv);

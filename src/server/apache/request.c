@@ -1,5 +1,7 @@
 #include "apache/request.h"
 
+#include <httpd.h>
+
 #include <http_config.h>
 #include <http_core.h>
 #include <http_protocol.h>

@@ -6,7 +6,7 @@
 #include "base/frame.h"
 
 static const struct pyw_span key_names[PYW_HEAD_KEYS] = {
-#define X(id, name) [id] = {name, sizeof(name) - 1},
+#define X(id, symbol, name) [id] = {name, sizeof(name) - 1},
 #include "base/env_keys.def"
 #undef X
 };

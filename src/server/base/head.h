@@ -16,8 +16,14 @@
 #include "base/bytes.h"
 
 #define PYW_HEAD_MAX_PAIRS 4096
-/* One above the highest id in env_keys.def. */
-#define PYW_HEAD_KEYS 65
+
+/* PYW_KEY_REQUEST_METHOD, ...: the ids of env_keys.def. */
+enum pyw_key {
+#define X(id, symbol, name) PYW_KEY_##symbol = id,
+#include "base/env_keys.def"
+#undef X
+    PYW_HEAD_KEYS /* one above the highest */
+};
 
 struct pyw_pair {
     uint8_t key; /* id of env_keys.def, or 0 */

@@ -163,21 +163,31 @@ static const char *signal_name(int number, char *buffer, size_t size)
     return buffer;
 }
 
+static void log_start_failure(struct pyw_process *process, int status, bool is_known)
+{
+    void *where = process->group->log_context;
+    const char *name = process->group->name;
+    char signal_text[32];
+
+    if (is_known) {
+        process->log(where, PYW_LEVEL_INFO, "Process %d of group '%s' did not start either.",
+                     (int)process->pid, name);
+    } else if (WIFSIGNALED(status)) {
+        PYW_LOG(process->log, where, PROCESS_START_SIGNAL, (int)process->pid, name,
+                signal_name(WTERMSIG(status), signal_text, sizeof(signal_text)));
+    } else {
+        PYW_LOG(process->log, where, PROCESS_START_EXIT, (int)process->pid, name,
+                WEXITSTATUS(status));
+    }
+}
+
 static void log_end(struct pyw_process *process, int status)
 {
     void *where = process->group->log_context;
     const char *name = process->group->name;
     char signal_text[32];
 
-    if (process->state == PYW_STATE_STARTING) {
-        if (WIFSIGNALED(status)) {
-            PYW_LOG(process->log, where, PROCESS_START_SIGNAL, (int)process->pid, name,
-                    signal_name(WTERMSIG(status), signal_text, sizeof(signal_text)));
-        } else {
-            PYW_LOG(process->log, where, PROCESS_START_EXIT, (int)process->pid, name,
-                    WEXITSTATUS(status));
-        }
-    } else if (WIFSIGNALED(status)) {
+    if (WIFSIGNALED(status)) {
         PYW_LOG(process->log, where, PROCESS_SIGNAL, (int)process->pid, name,
                 signal_name(WTERMSIG(status), signal_text, sizeof(signal_text)));
     } else if (!process->is_told || WEXITSTATUS(status) != 0) {
@@ -188,14 +198,16 @@ static void log_end(struct pyw_process *process, int status)
     }
 }
 
-bool pyw_process_reap(struct pyw_process *process, int status)
+bool pyw_process_reap(struct pyw_process *process, int status, bool is_known)
 {
     bool is_start_failure = process->state == PYW_STATE_STARTING && !process->is_told;
     struct pyw_ending ending = {process->pid, status};
 
     refuse_backlog(process);
     pyw_table_add_ending(process->group->table, ending);
-    if (!(process->is_told && process->state == PYW_STATE_STARTING)) {
+    if (is_start_failure) {
+        log_start_failure(process, status, is_known);
+    } else {
         log_end(process, status);
     }
     close_lifeline(process);

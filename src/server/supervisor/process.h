@@ -54,8 +54,8 @@ void pyw_process_stop(struct pyw_process *process, int grace_ms);
 /* Kills it if its time is over. */
 void pyw_process_enforce(struct pyw_process *process, int64_t now_ms);
 
-/* The process has ended with that wait status: records it, says so, empties the slot.
- * @return true when it never got ready. */
-bool pyw_process_reap(struct pyw_process *process, int status);
+/* The process has ended with that wait status: records it, says so (quietly where it `is_known` that
+ * the group does not start), empties the slot. @return true when it never got ready. */
+bool pyw_process_reap(struct pyw_process *process, int status, bool is_known);
 
 #endif

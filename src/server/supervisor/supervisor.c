@@ -8,11 +8,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/codes.h"
+#include "supervisor/echo.h"
 
 /* A daemon ends its running requests within 5 s of being told to end; then this. */
 #define STOP_GRACE_MS 7000
@@ -25,6 +27,7 @@ struct crew {
     struct pyw_process *processes; /* one per slot */
     unsigned failures;             /* starts in a row that came to nothing */
     int64_t retry_at_ms;           /* no start before */
+    struct pyw_echo said;          /* by starts that failed */
 };
 
 enum course { COURSE_RUN, COURSE_RETIRE, COURSE_STOP };
@@ -35,13 +38,14 @@ struct supervisor {
     enum course course;
     int signal_fd;
     int notify[2];
+    int parent_fd; /* readable once the Apache parent has ended; -1 where the kernel has no pidfds */
     bool has_lifeline;
     struct pollfd *polled;
     size_t polled_size;
 };
 
 /* Positions in `polled`; the log pipes follow. */
-enum polled_at { POLLED_SIGNALS, POLLED_NOTIFY, POLLED_LIFELINE, POLLED_FIRST_LOG };
+enum polled_at { POLLED_SIGNALS, POLLED_NOTIFY, POLLED_LIFELINE, POLLED_PARENT, POLLED_FIRST_LOG };
 
 /* --- set-up ---------------------------------------------------------------------------------- */
 
@@ -114,6 +118,8 @@ static int set_up(struct supervisor *self)
     if (pipe2(self->notify, O_CLOEXEC | O_NONBLOCK) != 0) {
         return -errno;
     }
+    /* The lifeline alone could be kept open by another module's process that the parent forked. */
+    self->parent_fd = (int)syscall(SYS_pidfd_open, self->plan->parent, 0);
     return make_crews(self);
 }
 
@@ -125,10 +131,21 @@ static int set_up(struct supervisor *self)
         for (struct pyw_process *process_var = crew_var->processes;                                \
              process_var < crew_var->processes + crew_var->group->slots; process_var++)
 
+/* Where a line of output goes. */
+struct speaker {
+    struct crew *crew;
+    struct pyw_process *process;
+};
+
 static void log_line(void *context, enum pyw_level level, const char *line, size_t len)
 {
-    const struct pyw_process *process = context;
+    const struct speaker *speaker = context;
+    const struct pyw_process *process = speaker->process;
 
+    if (process->state == PYW_STATE_STARTING && level <= PYW_LEVEL_WARNING &&
+        pyw_echo_is_repeated(&speaker->crew->said, line, len)) {
+        level = PYW_LEVEL_DEBUG;
+    }
     process->log(process->group->log_context, level, "[pid %d] %.*s", (int)process->pid, (int)len,
                  line);
 }
@@ -187,7 +204,11 @@ static void fill_crew(struct supervisor *self, struct crew *crew)
 static void follow_reports(struct supervisor *self)
 {
     FOR_EACH_PROCESS(self, crew, process) {
-        if (pyw_process_follow_report(process) && crew->failures > 0) {
+        if (!pyw_process_follow_report(process)) {
+            continue;
+        }
+        pyw_echo_forget(&crew->said);
+        if (crew->failures > 0) {
             set_failures(crew, 0);
         }
     }
@@ -213,17 +234,18 @@ static void change_course(struct supervisor *self, enum course course)
 static void reap_one(struct supervisor *self, pid_t pid, int status)
 {
     FOR_EACH_PROCESS(self, crew, process) {
+        struct speaker speaker = {crew, process};
         bool is_quick;
 
         if (process->pid != pid) {
             continue;
         }
         /* Its last words come before our sentence about its end. */
-        (void)pyw_logpipe_pump(&process->output, log_line, process);
-        pyw_logpipe_close(&process->output, log_line, process);
+        (void)pyw_logpipe_pump(&process->output, log_line, &speaker);
+        pyw_logpipe_close(&process->output, log_line, &speaker);
         is_quick = !process->is_told &&
                    pyw_clock_now_ms() - process->spawned_ms < QUICK_END_MS;
-        if (pyw_process_reap(process, status) || is_quick) {
+        if (pyw_process_reap(process, status, crew->failures > 0) || is_quick) {
             set_failures(crew, crew->failures + 1);
         }
         return;
@@ -309,6 +331,7 @@ static size_t fill_polled(struct supervisor *self)
     self->polled[POLLED_SIGNALS].fd = self->signal_fd;
     self->polled[POLLED_NOTIFY].fd = self->notify[0];
     self->polled[POLLED_LIFELINE].fd = self->has_lifeline ? self->plan->lifeline_fd : -1;
+    self->polled[POLLED_PARENT].fd = self->parent_fd;
     FOR_EACH_PROCESS(self, crew, process) {
         if (process->output.fd >= 0) {
             self->polled[count++].fd = process->output.fd;
@@ -324,8 +347,10 @@ static size_t fill_polled(struct supervisor *self)
 static void pump_logs(struct supervisor *self)
 {
     FOR_EACH_PROCESS(self, crew, process) {
+        struct speaker speaker = {crew, process};
+
         if (process->output.fd >= 0) {
-            (void)pyw_logpipe_pump(&process->output, log_line, process);
+            (void)pyw_logpipe_pump(&process->output, log_line, &speaker);
         }
     }
 }
@@ -361,6 +386,11 @@ static void run_round(struct supervisor *self)
     }
     if (self->polled[POLLED_LIFELINE].revents != 0) {
         handle_lifeline(self);
+    }
+    if (self->polled[POLLED_PARENT].revents != 0) {
+        close(self->parent_fd);
+        self->parent_fd = -1;
+        change_course(self, COURSE_STOP);
     }
     FOR_EACH_PROCESS(self, crew, process) {
         pyw_process_enforce(process, pyw_clock_now_ms());

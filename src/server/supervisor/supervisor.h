@@ -8,6 +8,7 @@
 #define PYW_SUPERVISOR_SUPERVISOR_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "supervisor/group.h"
 #include "supervisor/process.h"
@@ -15,6 +16,7 @@
 struct pyw_supervisor_plan {
     struct pyw_group **groups;
     size_t group_count;
+    pid_t parent;           /* the Apache parent: everything ends when it does */
     int lifeline_fd;        /* read end of a pipe to the parent: 'G' = retire, end of file = end */
     const char *socket_dir; /* removed at the end, with the sockets in it */
     pyw_supervisor_log *log;
