@@ -91,11 +91,11 @@ VALID = [
     f"WSGIDaemonProcess a\n{ALIAS} process-group=a application-group=%{{GLOBAL}}",
     f"{ALIAS} process-group=%{{GLOBAL}} application-group=%{{GLOBAL}}",
     f"{ALIAS} process-group=%{{ENV:G}} application-group=%{{RESOURCE}}",
-    f'{ALIAS} "callable-object=other" pass-authorization=on',
+    f'{ALIAS} callable-object="other" pass-authorization=on',
     "WSGIDaemonProcess a processes=2 threads=3 umask=0022 home=/ lang=C locale=C.UTF-8",
     "WSGIDaemonProcess a display-name=%{GROUP} connect-timeout=5 socket-timeout=0",
     "WSGIDaemonProcess a listen-backlog=500 stack-size=1048576 request-timeout=30",
-    'WSGIDaemonProcess a "python-path=/a b:/c"',
+    'WSGIDaemonProcess a python-path="/a b:/c"',
     "WSGIDaemonProcess a socket-user=root",
     "WSGIDaemonProcess a\nWSGIDaemonProcess b",
     "<VirtualHost *:80>\nServerName v.test\nWSGIDaemonProcess a\nWSGIProcessGroup a\n</VirtualHost>",
@@ -276,14 +276,14 @@ def test_alias_match(start):
 def test_callable_object(start):
     server = start(
         f"{ALIAS}\nWSGIScriptAlias /o @APPS@/counter/wsgi.py callable-object=other\n"
-        "WSGIScriptAlias /e @APPS@/counter/wsgi.py\nSetEnvIf Query_String c=([a-z]+) callable=$1\n"
+        "WSGIScriptAlias /e @APPS@/counter/wsgi.py\nSetEnvIf X-Callable ([a-z]+) callable=$1\n"
         "<Location /x>\nWSGICallableObject other\n</Location>\n"
         "<Location /o>\nWSGICallableObject application\n</Location>\n"
         "<Location /e>\nWSGICallableObject %{ENV:callable}\n</Location>"
     )
     assert server.get("/x").body == b"other callable"
     assert server.get("/o").body == b"other callable", "the alias's option wins"
-    assert server.get("/e?c=other").body == b"other callable"
+    assert server.get("/e", [("X-Callable", "other")]).body == b"other callable"
     assert counter(server, "/e")["callable_object"] == "application"
 
 
@@ -388,7 +388,7 @@ def test_process_group_tokens(start, value, expected):
     response = server.get("/x")
     if expected is None:
         assert response.status == 500
-        server.log.claim("group")
+        server.log.claim("group|process")
     else:
         assert response.json()["process_group"] == expected
 
@@ -475,7 +475,7 @@ def test_script_that_is_missing(start):
 
 
 def test_script_that_is_a_directory(start):
-    server = start("WSGIScriptAlias /x @APPS@/hello")
+    server = start("DirectorySlash Off\nWSGIScriptAlias /x @APPS@/hello")
     assert server.get("/x").status == 403
     server.log.allow("hello")
 

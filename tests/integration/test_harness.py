@@ -72,11 +72,12 @@ def test_unclaimed_lines_fail(plain):
         connection.send(b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n")
         connection.read_response()
     plain.write("htdocs/.htaccess", "", 0o600)
-    (plain.root / "error_log").open("a").write(
-        "[now] [wsgi:error] [pid 1] [log -] [conn -] PYW0999: planted\n"
-        "[now] [wsgi:info] [pid 1] [log -] [conn -] PYW0998: quiet\n"
-        "==1==ERROR: AddressSanitizer: planted\n"
-    )
+    with (plain.root / "error_log").open("a") as log:
+        log.write(
+            "[now] [wsgi:error] [pid 1] [log -] [conn -] PYW0999: planted\n"
+            "[now] [wsgi:info] [pid 1] [log -] [conn -] PYW0998: quiet\n"
+            "==1==ERROR: AddressSanitizer: planted\n"
+        )
     problems = plain.end_test()
     assert any("PYW0999" in each for each in problems)
     assert not any("PYW0998" in each for each in problems)
@@ -89,7 +90,7 @@ def test_unclaimed_lines_fail(plain):
 def test_lost_processes_and_descriptors_are_noticed(plain):
     plain.get("/alive")
     plain.begin_test()
-    plain._baseline.fds[plain.pid] = (0, 0)
+    plain._first_fds[plain.pid] = (0, 0)
     problems = plain._differences(plain._baseline, plain._look())
     assert any("other descriptors" in each for each in problems)
     other = type(plain._baseline)(programs=("x",), fds={})
