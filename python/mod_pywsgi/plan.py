@@ -4,6 +4,7 @@ Everything that is derived or cross-checked is derived and checked here; the tem
 lay it out.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,9 @@ _DAEMON_TIMEOUTS = (
 )
 
 _EVERY_INTERFACE = (None, "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+# A Unix socket's address holds 107 bytes; ours is ROOT/run/wsgi.PID.GENERATION/GROUP.PROCESS.sock.
+_LONGEST_ROOT = 107 - len("/run/wsgi.4194304.99999/9999.9999.sock")
 
 # What a page needs, where the system has no mime.types.
 _FALLBACK_TYPES = (
@@ -308,11 +312,16 @@ def _listen(settings: Settings) -> Listen:
 
 
 def _server_root(settings: Settings, facts: Facts, listen: Listen) -> Path:
-    given = settings[opt.SERVER_ROOT]
-    if given:
-        return given
     name = f"mod_pywsgi-{listen.host or 'localhost'}:{listen.port}:{facts.machine.uid}"
-    return facts.machine.temporary_directory / name
+    root = settings[opt.SERVER_ROOT] or facts.machine.temporary_directory / name
+    length = len(os.fsencode(root))
+    if length > _LONGEST_ROOT:
+        raise ConfigError(
+            f"The path of the server root is too long: {length} bytes, and the sockets in it"
+            f" allow {_LONGEST_ROOT}: {root}.",
+            "Choose another with --server-root.",
+        )
+    return root
 
 
 def _features(settings: Settings, listen: Listen) -> list[str]:

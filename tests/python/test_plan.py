@@ -61,6 +61,10 @@ class TestServerRoot:
         root = make("--host", "127.0.0.1", "--port", "81").paths.root
         assert root == Path("/golden/tmp/mod_pywsgi-127.0.0.1:81:1000")
 
+    def test_path_too_long_for_sockets(self, make: Make) -> None:
+        with pytest.raises(ConfigError, match="too long: 81 bytes"):
+            make("--server-root", "/" + 80 * "x")
+
     def test_given(self, make: Make) -> None:
         assert make("--server-root", "/srv/root").paths.conf == Path("/srv/root/httpd.conf")
 
