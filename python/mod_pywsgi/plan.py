@@ -31,7 +31,7 @@ _DAEMON_TIMEOUTS = (
 _EVERY_INTERFACE = (None, "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 # A Unix socket's address holds 107 bytes; ours is ROOT/run/wsgi.PID.GENERATION/GROUP.PROCESS.sock.
-_LONGEST_ROOT = 107 - len("/run/wsgi.4194304.99999/9999.9999.sock")
+_LONGEST_ROOT = 107 - len("/run/wsgi.4194304.999/99.999.sock")
 
 # What a page needs, where the system has no mime.types.
 _FALLBACK_TYPES = (

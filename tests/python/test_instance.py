@@ -27,8 +27,8 @@ def mode(path: Path) -> int:
 
 
 @pytest.fixture
-def made(make: Make, tmp_path: Path) -> plan.Plan:
-    return make("--server-root", str(tmp_path / "deep" / "root"))
+def made(make: Make, open_tmp: Path) -> plan.Plan:
+    return make("--server-root", str(open_tmp / "deep" / "root"))
 
 
 def test_closed_to_others(made: plan.Plan) -> None:
@@ -43,9 +43,9 @@ def test_closed_to_others(made: plan.Plan) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
-def test_open_to_the_group_that_serves(make: Make, tmp_path: Path) -> None:
+def test_open_to_the_group_that_serves(make: Make, open_tmp: Path) -> None:
     who = Identity("www-data", "www-data", 33, 33, drops=True)
-    made = make("--server-root", str(tmp_path / "root"), identity=who)
+    made = make("--server-root", str(open_tmp / "root"), identity=who)
     instance.write(made, FILES)
     root = made.paths.root
     assert (mode(root), root.stat().st_gid) == (0o710, 33)
@@ -84,13 +84,13 @@ def test_foreign_files_are_refused(made: plan.Plan) -> None:
     assert not (made.paths.root / "httpd.conf").exists()
 
 
-def test_symbolic_link_is_refused(made: plan.Plan, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
+def test_symbolic_link_is_refused(made: plan.Plan, open_tmp: Path) -> None:
+    (open_tmp / "elsewhere").mkdir()
     made.paths.root.parent.mkdir()
-    made.paths.root.symlink_to(tmp_path / "elsewhere")
+    made.paths.root.symlink_to(open_tmp / "elsewhere")
     with pytest.raises(InstanceError, match="not a directory"):
         instance.write(made, FILES)
-    assert not list((tmp_path / "elsewhere").iterdir())
+    assert not list((open_tmp / "elsewhere").iterdir())
 
 
 def test_dangling_link_is_refused(made: plan.Plan) -> None:
@@ -122,9 +122,9 @@ def test_squatted_directory_is_refused(made: plan.Plan) -> None:
         instance.write(made, FILES)
 
 
-def test_links_inside_are_not_followed(made: plan.Plan, tmp_path: Path) -> None:
+def test_links_inside_are_not_followed(made: plan.Plan, open_tmp: Path) -> None:
     instance.write(made, FILES)
-    victim = tmp_path / "victim"
+    victim = open_tmp / "victim"
     victim.write_text("precious")
     conf = made.paths.conf
     conf.unlink()
@@ -134,7 +134,7 @@ def test_links_inside_are_not_followed(made: plan.Plan, tmp_path: Path) -> None:
     assert not conf.is_symlink()
     run = made.paths.run
     run.rmdir()
-    run.symlink_to(tmp_path)
+    run.symlink_to(open_tmp)
     with pytest.raises(InstanceError):
         instance.write(made, FILES)
 
