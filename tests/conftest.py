@@ -31,7 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--httpd", metavar="PROGRAM", help="Apache to test with")
     group.addoption("--mpm", choices=httpd.MPMS, default="event", help="MPM of the main run")
     group.addoption("--python", metavar="HOME", help="WSGIPythonHome of every server")
-    group.addoption("--asan", action="store_true", help="use build/asan with the runtimes preloaded")
+    group.addoption(
+        "--asan", action="store_true", help="use build/asan with the runtimes preloaded"
+    )
     group.addoption("--keep", action="store_true", help="keep the servers' directories")
 
 

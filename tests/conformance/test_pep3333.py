@@ -33,7 +33,10 @@ CLAUSES = [
         "'multithread', 'multiprocess', 'run_once'))",
     ),
     ("wsgi.version is the tuple (1, 0)", "ok = environ['wsgi.version'] == (1, 0)"),
-    ("SERVER_NAME and SERVER_PORT are never empty", "ok = environ['SERVER_NAME'] and environ['SERVER_PORT']"),
+    (
+        "SERVER_NAME and SERVER_PORT are never empty",
+        "ok = environ['SERVER_NAME'] and environ['SERVER_PORT']",
+    ),
     ("PATH_INFO is decoded", "ok = environ['PATH_INFO'] == '/a b'"),
     ("REQUEST_METHOD is never empty", "ok = environ['REQUEST_METHOD'] == 'GET'"),
     (
@@ -41,23 +44,33 @@ CLAUSES = [
         "from wsgiref.util import request_uri; "
         "ok = request_uri(environ).endswith('/inline/a%20b?q=1&r=%2F')",
     ),
-    ("wsgi.input has read, readline, readlines and iteration",
-     "i = environ['wsgi.input']; ok = all(hasattr(i, n) for n in "
-     "('read', 'readline', 'readlines', '__iter__'))"),
+    (
+        "wsgi.input has read, readline, readlines and iteration",
+        "i = environ['wsgi.input']; ok = all(hasattr(i, n) for n in "
+        "('read', 'readline', 'readlines', '__iter__'))",
+    ),
     ("wsgi.input simulates its end without a body", "ok = environ['wsgi.input'].read() == b''"),
-    ("wsgi.errors has flush, write and writelines",
-     "e = environ['wsgi.errors']; ok = all(callable(getattr(e, n)) for n in "
-     "('flush', 'write', 'writelines'))"),
+    (
+        "wsgi.errors has flush, write and writelines",
+        "e = environ['wsgi.errors']; ok = all(callable(getattr(e, n)) for n in "
+        "('flush', 'write', 'writelines'))",
+    ),
     ("wsgi.errors takes text", "environ['wsgi.errors'].write(''); ok = True"),
     ("start_response is called with positional arguments", "ok = callable(start_response)"),
     ("the write callable takes bytes and returns nothing", "ok = write(b'') is None"),
-    ("wsgi.file_wrapper takes an object and a block size",
-     "import io; f = environ['wsgi.file_wrapper'](io.BytesIO(b'abc'), 2); ok = list(f) == [b'ab', b'c']"),
-    ("no HTTP_ copy of content headers",
-     "ok = not {'HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH'} & set(environ)"),
-    ("variables are native strings in latin-1",
-     "environ['HTTP_X_LATIN'].encode('latin-1'); ok = environ['HTTP_X_LATIN'] == 'caf\\u00e9'"),
-]  # fmt: skip
+    (
+        "wsgi.file_wrapper takes an object and a block size",
+        "import io; f = environ['wsgi.file_wrapper'](io.BytesIO(b'abc'), 2); ok = list(f) == [b'ab', b'c']",
+    ),
+    (
+        "no HTTP_ copy of content headers",
+        "ok = not {'HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH'} & set(environ)",
+    ),
+    (
+        "variables are native strings in latin-1",
+        "environ['HTTP_X_LATIN'].encode('latin-1'); ok = environ['HTTP_X_LATIN'] == 'caf\\u00e9'",
+    ),
+]
 
 
 @pytest.mark.parametrize(("clause", "code"), CLAUSES, ids=[clause for clause, _ in CLAUSES])

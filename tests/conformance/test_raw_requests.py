@@ -14,25 +14,53 @@ ECHO = b"POST /stream/echo HTTP/1.1\r\nHost: a\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
 CASES = [
-    ("length and chunked", ECHO + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {200, 400}),
+    (
+        "length and chunked",
+        ECHO + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        {200, 400},
+    ),
     (
         "length and chunked, then a smuggled request",
         ECHO + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
         {200, 400},
     ),
     ("two lengths", ECHO + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", {400}),
-    ("two equal lengths", ECHO + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", {200, 400}),
+    (
+        "two equal lengths",
+        ECHO + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+        {200, 400},
+    ),
     ("a list of lengths", ECHO + b"Content-Length: 5, 6\r\n\r\nhello!", {400}),
     ("length with a sign", ECHO + b"Content-Length: +5\r\n\r\nhello", {400}),
     ("length with an underscore", ECHO + b"Content-Length: 1_0\r\n\r\nhellohello", {400}),
     ("negative length", ECHO + b"Content-Length: -5\r\n\r\nhello", {400}),
     ("hexadecimal length", ECHO + b"Content-Length: 0x5\r\n\r\nhello", {400}),
-    ("length beyond 64 bits", ECHO + b"Content-Length: 99999999999999999999\r\n\r\nhello", {400, 413}),
-    ("unknown transfer coding", ECHO + b"Transfer-Encoding: xchunked\r\nContent-Length: 5\r\n\r\nhello", {400, 501}),
-    ("chunked twice", ECHO + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    (
+        "length beyond 64 bits",
+        ECHO + b"Content-Length: 99999999999999999999\r\n\r\nhello",
+        {400, 413},
+    ),
+    (
+        "unknown transfer coding",
+        ECHO + b"Transfer-Encoding: xchunked\r\nContent-Length: 5\r\n\r\nhello",
+        {400, 501},
+    ),
+    (
+        "chunked twice",
+        ECHO + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        {400, 501},
+    ),
     ("chunked not last", ECHO + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", {400, 501}),
-    ("chunk size with a sign", ECHO + b"Transfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n", {200, 400}),
-    ("chunk size that overflows", ECHO + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nhello\r\n0\r\n\r\n", {200, 400, 413}),
+    (
+        "chunk size with a sign",
+        ECHO + b"Transfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n",
+        {200, 400},
+    ),
+    (
+        "chunk size that overflows",
+        ECHO + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nhello\r\n0\r\n\r\n",
+        {200, 400, 413},
+    ),
     ("space before the colon", b"GET /hello HTTP/1.1\r\nHost: a\r\nX-A : b\r\n\r\n", {400}),
     ("folded header", b"GET /hello HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n", {200, 400}),
     ("bare line feeds", b"GET /hello HTTP/1.1\nHost: a\n\n", {400}),
@@ -42,14 +70,26 @@ CASES = [
     ("two hosts", b"GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", {400}),
     ("host with a space", b"GET /hello HTTP/1.1\r\nHost: a b\r\n\r\n", {400}),
     ("a target of 70 KB", b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", {414}),
-    ("a header of 70 KB", b"GET /hello HTTP/1.1\r\nHost: a\r\nX-A: " + b"x" * 70_000 + b"\r\n\r\n", {400, 431}),
-    ("150 headers", b"GET /hello HTTP/1.1\r\nHost: a\r\n" + b"X-A: b\r\n" * 150 + b"\r\n", {400, 431}),
+    (
+        "a header of 70 KB",
+        b"GET /hello HTTP/1.1\r\nHost: a\r\nX-A: " + b"x" * 70_000 + b"\r\n\r\n",
+        {400, 431},
+    ),
+    (
+        "150 headers",
+        b"GET /hello HTTP/1.1\r\nHost: a\r\n" + b"X-A: b\r\n" * 150 + b"\r\n",
+        {400, 431},
+    ),
     ("a version of the future", b"GET /hello HTTP/1.2\r\nHost: a\r\n\r\n", {200, 400, 505}),
     ("no such version", b"GET /hello HTTP/3.0\r\nHost: a\r\n\r\n", {200, 400, 505}),
     ("lower-case method", b"get /hello HTTP/1.1\r\nHost: a\r\n\r\n", {200, 400, 405, 501}),
     ("method with odd bytes", b"G\x80T /hello HTTP/1.1\r\nHost: a\r\n\r\n", {400, 501}),
     ("dots in the path", b"GET /hello/../../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", {400, 404}),
-    ("encoded dots in the path", b"GET /hello/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", {400, 404}),
+    (
+        "encoded dots in the path",
+        b"GET /hello/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n",
+        {400, 404},
+    ),
     ("encoded slash", b"GET /hello%2Fx HTTP/1.1\r\nHost: a\r\n\r\n", {404}),
     ("NUL in the path", b"GET /hello/%00 HTTP/1.1\r\nHost: a\r\n\r\n", {400, 404}),
     ("absolute target", b"GET http://b/hello HTTP/1.1\r\nHost: a\r\n\r\n", {200}),
@@ -57,7 +97,7 @@ CASES = [
     ("authority target", b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", {400, 405}),
     ("trace", b"TRACE /hello HTTP/1.1\r\nHost: a\r\n\r\n", {405}),
     ("unknown expectation", b"GET /hello HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\n\r\n", {417}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "data", "statuses"), CASES, ids=[case[0] for case in CASES])

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -60,8 +61,10 @@ def test_all_processes_are_used_under_load(start):
     code = "time.sleep(0.2)\n" + PID
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         begun = time.monotonic()
-        found = {future.result().text for future in
-                 [pool.submit(inline.run, server, code) for _ in range(2)]}  # fmt: skip
+        found = {
+            future.result().text
+            for future in [pool.submit(inline.run, server, code) for _ in range(2)]
+        }
     assert len(found) == 2
     assert time.monotonic() - begun < 2
 
@@ -103,7 +106,7 @@ def test_embedded_interpreter_is_loaded_only_when_needed(start):
     server = start(group())
     assert server.get("/hello").status == 200
     for pid in server.children():
-        maps = open(f"/proc/{pid}/maps", encoding="utf-8").read()
+        maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
         assert "libpython" not in maps
         assert "pywsgi-embed" not in maps
 
@@ -132,7 +135,7 @@ def test_respawn_at_once_after_kill(start):
         wait.until(lambda: answers(server), "the group to serve again", 5)
         assert time.monotonic() - begun < 2
         assert pid_of(server) != before
-    server.log.claim(r"of group 'web' ended by SIGKILL", at_least=3)
+    server.log.claim("PYW0002", at_least=3)
 
 
 def test_no_request_is_lost_to_a_dead_idle_process(start):
@@ -149,7 +152,7 @@ def test_exit_status_is_reported(start):
     server = start(group())
     response = inline.run(server, "os._exit(7)")
     assert response.status == 502
-    server.log.claim(r"ended by itself with status 7|status 7")
+    server.log.claim("ended by itself with status 7")
     server.log.allow(DIED)
     wait.until(lambda: answers(server), "the group to serve again")
 
@@ -262,13 +265,13 @@ def test_python_home_without_a_python(refusal):
 def test_unknown_group_is_500(start):
     server = start("WSGIProcessGroup nowhere\n" + GLOBAL + HELLO)
     assert server.get("/hello").status == 500
-    server.log.claim("nowhere")
+    server.log.claim("PYW0209")
 
 
 def test_group_name_in_the_error_page_is_not_shown(start):
     server = start("WSGIProcessGroup nowhere\n" + GLOBAL + HELLO)
     assert b"nowhere" not in server.get("/hello").body
-    server.log.claim("nowhere")
+    server.log.claim("PYW0209")
 
 
 # The end
@@ -356,7 +359,9 @@ def test_restart_replaces_and_leaves_no_orphans(start, how):
         getattr(server, how)()
         assert server.get("/hello").status == 200
         wait.until(
-            lambda before=before: not before & set(server.descendants()), "the old generation to end", 10
+            lambda before=before: not before & set(server.descendants()),
+            "the old generation to end",
+            10,
         )
         wait.until(lambda: len(server.daemons()) == 2, "two daemons")
         assert len(_supervisors(server)) == 1

@@ -170,5 +170,5 @@ def test_quoting():
         '<Directory "/a b">\n    SetEnv key "say \\"hi\\" \\\\ there"\n</Directory>\n'
     )
     for bad in ("a\nb", "${HOME}", "a\0b"):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"."):
             quote(bad)

@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import re
+from pathlib import Path
 
 import pytest
 
@@ -141,7 +142,7 @@ def _tcp_inodes():
     found = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
-            lines = open(table, encoding="ascii").read().splitlines()[1:]
+            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
         except OSError:
             continue
         found |= {f"socket:[{line.split()[9]}]" for line in lines}

@@ -31,7 +31,9 @@ def put(server, version, mtime=None):
 @pytest.fixture
 def versioned(start, mode):
     def run(extra=""):
-        server = start(conf(extra), mode=mode, files={"app/versioned.py": SCRIPT.format(version="old")})
+        server = start(
+            conf(extra), mode=mode, files={"app/versioned.py": SCRIPT.format(version="old")}
+        )
         put(server, "old", time.time() - 100)
         assert version(server) == "old"
         return server
@@ -113,7 +115,7 @@ def test_a_script_that_is_removed(versioned):
     server = versioned()
     (server.root / "app/versioned.py").unlink()
     assert server.get("/versioned").status == 404
-    server.log.allow("PYW|not found|does not exist")
+    server.log.claim("PYW0201")
     put(server, "back", 9)
     assert version(server) == "back"
 

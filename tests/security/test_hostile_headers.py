@@ -19,7 +19,17 @@ INJECTIONS = [
     "a\r",
     "\na",
 ]
-NAMES = ["X-A\r\nX-Injected", "X-A: b\r\nX-Injected", "X A", "X-A:", "X\x00", "", "\t", "X-\x7f", "(X)"]
+NAMES = [
+    "X-A\r\nX-Injected",
+    "X-A: b\r\nX-Injected",
+    "X A",
+    "X-A:",
+    "X\x00",
+    "",
+    "\t",
+    "X-\x7f",
+    "(X)",
+]
 
 
 def ask(server, code):

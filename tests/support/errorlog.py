@@ -119,8 +119,7 @@ class ErrorLog:
         return [
             (index, line)
             for index, line in enumerate(self.lines)
-            if index >= self._mark
-            and (line.code == what if is_code else pattern.search(line.text))
+            if index >= self._mark and (line.code == what if is_code else pattern.search(line.text))
         ]
 
     def claim(self, what: str, *, at_least: int = 1, timeout: float = 5.0) -> list[Line]:

@@ -24,7 +24,13 @@ from support import procs, raw, wait
 from support.conf import Conf
 from support.errorlog import FORMAT, ErrorLog
 
-PROGRAMS = ("apache2", "httpd", "/usr/sbin/apache2", "/usr/sbin/httpd", "/usr/local/apache2/bin/httpd")
+PROGRAMS = (
+    "apache2",
+    "httpd",
+    "/usr/sbin/apache2",
+    "/usr/sbin/httpd",
+    "/usr/local/apache2/bin/httpd",
+)
 MODULE_DIRS = (
     "/usr/lib/apache2/modules",
     "/usr/lib64/httpd/modules",
@@ -664,8 +670,8 @@ def _sizing(want: Settings) -> str:
     if want.mpm == "prefork":
         count = max(want.children, 8)
         return (
-            f"StartServers {count}\nMinSpareServers {count}\nMaxSpareServers {count}\n"
-            f"ServerLimit {count}\nMaxRequestWorkers {count}\nMaxConnectionsPerChild 0"
+            f"StartServers {count}\nMinSpareServers 1\nMaxSpareServers {count}\n"
+            f"ServerLimit {2 * count}\nMaxRequestWorkers {2 * count}\nMaxConnectionsPerChild 0"
         )
     total = want.children * want.threads
     return (
