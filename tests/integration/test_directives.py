@@ -7,6 +7,7 @@ import re
 import pytest
 
 from support import inline
+from support.httpd import HttpdFailed
 
 ALIAS = "WSGIScriptAlias /x @APPS@/counter/wsgi.py"
 
@@ -19,19 +20,24 @@ def counter(server, target="/x", host=None):
 
 # Errors of the configuration: (text, what the message must hold)
 
-INVALID = [
-    ("WSGIScriptAlias /x", "WSGIScriptAlias"),
-    ("WSGIScriptAlias", "WSGIScriptAlias"),
+IN@pytest.mark.root
+def test_unknown_supplementary_group(start):
+    with pytest.raises(HttpdFailed, match="no-such-group-here"):
+        start("WSGIDaemonProcess a supplementary-groups=no-such-group-here")
+
+
+VALID = [
+    ("WSGIScriptAlias /x", "script"),
+    ("WSGIScriptAlias", "WSGIScriptAlias|script"),
     ("WSGIScriptAlias /x @APPS@/hello/wsgi.py nonsense", "option"),
     ("WSGIScriptAlias /x @APPS@/hello/wsgi.py no-such-option=1", "no-such-option|option"),
-    ("WSGIScriptAlias /x @APPS@/hello/wsgi.py process-group=", "process-group"),
     ("WSGIScriptAlias /x @APPS@/hello/wsgi.py pass-authorization=maybe", "pass-authorization|Off"),
     ("WSGIScriptAliasMatch ([ @APPS@/hello/wsgi.py", "egular expression"),
     (
         "WSGIScriptAlias /x @APPS@/hello/wsgi.py process-group=nobody application-group=%{GLOBAL}",
         "nobody|process group",
     ),
-    ("WSGIDaemonProcess", "WSGIDaemonProcess"),
+    ("WSGIDaemonProcess", "[Nn]ame"),
     ("WSGIDaemonProcess a\nWSGIDaemonProcess a", "a"),
     ("WSGIDaemonProcess a nonsense", "option|nonsense"),
     ("WSGIDaemonProcess a no-such-option=1", "no-such-option"),
@@ -48,7 +54,6 @@ INVALID = [
     ("WSGIDaemonProcess a home=relative/path", "home"),
     ("WSGIDaemonProcess a user=no-such-user-here", "no-such-user-here"),
     ("WSGIDaemonProcess a group=no-such-group-here", "no-such-group-here"),
-    ("WSGIDaemonProcess a supplementary-groups=no-such-group-here", "no-such-group-here"),
     ("WSGIDaemonProcess a socket-user=no-such-user-here", "no-such-user-here"),
     ("WSGIDaemonProcess a connect-timeout=-1", "connect-timeout"),
     ("WSGIDaemonProcess a socket-timeout=soon", "socket-timeout"),
