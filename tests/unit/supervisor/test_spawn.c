@@ -1,0 +1,197 @@
+/* A birth, seen by a program that tells what it was born with: descriptors, environment, directory,
+ * umask, session, identity; and the sentences of births that fail. */
+#include "supervisor/spawn.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/pywsgi-spawn-XXXXXX";
+static char program[sizeof(dir) + 16];
+static struct pyw_group group;
+static char output[65536];
+
+static void write_program(const char *text)
+{
+    FILE *file = fopen(program, "w");
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(chmod(program, 0755), 0);
+}
+
+static void set_up(void)
+{
+    char why[512];
+
+    strcpy(dir + sizeof(dir) - 7, "XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(chmod(dir, 0755), 0);
+    snprintf(program, sizeof(program), "%s/program", dir);
+    memset(&group, 0, sizeof(group));
+    group.name = "tested";
+    group.slots = 1;
+    group.module_dir = "/nonexistent/module";
+    group.libexec_dir = "/nonexistent/libexec";
+    group.setup.group = "tested";
+    group.setup.server_software = "";
+    group.setup.mpm_name = "";
+    pyw_options_init(&group.setup.options);
+    group.setup.options.daemon_program = program;
+    group.identity.uid = geteuid();
+    group.identity.gid = getegid();
+    ck_assert_int_eq(pyw_identity_complete(&group.identity, NULL, why, sizeof(why)), 0);
+    ck_assert_int_eq(pyw_group_open(&group, dir, 0, (uid_t)-1, why, sizeof(why)), 0);
+}
+
+static void tear_down(void)
+{
+    char command[128];
+
+    pyw_group_close(&group, true);
+    snprintf(command, sizeof(command), "rm -r %s", dir);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* Starts the process, keeps what it writes, and gives its exit status. */
+static int live(void)
+{
+    struct pyw_spawned spawned;
+    const char *step = "";
+    int notify[2];
+    size_t len = 0;
+    int status;
+
+    ck_assert_int_eq(pipe2(notify, O_CLOEXEC), 0);
+    ck_assert_int_eq(pyw_spawn_start(&group, 0, 1, notify[1], &spawned, &step), 0);
+    for (;;) {
+        struct pollfd wanted = {.fd = spawned.log_fd, .events = POLLIN};
+        ssize_t got;
+
+        ck_assert_int_eq(poll(&wanted, 1, 10000), 1);
+        got = read(spawned.log_fd, output + len, sizeof(output) - 1 - len);
+        if (got <= 0) {
+            break;
+        }
+        len += (size_t)got;
+    }
+    output[len] = '\0';
+    ck_assert_int_eq(waitpid(spawned.pid, &status, 0), spawned.pid);
+    close(spawned.log_fd);
+    close(spawned.lifeline_fd);
+    close(notify[0]);
+    close(notify[1]);
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+START_TEST(a_process_is_born_with_what_it_needs_and_no_more)
+{
+    char home[64];
+
+    /* 10 is the shell's own, for the script; no pipe, which would be one more. */
+    write_program("#!/bin/sh\n"
+                  "ls -m /proc/$$/fd\n"
+                  "echo home=$HOME user=$USER lang=$LANG all=$LC_ALL notify=$NOTIFY_SOCKET.\n"
+                  "echo cwd=$(pwd) umask=$(umask)\n"
+                  "grep NoNewPrivs /proc/$$/status | tr '\\t' ' '\n"
+                  "echo session=$(($(cut -d' ' -f6 /proc/$$/stat) == $$))\n");
+    ck_assert_int_eq(setenv("NOTIFY_SOCKET", "/run/systemd/notify", 1), 0);
+    group.setup.options.umask = 027;
+    group.setup.options.home = dir;
+    group.setup.options.lang = "C.UTF-8";
+    group.setup.options.locale = "C.UTF-8";
+    ck_assert_int_eq(live(), 0);
+    ck_assert_msg(strstr(output, "0, 1, 10, 2, 3, 4, 5, 6, 7\n") != NULL, "%s", output);
+    snprintf(home, sizeof(home), "home=%s ", group.identity.home);
+    ck_assert_ptr_nonnull(strstr(output, home));
+    ck_assert_ptr_nonnull(strstr(output, " lang=C.UTF-8 all=C.UTF-8 notify=.\n"));
+    snprintf(home, sizeof(home), "cwd=%s umask=0027\n", dir);
+    ck_assert_ptr_nonnull(strstr(output, home));
+    ck_assert_ptr_nonnull(strstr(output, "NoNewPrivs: 1\n"));
+    ck_assert_ptr_nonnull(strstr(output, "session=1\n"));
+}
+END_TEST
+
+START_TEST(a_missing_program_is_named_with_the_places_looked_at)
+{
+    group.setup.options.daemon_program = NULL;
+    ck_assert_int_eq(live(), PYW_SPAWN_FAILED);
+    ck_assert_ptr_nonnull(strstr(output, "PYW0008"));
+    ck_assert_ptr_nonnull(strstr(output, "/nonexistent/module"));
+    ck_assert_ptr_nonnull(strstr(output, "pip install mod_pywsgi"));
+}
+END_TEST
+
+START_TEST(a_missing_home_is_named)
+{
+    write_program("#!/bin/sh\n");
+    group.setup.options.home = "/nonexistent/home";
+    ck_assert_int_eq(live(), PYW_SPAWN_FAILED);
+    ck_assert_ptr_nonnull(strstr(output, "working directory failed: '/nonexistent'"));
+}
+END_TEST
+
+START_TEST(root_becomes_the_user_for_good)
+{
+    char why[512];
+
+    if (geteuid() != 0) {
+        return; /* only root may; the container and CI runs are root */
+    }
+    write_program("#!/bin/sh\n"
+                  "grep -E '^(Uid|Gid|Groups|CapBnd|CapEff):' /proc/$$/status | tr '\\t' ' '\n");
+    group.identity.is_changed = true;
+    group.identity.uid = 65534;
+    group.identity.gid = 65534;
+    ck_assert_int_eq(pyw_identity_complete(&group.identity, "#65534,#4242", why, sizeof(why)), 0);
+    ck_assert_int_eq(live(), 0);
+    ck_assert_msg(strstr(output, "Uid: 65534 65534 65534 65534\n") != NULL, "%s", output);
+    ck_assert_ptr_nonnull(strstr(output, "Gid: 65534 65534 65534 65534\n"));
+    ck_assert_ptr_nonnull(strstr(output, "Groups: 4242 65534 \n"));
+    ck_assert_ptr_nonnull(strstr(output, "CapEff: 0000000000000000\n"));
+}
+END_TEST
+
+START_TEST(names_and_numbers_of_users)
+{
+    uid_t uid = 1;
+
+    ck_assert_int_eq(pyw_identity_find_user("root", &uid), 0);
+    ck_assert_uint_eq(uid, 0);
+    ck_assert_int_eq(pyw_identity_find_user("#4242", &uid), 0);
+    ck_assert_uint_eq(uid, 4242);
+    ck_assert_int_lt(pyw_identity_find_user("#", &uid), 0);
+    ck_assert_int_lt(pyw_identity_find_user("#-1", &uid), 0);
+    ck_assert_int_lt(pyw_identity_find_user("#42x", &uid), 0);
+    ck_assert_int_lt(pyw_identity_find_user("#4294967295", &uid), 0);
+    ck_assert_int_lt(pyw_identity_find_user("no such user", &uid), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("supervisor/spawn");
+    TCase *tests = tcase_create("spawn");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, a_process_is_born_with_what_it_needs_and_no_more);
+    tcase_add_test(tests, a_missing_program_is_named_with_the_places_looked_at);
+    tcase_add_test(tests, a_missing_home_is_named);
+    tcase_add_test(tests, root_becomes_the_user_for_good);
+    tcase_add_test(tests, names_and_numbers_of_users);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
