@@ -36,6 +36,7 @@ def application(environ, start_response):
         "path": sys.path,
         "argv": sys.argv,
         "prefix": sys.prefix,
+        "base_prefix": sys.base_prefix,
         "executable": sys.executable,
         "version": list(sys.version_info[:3]),
         "locale": locale.setlocale(locale.LC_ALL, None),
