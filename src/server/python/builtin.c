@@ -13,6 +13,11 @@ struct pyw_builtin *pyw_builtin_state(PyObject *module)
     return PyModule_GetState(module);
 }
 
+const struct pyw_setup *pyw_builtin_setup(void)
+{
+    return setup;
+}
+
 const struct pyw_protocol *pyw_builtin_protocol(void)
 {
     return registered;

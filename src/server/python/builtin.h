@@ -31,6 +31,9 @@ void pyw_builtin_register_protocol(const struct pyw_protocol *protocol);
 /* @return 0, or -1: out of memory. */
 int pyw_builtin_install(const struct pyw_setup *setup);
 
+/* What was installed. */
+const struct pyw_setup *pyw_builtin_setup(void);
+
 /* The registered protocol; NULL: none. */
 const struct pyw_protocol *pyw_builtin_protocol(void);
 

@@ -281,7 +281,7 @@ void pyw_stream_bind(PyObject *log, struct pyw_exchange *exchange)
     ((struct log_object *)log)->exchange = exchange;
 }
 
-void pyw_stream_sever(PyObject *log)
+void pyw_stream_flush(PyObject *log)
 {
     struct log_object *self = (struct log_object *)log;
 
@@ -291,7 +291,12 @@ void pyw_stream_sever(PyObject *log)
         write_line(&self->line, self->exchange);
         pyw_gil_acquire(token);
     }
-    self->exchange = NULL;
+}
+
+void pyw_stream_sever(PyObject *log)
+{
+    pyw_stream_flush(log);
+    ((struct log_object *)log)->exchange = NULL;
 }
 
 void pyw_stream_flush_thread(void)

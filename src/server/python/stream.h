@@ -26,8 +26,9 @@ PyObject *pyw_stream_new_log(PyTypeObject *type, enum pyw_stream_kind kind);
 /* New reference to a text stream over it. */
 PyObject *pyw_stream_new_text(PyObject *text_io_wrapper, PyObject *log);
 
-/* wsgi.errors' request begins, ends: what is left of a line is written. */
+/* wsgi.errors' request begins, ends. What is left of a line is written by `flush` and at the end. */
 void pyw_stream_bind(PyObject *log, struct pyw_exchange *exchange);
+void pyw_stream_flush(PyObject *log);
 void pyw_stream_sever(PyObject *log);
 
 /* Writes the incomplete lines that the thread left in stdout and stderr; the thread's request is

@@ -1,0 +1,27 @@
+/* embed.c: the entry point of pywsgi-embed.so, which an Apache child loads when it first needs Python
+ * in its own process. See base/embed_api.h.
+ */
+#include <stdio.h>
+
+#include "base/embed_api.h"
+#include "python/runtime.h"
+#include "wsgi/serve.h"
+
+static int start(const struct pyw_setup *setup, pyw_process_log *log, char *why, size_t why_size)
+{
+    pyw_serve_register();
+    if (pyw_runtime_check(setup, why, why_size) != 0) {
+        return -1;
+    }
+    return pyw_runtime_start(setup, log, why, why_size);
+}
+
+extern const struct pyw_embed_api pyw_embed_api;
+
+__attribute__((visibility("default"))) const struct pyw_embed_api pyw_embed_api = {
+    .version = PYW_EMBED_API_VERSION,
+    .python_version = PYW_PYTHON_VERSION,
+    .start = start,
+    .serve = pyw_serve_run,
+    .stop = pyw_runtime_stop,
+};

@@ -1,0 +1,25 @@
+/* environ.h: the environ dict. Requests with the same names in the same order share a template: a dict
+ * that holds the constants and the values of the last such request. It is copied whole, and only values
+ * that differ are made anew.
+ *
+ * **GIL:** held.
+ */
+#ifndef PYW_WSGI_ENVIRON_H
+#define PYW_WSGI_ENVIRON_H
+
+#include <Python.h>
+
+#include "wsgi/module.h"
+
+struct pyw_request;
+
+/* New reference to the part of environ that never changes. */
+PyObject *pyw_environ_constants(const struct pyw_wsgi *state);
+
+/* New reference to the request's environ, complete but for mod_wsgi.application_start. */
+PyObject *pyw_environ_build(const struct pyw_request *request);
+
+/* Frees the templates. */
+void pyw_environ_clear(struct pyw_wsgi *state);
+
+#endif

@@ -1,0 +1,20 @@
+/* kit.h: the Python objects that a request needs, beside its environ. Making them costs more than all
+ * the rest of the server's work in Python, so that a kit whose objects the application has let go
+ * of serves again; one that it kept is severed for good and left to it.
+ */
+#ifndef PYW_WSGI_KIT_H
+#define PYW_WSGI_KIT_H
+
+#include "wsgi/module.h"
+
+struct pyw_request;
+
+/* A kit bound to the request; NULL with an exception. */
+struct pyw_kit *pyw_kit_take(struct pyw_wsgi *state, const struct pyw_builtin *builtin,
+                             struct pyw_request *request);
+/* Severs it from its request and keeps or frees it. */
+void pyw_kit_give_back(struct pyw_wsgi *state, struct pyw_kit *kit);
+/* Frees those that are kept. */
+void pyw_kit_clear(struct pyw_wsgi *state);
+
+#endif

@@ -1,0 +1,51 @@
+/* module.h: what WSGI keeps per interpreter: its types, names that are looked up on each request, and
+ * objects that are used again. It is the state of an internal module, which every
+ * interpreter imports when it is set up.
+ *
+ * **GIL:** everything here belongs to whoever holds the interpreter's.
+ */
+#ifndef PYW_WSGI_MODULE_H
+#define PYW_WSGI_MODULE_H
+
+#include <Python.h>
+
+#include "base/head.h"
+#include "python/builtin.h"
+
+struct pyw_template;
+
+/* How many environ templates are kept, by the names that requests have (wsgi/environ). */
+#define PYW_WSGI_TEMPLATES 32
+
+/* The objects of one request, kept for the next when the application let go of them. */
+struct pyw_kit {
+    struct pyw_kit *next;
+    PyObject *input;
+    PyObject *start;
+    PyObject *log;
+    PyObject *errors; /* text stream over `log` */
+};
+
+struct pyw_wsgi {
+    PyObject *input_type;
+    PyObject *start_type;
+    PyObject *file_wrapper_type;
+    PyObject *keys[PYW_HEAD_KEYS]; /* environ names by id; [0] is NULL */
+    PyObject *input_key;           /* "wsgi.input", ... */
+    PyObject *errors_key;
+    PyObject *thread_key;
+    PyObject *request_start_key;
+    PyObject *queue_start_key;
+    PyObject *daemon_start_key;
+    PyObject *application_start_key;
+    PyObject *close_name;
+    PyObject *constants; /* dict: the part of environ that is the same for all requests */
+    struct pyw_template *templates[PYW_WSGI_TEMPLATES];
+    struct pyw_kit *kits;
+};
+
+extern const struct pyw_protocol pyw_module_wsgi;
+
+struct pyw_wsgi *pyw_module_state(PyObject *module);
+
+#endif

@@ -1,0 +1,116 @@
+/* The order of events, PEP 3333's: the script is loaded if need be, environ built, the application called,
+ * what it returned sent piece by piece, close() called, the exchange ended.
+ */
+#include "wsgi/serve.h"
+
+#include <Python.h>
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "python/interpreter.h"
+#include "python/loader.h"
+#include "python/log.h"
+#include "python/prelude.h"
+#include "python/pyw_gil.h"
+#include "python/stream.h"
+#include "wsgi/deliver.h"
+#include "wsgi/environ.h"
+#include "wsgi/kit.h"
+#include "wsgi/module.h"
+#include "wsgi/request.h"
+
+void pyw_serve_register(void)
+{
+    pyw_builtin_register_protocol(&pyw_module_wsgi);
+}
+
+/* New reference to what the application returns; NULL with an exception. */
+static PyObject *call(const struct pyw_request *request, PyObject *application, PyObject *environ)
+{
+    PyObject *arguments[] = {NULL, environ, request->kit->start};
+    PyObject *now = PyFloat_FromDouble((double)pyw_clock_epoch_us() / 1e6);
+    int result = now != NULL ? PyDict_SetItem(environ, request->wsgi->application_start_key, now) : -1;
+
+    Py_XDECREF(now);
+    if (result != 0) {
+        return NULL;
+    }
+    return PyObject_Vectorcall(application, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+}
+
+/* From environ to close(). */
+static enum pyw_outcome run(struct pyw_request *request, PyObject *application)
+{
+    PyObject *environ = pyw_environ_build(request);
+    PyObject *iterable = environ != NULL ? call(request, application, environ) : NULL;
+    enum pyw_outcome outcome;
+
+    if (iterable != NULL) {
+        outcome = pyw_deliver(request, iterable);
+    } else {
+        outcome = pyw_deliver_exception(request);
+    }
+    Py_XDECREF(iterable);
+    Py_XDECREF(environ);
+    return outcome;
+}
+
+/* A process that the application forked must not answer in its parent's name, nor go on as a server. */
+static void leave_fork(const struct pyw_request *request)
+{
+    if (pyw_prelude_is_forked()) {
+        PYW_LOG(pyw_log_print, NULL, APP_FORK, PYW_REQUEST_SCRIPT(request));
+        _exit(1);
+    }
+}
+
+static enum pyw_outcome serve(struct pyw_request *request)
+{
+    PyObject *application = pyw_loader_callable(request->interpreter, request->exchange);
+    enum pyw_outcome outcome = PYW_OUTCOME_ERROR;
+
+    if (application == NULL) {
+        return outcome;
+    }
+    request->kit = pyw_kit_take(request->wsgi, pyw_builtin_state(request->interpreter->module), request);
+    if (request->kit != NULL) {
+        outcome = run(request, application);
+        leave_fork(request);
+        pyw_kit_give_back(request->wsgi, request->kit);
+        pyw_request_wait_idle(request);
+    } else {
+        outcome = pyw_deliver_exception(request);
+    }
+    Py_DECREF(application);
+    pyw_response_clear(&request->response);
+    return outcome;
+}
+
+void pyw_serve_run(struct pyw_exchange *exchange)
+{
+    struct pyw_request request;
+    enum pyw_outcome outcome = PYW_OUTCOME_ERROR;
+
+    request.exchange = exchange;
+    request.picked_up_us = pyw_clock_epoch_us();
+    request.is_busy = false;
+    request.error = 0;
+    request.kit = NULL;
+    pyw_response_init(&request.response);
+    pyw_log_bind(exchange);
+    request.interpreter = pyw_interpreter_enter(exchange->head->application_group, exchange);
+    if (request.interpreter != NULL) {
+        request.wsgi = request.interpreter->state;
+        outcome = serve(&request);
+        pyw_stream_flush_thread();
+        pyw_interpreter_leave();
+    }
+    pyw_log_bind(NULL);
+    exchange->ops->end(exchange, outcome);
+}
+
+void pyw_serve_leave_thread(void)
+{
+    pyw_gil_leave_thread();
+}
