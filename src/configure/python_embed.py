@@ -40,19 +40,18 @@ def include_directories():
 
 
 def library_directories():
-    """Where a libpython may lie; sysconfig's own answer is wrong in a relocated Python."""
+    """Where a libpython may lie, the likeliest place first.
+
+    In a relocated Python, sysconfig names the place that it was built for: another one may lie there.
+    """
     libdir = config("LIBDIR")
     multiarch = config("MULTIARCH")
     prefix = getattr(sys, "base_prefix", sys.prefix)
-    return unique(
-        [
-            libdir,
-            os.path.join(libdir, multiarch) if multiarch else "",
-            os.path.join(prefix, "lib"),
-            os.path.join(prefix, "lib64"),
-            config("LIBPL"),
-        ]
-    )
+    told = [libdir, os.path.join(libdir, multiarch) if multiarch else ""]
+    beneath = [os.path.join(prefix, "lib"), os.path.join(prefix, "lib64")]
+    is_relocated = not libdir.startswith(os.path.join(prefix, ""))
+    places = beneath + told if is_relocated else told + beneath
+    return unique(places + [config("LIBPL")])
 
 
 def shared_facts():
