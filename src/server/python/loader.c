@@ -151,9 +151,10 @@ static void settle(struct script *script, enum state state, int64_t mtime)
 
 /* --- loading: inside the interpreter, an exception is pending after -1 and NULL ------------------ */
 
+/* Cut to microseconds as Apache's own times are: it is compared with what a request brings. */
 static int64_t stat_mtime(const struct stat *info)
 {
-    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec / 1000 * 1000;
 }
 
 /* Reads the whole file; the GIL is not needed. @return malloc'd text, or NULL with errno. */
