@@ -1,0 +1,120 @@
+/* Options of a process group: each kind of value, right and wrong, and the walk over those given. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/options.h"
+#include "suite.h"
+
+static char why[256];
+
+static int set(struct pyw_options *options, const char *name, const char *value)
+{
+    why[0] = '\0';
+    return pyw_options_set(options, name, value, why, sizeof(why));
+}
+
+START_TEST(defaults)
+{
+    struct pyw_options options;
+
+    pyw_options_init(&options);
+    ck_assert_int_eq(options.processes, 1);
+    ck_assert(!options.has_processes);
+    ck_assert_int_eq(options.threads, 15);
+    ck_assert_int_eq(options.umask, -1);
+    ck_assert_int_eq(options.listen_backlog, 100);
+    ck_assert_ptr_null(options.user);
+}
+END_TEST
+
+START_TEST(values_that_are_taken)
+{
+    struct pyw_options options;
+
+    pyw_options_init(&options);
+    ck_assert_int_eq(set(&options, "user", "alice"), 0);
+    ck_assert_str_eq(options.user, "alice");
+    ck_assert_int_eq(set(&options, "home", "/srv"), 0);
+    ck_assert_int_eq(set(&options, "threads", "1"), 0);
+    ck_assert_int_eq(options.threads, 1);
+    ck_assert_int_eq(set(&options, "umask", "0027"), 0);
+    ck_assert_int_eq(options.umask, 027);
+    ck_assert_int_eq(set(&options, "processes", "1"), 0);
+    ck_assert(options.has_processes);
+    ck_assert_int_eq(set(&options, "stack-size", "8388608"), 0);
+    ck_assert_int_eq(options.stack_size, 8388608);
+}
+END_TEST
+
+START_TEST(values_that_are_refused)
+{
+    static const struct {
+        const char *name;
+        const char *value;
+        const char *says;
+    } rows[] = {
+        {"threads", "0", "threads"},         {"threads", "-1", "threads"},
+        {"threads", "", "threads"},          {"threads", "4x", "threads"},
+        {"threads", " 4", "threads"},        {"threads", "99999999999999999999", "threads"},
+        {"threads", "65534", "threads"},     {"processes", "1025", "processes"},
+        {"umask", "8", "octal"},             {"umask", "1000", "octal"},
+        {"home", "srv", "absolute path"},    {"python-home", "", "python-home"},
+        {"user", "", "user"},                {"stack-size", "1", "stack-size"},
+        {"nonsense", "1", "Invalid option"}, {"memory-limit", "1", "not built"},
+    };
+    struct pyw_options options;
+
+    pyw_options_init(&options);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_msg(set(&options, rows[i].name, rows[i].value) == -EINVAL, "%s=%s", rows[i].name,
+                      rows[i].value);
+        ck_assert_msg(strstr(why, rows[i].says) != NULL, "%s=%s: %s", rows[i].name, rows[i].value,
+                      why);
+    }
+    ck_assert_int_eq(options.threads, 15);
+}
+END_TEST
+
+struct copy {
+    struct pyw_options options;
+    int count;
+};
+
+static void copy_one(void *context, const char *name, const char *value)
+{
+    struct copy *copy = context;
+    static char kept[8][32];
+
+    ck_assert_int_lt(copy->count, 8);
+    strncpy(kept[copy->count], value, sizeof(kept[0]) - 1);
+    ck_assert_int_eq(set(&copy->options, name, kept[copy->count]), 0);
+    copy->count++;
+}
+
+START_TEST(the_walk_gives_what_set_takes)
+{
+    struct pyw_options options;
+    struct copy copy = {.count = 0};
+
+    pyw_options_init(&options);
+    pyw_options_init(&copy.options);
+    pyw_options_each(&options, copy_one, &copy);
+    ck_assert_int_eq(copy.count, 0);
+    ck_assert_int_eq(set(&options, "processes", "1"), 0);
+    ck_assert_int_eq(set(&options, "umask", "022"), 0);
+    ck_assert_int_eq(set(&options, "home", "/srv"), 0);
+    pyw_options_each(&options, copy_one, &copy);
+    ck_assert_int_eq(copy.count, 3);
+    ck_assert(copy.options.has_processes);
+    ck_assert_int_eq(copy.options.umask, 022);
+    ck_assert_str_eq(copy.options.home, "/srv");
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {defaults, values_that_are_taken, values_that_are_refused,
+                                  the_walk_gives_what_set_takes, NULL};
+
+    return suite_run("options", tests);
+}

@@ -1,0 +1,132 @@
+/* Unix stream sockets: listening, connecting with a deadline, credentials. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "channel/socket.h"
+#include "suite.h"
+
+static char folder[64];
+static char path[96];
+
+static void make_folder(void)
+{
+    strcpy(folder, "/tmp/pywsgi-socket-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/socket", folder);
+}
+
+static void remove_folder(void)
+{
+    unlink(path);
+    rmdir(folder);
+}
+
+START_TEST(listen_connect_accept)
+{
+    struct stat about;
+    uid_t uid = 12345;
+    char byte = 0;
+    int listener;
+    int near;
+    int far;
+
+    make_folder();
+    listener = pyw_socket_listen(path, 5, (uid_t)-1);
+    ck_assert_int_ge(listener, 0);
+    ck_assert_int_eq(stat(path, &about), 0);
+    ck_assert_uint_eq(about.st_mode & 07777, 0600);
+    ck_assert_int_eq(pyw_socket_accept(listener), -EAGAIN);
+    near = pyw_socket_connect(path, pyw_clock_now_ms() + 1000);
+    ck_assert_int_ge(near, 0);
+    far = pyw_socket_accept(listener);
+    ck_assert_int_ge(far, 0);
+    ck_assert_int_eq(pyw_socket_peer(far, &uid), 0);
+    ck_assert_uint_eq(uid, geteuid());
+    ck_assert_int_eq(pyw_socket_wait(far, POLLIN, pyw_clock_now_ms() + 10), -ETIMEDOUT);
+    ck_assert_int_eq(send(near, "x", 1, 0), 1);
+    ck_assert_int_eq(pyw_socket_wait(far, POLLIN, PYW_CLOCK_NEVER), 0);
+    ck_assert_int_eq(recv(far, &byte, 1, 0), 1);
+    close(near);
+    close(far);
+    close(listener);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(patience)
+{
+    int ends[2];
+    char byte;
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    ck_assert_int_eq(pyw_socket_set_patience(ends[0], 20), 0);
+    ck_assert_int_eq(recv(ends[0], &byte, 1, 0), -1);
+    ck_assert_int_eq(errno, EAGAIN);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
+START_TEST(nobody_there)
+{
+    make_folder();
+    ck_assert_int_eq(pyw_socket_connect(path, pyw_clock_now_ms() + 1000), -ENOENT);
+    close(pyw_socket_listen(path, 5, (uid_t)-1));
+    ck_assert_int_eq(pyw_socket_connect(path, pyw_clock_now_ms() + 1000), -ECONNREFUSED);
+    ck_assert_int_eq(pyw_socket_listen(path, 5, (uid_t)-1), -EADDRINUSE);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(a_path_that_does_not_fit)
+{
+    char longer[200];
+
+    memset(longer, 'a', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    ck_assert_int_eq(pyw_socket_listen(longer, 5, (uid_t)-1), -ENAMETOOLONG);
+    ck_assert_int_eq(pyw_socket_connect(longer, 0), -ENAMETOOLONG);
+}
+END_TEST
+
+START_TEST(a_full_backlog_ends_at_the_deadline)
+{
+    int64_t before = pyw_clock_now_ms();
+    int taken[64];
+    int count = 0;
+    int listener;
+
+    make_folder();
+    listener = pyw_socket_listen(path, 1, (uid_t)-1);
+    while (count < 64 && (taken[count] = pyw_socket_connect(path, pyw_clock_now_ms() + 50)) >= 0) {
+        count++;
+    }
+    ck_assert_int_lt(count, 64);
+    ck_assert_int_eq(taken[count], -ETIMEDOUT);
+    ck_assert_int_ge(pyw_clock_now_ms() - before, 50);
+    while (count > 0) {
+        close(taken[--count]);
+    }
+    close(listener);
+    remove_folder();
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {listen_connect_accept,
+                                  patience,
+                                  nobody_there,
+                                  a_path_that_does_not_fit,
+                                  a_full_backlog_ends_at_the_deadline,
+                                  NULL};
+
+    return suite_run("socket", tests);
+}
