@@ -46,7 +46,7 @@ static void fill_head(request_rec *r, const struct pyw_target *target,
     head->arrival_us = (int64_t)r->request_time;
     head->queued_us = 0;
     head->content_length = r->read_chunked ? -1 : (int64_t)r->remaining;
-    head->script_mtime = (int64_t)r->finfo.mtime * 1000;
+    head->script_mtime = (int64_t)r->finfo.mtime;
     head->script = span_of(target->script);
     head->callable = span_of(target->callable);
     head->application_group = span_of(target->application_group);

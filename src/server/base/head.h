@@ -36,7 +36,7 @@ struct pyw_request_head {
     int64_t arrival_us;     /* Apache accepted the request; microseconds since the epoch */
     int64_t queued_us;      /* the child began to look for a process; 0 in embedded mode */
     int64_t content_length; /* -1: not known */
-    int64_t script_mtime;   /* nanoseconds since the epoch; 0 when there is no file */
+    int64_t script_mtime;   /* microseconds since the epoch, as APR has it; 0: there is no file */
     struct pyw_span script;
     struct pyw_span callable;
     struct pyw_span application_group; /* "" is the main interpreter */

@@ -112,7 +112,19 @@ int pyw_channel_greet(struct pyw_channel *channel, struct pyw_span payload,
     return rv;
 }
 
-void pyw_channel_retire(struct pyw_channel *channel)
+/* A new channel's HELLO comes with its first request: that one must be told where to go, too. */
+static int take_greeting(struct pyw_channel *channel, const struct pyw_setup *setup)
+{
+    struct pyw_frame frame;
+    struct pyw_span payload;
+
+    if (pyw_inbox_next(&channel->inbox, &frame, &payload) <= 0 || frame.type != PYW_FRAME_HELLO) {
+        return -EPROTO;
+    }
+    return pyw_channel_greet(channel, payload, setup);
+}
+
+void pyw_channel_retire(struct pyw_channel *channel, const struct pyw_setup *setup)
 {
     bool has_bytes;
 
@@ -120,6 +132,9 @@ void pyw_channel_retire(struct pyw_channel *channel)
     (void)shutdown(channel->fd, SHUT_RD);
     has_bytes = !pyw_inbox_is_empty(&channel->inbox) ||
                 pyw_inbox_fill(&channel->inbox, MSG_DONTWAIT) > 0;
+    if (has_bytes && channel->stage == PYW_STAGE_HELLO && take_greeting(channel, setup) != 0) {
+        return;
+    }
     if (has_bytes && channel->stage == PYW_STAGE_REQUEST) {
         (void)pyw_channel_refuse(channel, PYW_REFUSE_DRAINING);
     }

@@ -65,7 +65,7 @@ int pyw_channel_admit(struct pyw_channel *channel);
 
 /* Ends an idle channel for good. A request that has arrived meanwhile is refused, and none can arrive
  * any more: its child knows for certain that it did not run. The caller closes. */
-void pyw_channel_retire(struct pyw_channel *channel);
+void pyw_channel_retire(struct pyw_channel *channel, const struct pyw_setup *setup);
 
 /* After fork(), in the child process: forgets the connection without a word to the other side. */
 void pyw_channel_abandon(struct pyw_channel *channel);

@@ -160,7 +160,7 @@ static void close_idle(struct pyw_host *host)
         struct pyw_channel *channel = pyw_poller_at(host->poller, i);
 
         if (pyw_poller_claim(channel)) {
-            pyw_channel_retire(channel);
+            pyw_channel_retire(channel, host->setup);
             pyw_poller_close(host->poller, channel);
         }
     }

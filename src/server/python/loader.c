@@ -240,7 +240,7 @@ static PyObject *execute(const char *text, PyObject *path, int64_t mtime)
         module = PyImport_ExecCodeModuleObject(name, code, path, NULL);
     }
     if (module != NULL) {
-        seconds = PyFloat_FromDouble((double)mtime / 1e9);
+        seconds = PyFloat_FromDouble((double)mtime / 1e6);
         if (seconds == NULL || PyObject_SetAttrString(module, "__mtime__", seconds) != 0) {
             Py_CLEAR(module);
         }
