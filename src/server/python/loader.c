@@ -19,7 +19,8 @@
 
 enum state { NEW, LOADING, READY, FAILED };
 
-/* One script in one interpreter; entries are never removed, so that they are found without a lock. */
+/* One script in one interpreter; entries are never removed, so that they are found
+ * without a lock. */
 struct script {
     struct script *next; /* written once */
     struct pyw_interpreter *interpreter;
@@ -36,7 +37,8 @@ struct script {
 };
 
 static bool is_in_place;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* a leaf, held for moments only */
+static pthread_mutex_t lock =
+    PTHREAD_MUTEX_INITIALIZER; /* a leaf, held for moments only */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static _Atomic(struct script *) first;
 
@@ -45,14 +47,16 @@ void pyw_loader_init(bool is_reloading_in_place)
     is_in_place = is_reloading_in_place;
 }
 
-/* --- the entries ------------------------------------------------------------------------------ */
+/* --- the entries
+ * ------------------------------------------------------------------------------ */
 
 static struct script *find(struct pyw_span group, struct pyw_span path)
 {
     struct script *script = atomic_load_explicit(&first, memory_order_acquire);
 
     while (script != NULL &&
-           (script->path_len != path.len || memcmp(script->path, path.data, path.len) != 0 ||
+           (script->path_len != path.len ||
+            memcmp(script->path, path.data, path.len) != 0 ||
             script->interpreter->name_len != group.len ||
             memcmp(script->interpreter->name, group.data, group.len) != 0)) {
         script = script->next;
@@ -80,7 +84,8 @@ static struct script *append(struct pyw_interpreter *interpreter, struct pyw_spa
     return script;
 }
 
-static struct script *find_or_append(struct pyw_interpreter *interpreter, struct pyw_span path)
+static struct script *find_or_append(struct pyw_interpreter *interpreter,
+                                     struct pyw_span path)
 {
     struct pyw_span group = {interpreter->name, interpreter->name_len};
     struct script *script = find(group, path);
@@ -108,9 +113,10 @@ static bool has_changed(const struct script *script, const struct demand *demand
     return demand->compares && atomic_load(&script->mtime) != demand->mtime;
 }
 
-/* Waits for a load in progress, then says what is to be done: READY (use it), LOADING (the caller
- * loads), FAILED (not again so soon). **GIL:** not held. */
-static enum state claim(struct script *script, const struct demand *demand, bool is_forced)
+/* Waits for a load in progress, then says what is to be done: READY (use it), LOADING
+ * (the caller loads), FAILED (not again so soon). **GIL:** not held. */
+static enum state claim(struct script *script, const struct demand *demand,
+                        bool is_forced)
 {
     enum state state;
 
@@ -120,9 +126,11 @@ static enum state claim(struct script *script, const struct demand *demand, bool
         is_forced = false;
     }
     state = atomic_load(&script->state);
-    if (state == NEW || (state == READY && (is_forced || (is_in_place && has_changed(script, demand)))) ||
-        (state == FAILED &&
-         (has_changed(script, demand) || pyw_clock_now_ms() >= script->shared.retry_at_ms))) {
+    if (state == NEW ||
+        (state == READY &&
+         (is_forced || (is_in_place && has_changed(script, demand)))) ||
+        (state == FAILED && (has_changed(script, demand) ||
+                             pyw_clock_now_ms() >= script->shared.retry_at_ms))) {
         if (has_changed(script, demand)) {
             script->shared.failures = 0;
         }
@@ -149,15 +157,19 @@ static void settle(struct script *script, enum state state, int64_t mtime)
     pthread_mutex_unlock(&lock);
 }
 
-/* --- loading: inside the interpreter, an exception is pending after -1 and NULL ------------------ */
+/* --- loading: inside the interpreter, an exception is pending after -1 and NULL
+ * ------------------ */
 
-/* Cut to microseconds as Apache's own times are: it is compared with what a request brings. */
+/* Cut to microseconds as Apache's own times are: it is compared with what a request
+ * brings. */
 static int64_t stat_mtime(const struct stat *info)
 {
-    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec / 1000 * 1000;
+    return (int64_t)info->st_mtim.tv_sec * 1000000 +
+           info->st_mtim.tv_nsec / 1000;
 }
 
-/* Reads the whole file; the GIL is not needed. @return malloc'd text, or NULL with errno. */
+/* Reads the whole file; the GIL is not needed. @return malloc'd text, or NULL with
+ * errno. */
 static char *read_file(const char *path, int64_t *mtime)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -201,8 +213,10 @@ static PyObject *make_name(PyObject *path)
     PyObject *keywords =
         arguments != NULL ? Py_BuildValue("{s:O}", "usedforsecurity", Py_False) : NULL;
     PyObject *hash = keywords != NULL ? PyObject_Call(md5, arguments, keywords) : NULL;
-    PyObject *digest = hash != NULL ? PyObject_CallMethod(hash, "hexdigest", NULL) : NULL;
-    PyObject *name = digest != NULL ? PyUnicode_FromFormat("_mod_wsgi_%U", digest) : NULL;
+    PyObject *digest =
+        hash != NULL ? PyObject_CallMethod(hash, "hexdigest", NULL) : NULL;
+    PyObject *name =
+        digest != NULL ? PyUnicode_FromFormat("_mod_wsgi_%U", digest) : NULL;
 
     Py_XDECREF(hashlib);
     Py_XDECREF(bytes);
@@ -241,7 +255,8 @@ static PyObject *execute(const char *text, PyObject *path, int64_t mtime)
     }
     if (module != NULL) {
         seconds = PyFloat_FromDouble((double)mtime / 1e6);
-        if (seconds == NULL || PyObject_SetAttrString(module, "__mtime__", seconds) != 0) {
+        if (seconds == NULL ||
+            PyObject_SetAttrString(module, "__mtime__", seconds) != 0) {
             Py_CLEAR(module);
         }
     }
@@ -284,7 +299,8 @@ static void log_failure(const struct script *script, struct pyw_exchange *exchan
 }
 
 /* Loads the script; failure is logged. @return READY or FAILED. **GIL:** held. */
-static enum state load(struct script *script, struct pyw_exchange *exchange, int64_t *mtime)
+static enum state load(struct script *script, struct pyw_exchange *exchange,
+                       int64_t *mtime)
 {
     char place[PLACE_MAX];
     void *token = pyw_gil_release();
@@ -297,10 +313,12 @@ static enum state load(struct script *script, struct pyw_exchange *exchange, int
     PYW_LOG(pyw_log_print, exchange, SCRIPT_LOADING, script->path, place);
     text = read_file(script->path, &own_mtime);
     if (text == NULL) {
-        PYW_LOG(pyw_log_print, exchange, SCRIPT_UNREADABLE, script->path, strerror(errno));
+        PYW_LOG(pyw_log_print, exchange, SCRIPT_UNREADABLE, script->path,
+                strerror(errno));
     }
     pyw_gil_acquire(token);
-    /* The server's own idea of the time comes first, so that the two cannot disagree for ever. */
+    /* The server's own idea of the time comes first, so that the two cannot disagree
+     * for ever. */
     *mtime = *mtime != 0 ? *mtime : own_mtime;
     if (text == NULL) {
         return FAILED;
@@ -316,10 +334,14 @@ static enum state load(struct script *script, struct pyw_exchange *exchange, int
     return module != NULL ? READY : FAILED;
 }
 
-/* --- use ---------------------------------------------------------------------------------------- */
+/* --- use
+ * ----------------------------------------------------------------------------------------
+ */
 
-/* The module's own wish: it has a function `reload_required` that says so, or lost its `__mtime__`. */
-static bool wants_reload(const struct script *script, PyObject *module, const struct demand *demand)
+/* The module's own wish: it has a function `reload_required` that says so, or lost its
+ * `__mtime__`. */
+static bool wants_reload(const struct script *script, PyObject *module,
+                         const struct demand *demand)
 {
     const struct pyw_builtin *builtin = pyw_builtin_state(script->interpreter->module);
     PyObject *names = PyModule_GetDict(module);
@@ -347,7 +369,8 @@ static bool wants_reload(const struct script *script, PyObject *module, const st
 }
 
 /* New reference to the script's module, the one to use now; NULL: it has none (logged).
- * **GIL:** held. A module changes only together with the state, by a thread that holds it. */
+ * **GIL:** held. A module changes only together with the state, by a thread that holds
+ * it. */
 static PyObject *provide(struct script *script, struct demand *demand)
 {
     enum state state = atomic_load_explicit(&script->state, memory_order_acquire);
@@ -370,7 +393,8 @@ static PyObject *provide(struct script *script, struct demand *demand)
     }
     module = state == READY ? Py_XNewRef(script->module) : NULL;
     if (module == NULL) {
-        PYW_LOG(pyw_log_print_held, demand->exchange, SCRIPT_STILL_FAILED, script->path);
+        PYW_LOG(pyw_log_print_held, demand->exchange, SCRIPT_STILL_FAILED,
+                script->path);
     }
     return module;
 }
@@ -379,10 +403,13 @@ static PyObject *provide(struct script *script, struct demand *demand)
 static PyObject *intern_name(struct script *script, struct pyw_span name)
 {
     Py_ssize_t len = 0;
-    const char *known = script->name != NULL ? PyUnicode_AsUTF8AndSize(script->name, &len) : NULL;
+    const char *known =
+        script->name != NULL ? PyUnicode_AsUTF8AndSize(script->name, &len) : NULL;
 
-    if (known == NULL || (size_t)len != name.len || memcmp(known, name.data, name.len) != 0) {
-        PyObject *fresh = PyUnicode_DecodeUTF8(name.data, (Py_ssize_t)name.len, "replace");
+    if (known == NULL || (size_t)len != name.len ||
+        memcmp(known, name.data, name.len) != 0) {
+        PyObject *fresh =
+            PyUnicode_DecodeUTF8(name.data, (Py_ssize_t)name.len, "replace");
 
         if (fresh == NULL) {
             return NULL;
@@ -394,7 +421,8 @@ static PyObject *intern_name(struct script *script, struct pyw_span name)
 }
 
 /* New reference, or NULL (logged). */
-static PyObject *look_up(struct script *script, PyObject *module, struct pyw_exchange *exchange)
+static PyObject *look_up(struct script *script, PyObject *module,
+                         struct pyw_exchange *exchange)
 {
     PyObject *name = intern_name(script, exchange->head->callable);
     PyObject *names = PyModule_GetDict(module);
@@ -406,21 +434,24 @@ static PyObject *look_up(struct script *script, PyObject *module, struct pyw_exc
     }
     PyErr_Clear();
     if (callable != NULL) {
-        PYW_LOG(pyw_log_print_held, exchange, CALLABLE_TYPE, (int)wanted.len, wanted.data,
-                script->path, Py_TYPE(callable)->tp_name);
+        PYW_LOG(pyw_log_print_held, exchange, CALLABLE_TYPE, (int)wanted.len,
+                wanted.data, script->path, Py_TYPE(callable)->tp_name);
     } else {
-        const char *other = PyDict_GetItemString(names, "application") != NULL ? "application"
-                            : PyDict_GetItemString(names, "app") != NULL       ? "app"
-                                                                               : NULL;
+        const char *other = PyDict_GetItemString(names, "application") != NULL
+                                ? "application"
+                            : PyDict_GetItemString(names, "app") != NULL ? "app"
+                                                                         : NULL;
 
-        PYW_LOG(pyw_log_print_held, exchange, CALLABLE_MISSING, script->path, (int)wanted.len,
-                wanted.data, other != NULL ? "; it does have '" : "", other != NULL ? other : "",
+        PYW_LOG(pyw_log_print_held, exchange, CALLABLE_MISSING, script->path,
+                (int)wanted.len, wanted.data, other != NULL ? "; it does have '" : "",
+                other != NULL ? other : "",
                 other != NULL ? "' (WSGICallableObject chooses)" : "");
     }
     return NULL;
 }
 
-PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter, struct pyw_exchange *exchange)
+PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,
+                              struct pyw_exchange *exchange)
 {
     struct script *script = find_or_append(interpreter, exchange->head->script);
     struct demand demand = {
@@ -438,6 +469,7 @@ PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter, struct pyw_ex
 bool pyw_loader_is_stale(const struct pyw_request_head *head)
 {
     const struct script *script;
+    struct stat now;
     enum state state;
 
     if ((head->flags & PYW_REQUEST_RELOAD) == 0) {
@@ -448,12 +480,20 @@ bool pyw_loader_is_stale(const struct pyw_request_head *head)
         return false;
     }
     state = atomic_load(&script->state);
-    return (state == READY || state == FAILED) && atomic_load(&script->mtime) != head->script_mtime;
+    if ((state != READY && state != FAILED) ||
+        atomic_load(&script->mtime) == head->script_mtime) {
+        return false;
+    }
+    /* Apache says that it changed. Only if this process sees that too is a new one any
+     * use: otherwise each would be replaced for ever. */
+    return stat(script->path, &now) != 0 ||
+           stat_mtime(&now) != atomic_load(&script->mtime);
 }
 
 int pyw_loader_preload(const struct pyw_preload *preload)
 {
-    struct pyw_span group = {preload->application_group, strlen(preload->application_group)};
+    struct pyw_span group = {preload->application_group,
+                             strlen(preload->application_group)};
     struct pyw_span path = {preload->script, strlen(preload->script)};
     struct pyw_interpreter *interpreter = pyw_interpreter_enter(group, NULL);
     struct demand demand = {.exchange = NULL};
