@@ -194,7 +194,6 @@ static apr_status_t leave(void *data)
     if (getpid() != launch.parent) {
         return APR_SUCCESS;
     }
-    apr_proc_other_child_unregister(&launch.supervisor);
     if (launch.lifeline[1] >= 0) {
         if (is_restart) {
             /* The new generation does not wait for the old one to finish. Where the byte cannot be
