@@ -288,6 +288,22 @@ static void check_socket(const struct pyw_group *group, server_rec *s)
     }
 }
 
+/* What a forked child must not share with the parent, and how it learns of its end: a child that lives
+ * on would hold the port against the next server, and serve with nobody to replace it. */
+static void part_from_parent(void)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (launch.lifeline[1] >= 0) {
+        /* Only the parent may hold it, or the supervisor would not see its end. */
+        close(launch.lifeline[1]);
+        close(launch.lifeline[0]);
+        launch.lifeline[0] = launch.lifeline[1] = -1;
+    }
+    if (getppid() != launch.parent) {
+        (void)raise(SIGTERM); /* it ended before the line above asked to be told */
+    }
+}
+
 static void init_child(apr_pool_t *pchild, server_rec *s)
 {
     int is_single = ap_exists_config_define("ONE_PROCESS") || ap_exists_config_define("DEBUG");
@@ -302,11 +318,8 @@ static void init_child(apr_pool_t *pchild, server_rec *s)
         }
         check_socket(group, s);
     }
-    if (!is_single && launch.lifeline[1] >= 0) {
-        /* Only the parent may hold it, or the supervisor would not see its end. */
-        close(launch.lifeline[1]);
-        close(launch.lifeline[0]);
-        launch.lifeline[0] = launch.lifeline[1] = -1;
+    if (!is_single) {
+        part_from_parent();
     }
     pyw_bridge_init_child(pchild, s);
 }
