@@ -1,5 +1,5 @@
-/* embed.c: the entry point of pywsgi-embed.so, which an Apache child loads when it first needs Python
- * in its own process. See base/embed_api.h.
+/* embed.c: the entry point of pywsgi-embed.so, which an Apache child loads when it
+ * first needs Python in its own process. See base/embed_api.h.
  */
 #include <stdio.h>
 
@@ -7,7 +7,8 @@
 #include "python/runtime.h"
 #include "wsgi/serve.h"
 
-static int start(const struct pyw_setup *setup, pyw_process_log *log, char *why, size_t why_size)
+static int start(const struct pyw_setup *setup, pyw_process_log *log, char *why,
+                 size_t why_size)
 {
     pyw_serve_register();
     if (pyw_runtime_check(setup, why, why_size) != 0) {

@@ -54,7 +54,8 @@ static int add_protocol(PyObject *module)
     if (protocol == NULL) {
         return -1;
     }
-    for (const char *const *name = registered->public; *name != NULL && result == 0; name++) {
+    for (const char *const *name = registered->public; *name != NULL && result == 0;
+         name++) {
         result = add(module, *name, PyObject_GetAttrString(protocol, *name));
     }
     Py_DECREF(protocol);
@@ -74,15 +75,18 @@ static int execute(PyObject *module)
     state->log_type = pyw_stream_new_type(module);
     state->mtime_name = PyUnicode_InternFromString("__mtime__");
     state->reload_name = PyUnicode_InternFromString("reload_required");
-    if (state->text_io_wrapper == NULL || state->log_type == NULL || state->mtime_name == NULL ||
-        state->reload_name == NULL) {
+    if (state->text_io_wrapper == NULL || state->log_type == NULL ||
+        state->mtime_name == NULL || state->reload_name == NULL) {
         return -1;
     }
     if (add(module, "version", pyw_builtin_version()) != 0 ||
         add(module, "process_group", PyUnicode_FromString(setup->group)) != 0 ||
-        add(module, "application_group", PyUnicode_FromString(pyw_interpreter_current()->name)) != 0 ||
-        add(module, "maximum_processes", PyLong_FromUnsignedLong(setup->maximum_processes)) != 0 ||
-        add(module, "threads_per_process", PyLong_FromUnsignedLong(setup->threads_per_process)) != 0) {
+        add(module, "application_group",
+            PyUnicode_FromString(pyw_interpreter_current()->name)) != 0 ||
+        add(module, "maximum_processes",
+            PyLong_FromUnsignedLong(setup->maximum_processes)) != 0 ||
+        add(module, "threads_per_process",
+            PyLong_FromUnsignedLong(setup->threads_per_process)) != 0) {
         return -1;
     }
     return add_protocol(module);
@@ -124,7 +128,8 @@ static PyModuleDef_Slot slots[] = {
 static PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "mod_wsgi",
-    .m_doc = "The server that runs this application: mod_pywsgi, under its traditional name.",
+    .m_doc =
+        "The server that runs this application: mod_pywsgi, under its traditional name.",
     .m_size = sizeof(struct pyw_builtin),
     .m_slots = slots,
     .m_traverse = traverse,
@@ -148,5 +153,7 @@ int pyw_builtin_install(const struct pyw_setup *process_setup)
     if (PyImport_AppendInittab("mod_wsgi", init) != 0) {
         return -1;
     }
-    return registered != NULL ? PyImport_AppendInittab(registered->module, registered->init) : 0;
+    return registered != NULL
+               ? PyImport_AppendInittab(registered->module, registered->init)
+               : 0;
 }

@@ -1,5 +1,5 @@
-/* builtin.h: the built-in module `mod_wsgi`, in every interpreter, and the protocols (wsgi/, later
- * asgi/) that add to it.
+/* builtin.h: the built-in module `mod_wsgi`, in every interpreter, and the protocols
+ * (wsgi/, later asgi/) that add to it.
  *
  * The module keeps the `__path__` of an installed package of the same name, so that
  * `mod_wsgi.express` and the like still import.
@@ -11,11 +11,13 @@
 
 #include "base/setup.h"
 
-/* What a protocol brings: a built-in module of its own, whose state serves its requests. */
+/* What a protocol brings: a built-in module of its own, whose state serves its
+ * requests. */
 struct pyw_protocol {
-    const char *module;        /* its name */
-    PyObject *(*init)(void);   /* PyInit function; multi-phase */
-    const char *const *public; /* names of it that `mod_wsgi` offers too; ends in NULL */
+    const char *module;      /* its name */
+    PyObject *(*init)(void); /* PyInit function; multi-phase */
+    const char *const
+        *public; /* names of it that `mod_wsgi` offers too; ends in NULL */
 };
 
 /* The state of the module `mod_wsgi`. */

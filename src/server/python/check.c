@@ -1,4 +1,5 @@
-/* check.c: pyw_runtime_check, the look before Python starts. No Python call but Py_GetVersion. */
+/* check.c: pyw_runtime_check, the look before Python starts. No Python call but
+ * Py_GetVersion. */
 #include <Python.h>
 
 #include <ctype.h>
@@ -22,7 +23,8 @@ struct why {
     size_t size;
 };
 
-__attribute__((format(printf, 2, 3))) static int fail(const struct why *why, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int fail(const struct why *why,
+                                                      const char *format, ...)
 {
     va_list arguments;
 
@@ -51,19 +53,23 @@ static int fail_access(const struct why *why, const char *what, const char *path
         memcpy(part, path, i);
         part[i] = '\0';
         if (eaccess(part, X_OK) != 0) {
-            return fail(why,
-                        "%s '%s' cannot be reached because user %s may not search the directory '%s'. Give "
-                        "access (chmod o+x '%s') or use a Python outside of it.",
-                        what, path, user_name(), part, part);
+            return fail(
+                why,
+                "%s '%s' cannot be reached because user %s may not search the directory '%s'. Give "
+                "access (chmod o+x '%s') or use a Python outside of it.",
+                what, path, user_name(), part, part);
         }
     }
-    return fail(why,
-                "%s '%s' is not readable by user %s. Give access (chmod o+rX '%s') or use another Python.",
-                what, path, user_name(), path);
+    return fail(
+        why,
+        "%s '%s' is not readable by user %s. Give access (chmod o+rX '%s') or use another Python.",
+        what, path, user_name(), path);
 }
 
-/* @return 0; -1 with a sentence. A thing that does not exist is fine where `may_miss` says so. */
-static int check_access(const struct why *why, const char *what, const char *path, bool may_miss)
+/* @return 0; -1 with a sentence. A thing that does not exist is fine where `may_miss`
+ * says so. */
+static int check_access(const struct why *why, const char *what, const char *path,
+                        bool may_miss)
 {
     struct stat info;
 
@@ -71,7 +77,9 @@ static int check_access(const struct why *why, const char *what, const char *pat
         if (errno == EACCES) {
             return fail_access(why, what, path);
         }
-        return may_miss ? 0 : fail(why, "%s '%s' is missing: %s.", what, path, strerror(errno));
+        return may_miss
+                   ? 0
+                   : fail(why, "%s '%s' is missing: %s.", what, path, strerror(errno));
     }
     if (eaccess(path, S_ISDIR(info.st_mode) ? R_OK | X_OK : R_OK) != 0) {
         return fail_access(why, what, path);
@@ -83,7 +91,8 @@ static const char *libpython_path(void)
 {
     Dl_info info;
 
-    return dladdr((const void *)(uintptr_t)&Py_GetVersion, &info) != 0 && info.dli_fname != NULL
+    return dladdr((const void *)(uintptr_t)&Py_GetVersion, &info) != 0 &&
+                   info.dli_fname != NULL
                ? info.dli_fname
                : "libpython";
 }
@@ -97,23 +106,28 @@ static int check_libpython(const struct why *why)
     char real_found[PATH_MAX];
     char real_built[PATH_MAX];
 
-    if (strncmp(version, PYW_PYTHON_VERSION, len) != 0 || isdigit((unsigned char)version[len])) {
-        return fail(why,
-                    "This program was built for Python %s but the loader gave it '%s', which is Python %.*s. "
-                    "Unset LD_LIBRARY_PATH, or install mod_pywsgi again with the Python that is to be used.",
-                    PYW_PYTHON_VERSION, found, (int)strcspn(version, " "), version);
+    if (strncmp(version, PYW_PYTHON_VERSION, len) != 0 ||
+        isdigit((unsigned char)version[len])) {
+        return fail(
+            why,
+            "This program was built for Python %s but the loader gave it '%s', which is Python %.*s. "
+            "Unset LD_LIBRARY_PATH, or install mod_pywsgi again with the Python that is to be used.",
+            PYW_PYTHON_VERSION, found, (int)strcspn(version, " "), version);
     }
     if (strstr(PYW_LIBPYTHON, ".so") != NULL && realpath(found, real_found) != NULL &&
-        realpath(PYW_LIBPYTHON, real_built) != NULL && strcmp(real_found, real_built) != 0) {
-        return fail(why,
-                    "This program was built for the Python %s of '%s' but the loader gave it '%s'. Unset "
-                    "LD_LIBRARY_PATH, or install mod_pywsgi again with the Python that is to be used.",
-                    PYW_PYTHON_VERSION, real_built, real_found);
+        realpath(PYW_LIBPYTHON, real_built) != NULL &&
+        strcmp(real_found, real_built) != 0) {
+        return fail(
+            why,
+            "This program was built for the Python %s of '%s' but the loader gave it '%s'. Unset "
+            "LD_LIBRARY_PATH, or install mod_pywsgi again with the Python that is to be used.",
+            PYW_PYTHON_VERSION, real_built, real_found);
     }
     return 0;
 }
 
-/* The standard library under a prefix: what Python needs before it can say anything useful. */
+/* The standard library under a prefix: what Python needs before it can say anything
+ * useful. */
 static int check_library(const struct why *why, const char *prefix, bool may_miss)
 {
     static const struct {
@@ -134,35 +148,40 @@ static int check_library(const struct why *why, const char *prefix, bool may_mis
     }
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", prefix, parts[i].place);
-        if (check_access(why, "The standard library of Python " PYW_PYTHON_VERSION, path,
-                         parts[i].may_miss) != 0) {
+        if (check_access(why, "The standard library of Python " PYW_PYTHON_VERSION,
+                         path, parts[i].may_miss) != 0) {
             return -1;
         }
     }
     return 0;
 }
 
-static int check_venv(const struct why *why, const char *home, const struct pyw_venv *venv)
+static int check_venv(const struct why *why, const char *home,
+                      const struct pyw_venv *venv)
 {
     size_t len = strlen(PYW_PYTHON_VERSION);
     char path[PATH_MAX];
 
-    if (venv->version[0] != '\0' && (strncmp(venv->version, PYW_PYTHON_VERSION, len) != 0 ||
-                                     isdigit((unsigned char)venv->version[len]))) {
-        return fail(why,
-                    "The virtual environment '%s' is for Python %s but this program is for Python %s. Install "
-                    "mod_pywsgi in that environment ('%s/bin/python -m pip install mod_pywsgi'), and its own "
-                    "daemon program is used.",
-                    home, venv->version, PYW_PYTHON_VERSION, home);
+    if (venv->version[0] != '\0' &&
+        (strncmp(venv->version, PYW_PYTHON_VERSION, len) != 0 ||
+         isdigit((unsigned char)venv->version[len]))) {
+        return fail(
+            why,
+            "The virtual environment '%s' is for Python %s but this program is for Python %s. Install "
+            "mod_pywsgi in that environment ('%s/bin/python -m pip install mod_pywsgi'), and its own "
+            "daemon program is used.",
+            home, venv->version, PYW_PYTHON_VERSION, home);
     }
-    snprintf(path, sizeof path, "%s/lib/python" PYW_PYTHON_VERSION "/site-packages", home);
+    snprintf(path, sizeof path, "%s/lib/python" PYW_PYTHON_VERSION "/site-packages",
+             home);
     if (check_access(why, "The virtual environment's", path, true) != 0) {
         return -1;
     }
     if (venv->base[0] == '\0') {
         return 0;
     }
-    if (check_access(why, "The Python that the virtual environment was made with", venv->base, true) != 0) {
+    if (check_access(why, "The Python that the virtual environment was made with",
+                     venv->base, true) != 0) {
         return -1;
     }
     return check_library(why, venv->base, true);
@@ -185,10 +204,11 @@ int pyw_runtime_check(const struct pyw_setup *setup, char *text, size_t size)
         return -1;
     }
     if (stat(home, &info) == 0 && !S_ISDIR(info.st_mode)) {
-        return fail(&why,
-                    "python-home '%s' is not a directory; it must name a virtual environment (the "
-                    "directory that holds pyvenv.cfg) or the prefix of a Python.",
-                    home);
+        return fail(
+            &why,
+            "python-home '%s' is not a directory; it must name a virtual environment (the "
+            "directory that holds pyvenv.cfg) or the prefix of a Python.",
+            home);
     }
     switch (pyw_venv_read(home, &venv)) {
     case 0:

@@ -13,7 +13,8 @@
 const char *pyw_errors_class(char name[PYW_ERRORS_NAME_MAX])
 {
     PyObject *type = PyErr_Occurred();
-    const char *full = type != NULL && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name : "?";
+    const char *full =
+        type != NULL && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name : "?";
     const char *dot = strrchr(full, '.');
 
     snprintf(name, PYW_ERRORS_NAME_MAX, "%s", dot != NULL ? dot + 1 : full);
@@ -49,11 +50,13 @@ PyObject *pyw_errors_take(void)
 
 void pyw_errors_put(PyObject *exception)
 {
-    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
+    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception,
+                  PyException_GetTraceback(exception));
 }
 #endif
 
-/* New reference to the text of an exception by the traceback module, or NULL with an exception. */
+/* New reference to the text of an exception by the traceback module, or NULL with an
+ * exception. */
 static PyObject *format_traceback(PyObject *exception)
 {
     PyObject *module = PyImport_ImportModule("traceback");
@@ -72,7 +75,8 @@ static PyObject *format_traceback(PyObject *exception)
     return text;
 }
 
-/* New reference to bytes that say what the exception was, also where its own methods fail; or NULL. */
+/* New reference to bytes that say what the exception was, also where its own methods
+ * fail; or NULL. */
 static PyObject *describe(PyObject *exception)
 {
     PyObject *text = format_traceback(exception);
@@ -93,8 +97,8 @@ static PyObject *describe(PyObject *exception)
     return bytes;
 }
 
-static void log_both(struct pyw_exchange *exchange, enum pyw_level level, const char *header,
-                     PyObject *details)
+static void log_both(struct pyw_exchange *exchange, enum pyw_level level,
+                     const char *header, PyObject *details)
 {
     size_t header_len = strlen(header);
     size_t details_len = details != NULL ? (size_t)PyBytes_GET_SIZE(details) : 0;
@@ -113,12 +117,14 @@ static void log_both(struct pyw_exchange *exchange, enum pyw_level level, const 
         }
     }
     token = pyw_gil_release();
-    pyw_log_text(exchange, level, entry != NULL ? entry : header, entry != NULL ? len : header_len);
+    pyw_log_text(exchange, level, entry != NULL ? entry : header,
+                 entry != NULL ? len : header_len);
     pyw_gil_acquire(token);
     free(entry);
 }
 
-void pyw_errors_log(struct pyw_exchange *exchange, enum pyw_level level, const char *format, ...)
+void pyw_errors_log(struct pyw_exchange *exchange, enum pyw_level level,
+                    const char *format, ...)
 {
     char header[HEADER_MAX];
     PyObject *exception = pyw_errors_take();

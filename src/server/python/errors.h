@@ -1,5 +1,5 @@
-/* errors.h: the application's exceptions, on their way to the log: one entry holds what happened, to
- * what, and the whole traceback.
+/* errors.h: the application's exceptions, on their way to the log: one entry holds what
+ * happened, to what, and the whole traceback.
  *
  * **GIL:** held; it is given up while the log is written.
  */
@@ -23,7 +23,7 @@ void pyw_errors_put(PyObject *exception);
 
 /* Takes the pending exception and logs the line with its traceback below, for
  * PYW_LOG(pyw_errors_log, exchange, CODE, ...). */
-void pyw_errors_log(struct pyw_exchange *exchange, enum pyw_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void pyw_errors_log(struct pyw_exchange *exchange, enum pyw_level level,
+                    const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

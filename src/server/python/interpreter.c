@@ -26,14 +26,17 @@ struct entry {
 };
 
 static const struct pyw_setup *setup;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* a leaf: nothing else is taken under it */
+static pthread_mutex_t lock =
+    PTHREAD_MUTEX_INITIALIZER; /* a leaf: nothing else is taken under it */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct entry main_entry = {.interpreter = {.name = ""}, .exists = true};
-static struct entry *by_index[PYW_GIL_MAX_INTERPRETERS] = {&main_entry}; /* written under `lock` */
+static struct entry *by_index[PYW_GIL_MAX_INTERPRETERS] = {
+    &main_entry}; /* written under `lock` */
 static _Atomic(struct entry *) first = &main_entry;
 static unsigned count = 1; /* under `lock` */
 
-const char *pyw_interpreter_describe(const struct pyw_interpreter *interpreter, char *text, size_t size)
+const char *pyw_interpreter_describe(const struct pyw_interpreter *interpreter,
+                                     char *text, size_t size)
 {
     if (interpreter->index == 0) {
         snprintf(text, size, "main interpreter");
@@ -52,8 +55,9 @@ static struct entry *find(struct pyw_span group)
 {
     struct entry *entry = atomic_load_explicit(&first, memory_order_acquire);
 
-    while (entry != NULL && (entry->interpreter.name_len != group.len ||
-                             memcmp(entry->interpreter.name, group.data, group.len) != 0)) {
+    while (entry != NULL &&
+           (entry->interpreter.name_len != group.len ||
+            memcmp(entry->interpreter.name, group.data, group.len) != 0)) {
         entry = entry->next;
     }
     return entry;
@@ -62,7 +66,8 @@ static struct entry *find(struct pyw_span group)
 /* Under the lock. @return NULL: no memory, or too many interpreters. */
 static struct entry *append(struct pyw_span group)
 {
-    struct entry *entry = count < PYW_GIL_MAX_INTERPRETERS ? calloc(1, sizeof(struct entry)) : NULL;
+    struct entry *entry =
+        count < PYW_GIL_MAX_INTERPRETERS ? calloc(1, sizeof(struct entry)) : NULL;
     char *name = entry != NULL ? malloc(group.len + 1) : NULL;
 
     if (name == NULL) {
@@ -135,7 +140,8 @@ static enum state claim(struct entry *entry)
         pthread_cond_wait(&changed, &lock);
     }
     state = atomic_load(&entry->state);
-    if (state == NEW || (state == FAILED && pyw_clock_now_ms() >= entry->shared.retry_at_ms)) {
+    if (state == NEW ||
+        (state == FAILED && pyw_clock_now_ms() >= entry->shared.retry_at_ms)) {
         state = CREATING;
         atomic_store(&entry->state, CREATING);
     }
@@ -148,7 +154,8 @@ static void settle(struct entry *entry, enum state state)
     pthread_mutex_lock(&lock);
     if (state == FAILED) {
         entry->shared.failures++;
-        entry->shared.retry_at_ms = pyw_clock_now_ms() + pyw_clock_backoff_ms(entry->shared.failures);
+        entry->shared.retry_at_ms =
+            pyw_clock_now_ms() + pyw_clock_backoff_ms(entry->shared.failures);
     }
     atomic_store(&entry->state, state);
     pthread_cond_broadcast(&changed);
@@ -176,7 +183,8 @@ static enum state create(struct entry *entry, struct pyw_exchange *exchange)
     return state;
 }
 
-struct pyw_interpreter *pyw_interpreter_enter(struct pyw_span group, struct pyw_exchange *exchange)
+struct pyw_interpreter *pyw_interpreter_enter(struct pyw_span group,
+                                              struct pyw_exchange *exchange)
 {
     struct entry *entry = find_or_append(group);
     enum state state;
@@ -192,7 +200,8 @@ struct pyw_interpreter *pyw_interpreter_enter(struct pyw_span group, struct pyw_
             state = create(entry, exchange);
             settle(entry, state);
         } else if (state == FAILED) {
-            PYW_LOG(pyw_log_print, exchange, INTERPRETER_FAILED, entry->interpreter.name);
+            PYW_LOG(pyw_log_print, exchange, INTERPRETER_FAILED,
+                    entry->interpreter.name);
         }
     }
     if (state != READY || pyw_gil_enter(entry->interpreter.index) != 0) {
@@ -208,8 +217,10 @@ void pyw_interpreter_leave(void)
 
 void pyw_interpreter_each(void (*visit)(struct pyw_interpreter *interpreter))
 {
-    for (struct entry *entry = atomic_load(&first); entry != NULL; entry = entry->next) {
-        if (atomic_load(&entry->state) == READY && pyw_gil_enter(entry->interpreter.index) == 0) {
+    for (struct entry *entry = atomic_load(&first); entry != NULL;
+         entry = entry->next) {
+        if (atomic_load(&entry->state) == READY &&
+            pyw_gil_enter(entry->interpreter.index) == 0) {
             visit(&entry->interpreter);
             pyw_gil_leave();
         }

@@ -1,8 +1,9 @@
-/* loader.h: scripts: a file, executed once per interpreter as the module `_mod_wsgi_<md5 of path>`.
+/* loader.h: scripts: a file, executed once per interpreter as the module
+ * `_mod_wsgi_<md5 of path>`.
  *
- * Each (application group, script) is one entry with a lock of its own: importing one script blocks
- * nobody but those who want the same. A script that failed is not tried again until it changes
- * or a back-off is over.
+ * Each (application group, script) is one entry with a lock of its own: importing one
+ * script blocks nobody but those who want the same. A script that failed is not tried
+ * again until it changes or a back-off is over.
  */
 #ifndef PYW_PYTHON_LOADER_H
 #define PYW_PYTHON_LOADER_H
@@ -15,21 +16,26 @@
 #include "base/setup.h"
 #include "python/interpreter.h"
 
-/* True when the head asks for the comparison (PYW_REQUEST_RELOAD) and the script was loaded here, or
- * failed to, from a file with another modification time. Daemon: the host then refuses the request
- * and drains. **Thread:** any. **GIL:** not held; does not wait for a load in progress. */
+/* True when the head asks for the comparison (PYW_REQUEST_RELOAD) and the script was
+ * loaded here, or failed to, from a file with another modification time. Daemon: the
+ * host then refuses the request and drains. **Thread:** any. **GIL:** not held; does
+ * not wait for a load in progress. */
 bool pyw_loader_is_stale(const struct pyw_request_head *head);
 
-/* Imports a script before the first request, on the calling thread. @return 0, or -1: it failed, and
- * the traceback is in the process log. **GIL:** not held. */
+/* Imports a script before the first request, on the calling thread. @return 0, or -1:
+ * it failed, and the traceback is in the process log. **GIL:** not held. */
 int pyw_loader_preload(const struct pyw_preload *preload);
 
-/* Whether scripts are loaded anew here when they change (embedded mode), or by a fresh process. */
+/* Whether scripts are loaded anew here when they change (embedded mode), or by a fresh
+ * process. */
 void pyw_loader_init(bool is_reloading_in_place);
 
-/* New reference to the application that the exchange is for, from its script, which is loaded if need
- * be. @return NULL: there is none; the reason is in the log of the exchange, no exception is pending.
- * **GIL:** held, in `interpreter`; given up while another thread loads the same script. */
-PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter, struct pyw_exchange *exchange);
+/* New reference to the application that the exchange is for, from its script, which is
+ * loaded if need be. @return NULL: there is none; the reason is in the log of the
+ * exchange, no exception is pending.
+ * **GIL:** held, in `interpreter`; given up while another thread loads the same script.
+ */
+PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,
+                              struct pyw_exchange *exchange);
 
 #endif

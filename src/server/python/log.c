@@ -25,7 +25,8 @@ struct pyw_exchange *pyw_log_bound(void)
     return bound;
 }
 
-void pyw_log_text(struct pyw_exchange *exchange, enum pyw_level level, const char *text, size_t len)
+void pyw_log_text(struct pyw_exchange *exchange, enum pyw_level level, const char *text,
+                  size_t len)
 {
     len = len > PYW_LOG_MAX ? PYW_LOG_MAX : len;
     if (exchange != NULL) {
@@ -45,7 +46,8 @@ static size_t format_line(char *line, const char *format, va_list arguments)
     return len < LINE_MAX_LEN ? (size_t)len : LINE_MAX_LEN - 1;
 }
 
-void pyw_log_print(struct pyw_exchange *exchange, enum pyw_level level, const char *format, ...)
+void pyw_log_print(struct pyw_exchange *exchange, enum pyw_level level,
+                   const char *format, ...)
 {
     char line[LINE_MAX_LEN];
     va_list arguments;
@@ -57,7 +59,8 @@ void pyw_log_print(struct pyw_exchange *exchange, enum pyw_level level, const ch
     pyw_log_text(exchange, level, line, len);
 }
 
-void pyw_log_print_held(struct pyw_exchange *exchange, enum pyw_level level, const char *format, ...)
+void pyw_log_print_held(struct pyw_exchange *exchange, enum pyw_level level,
+                        const char *format, ...)
 {
     char line[LINE_MAX_LEN];
     va_list arguments;

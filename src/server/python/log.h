@@ -1,8 +1,8 @@
-/* log.h: where the Python half's words go: to the request that the calling thread serves, as an entry
- * of its exchange, else to the log of the process.
+/* log.h: where the Python half's words go: to the request that the calling thread
+ * serves, as an entry of its exchange, else to the log of the process.
  *
- * **Thread:** any. **GIL:** must not be held: a log may be a full pipe. Callers inside Python
- * use the `_held` form, which gives the GIL up meanwhile.
+ * **Thread:** any. **GIL:** must not be held: a log may be a full pipe. Callers inside
+ * Python use the `_held` form, which gives the GIL up meanwhile.
  */
 #ifndef PYW_PYTHON_LOG_H
 #define PYW_PYTHON_LOG_H
@@ -24,12 +24,13 @@ void pyw_log_bind(struct pyw_exchange *exchange);
 struct pyw_exchange *pyw_log_bound(void);
 
 /* One entry on the exchange, or with NULL in the log of the process. */
-void pyw_log_text(struct pyw_exchange *exchange, enum pyw_level level, const char *text, size_t len);
+void pyw_log_text(struct pyw_exchange *exchange, enum pyw_level level, const char *text,
+                  size_t len);
 
 /* For PYW_LOG(pyw_log_print, exchange, CODE, ...). */
-void pyw_log_print(struct pyw_exchange *exchange, enum pyw_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-void pyw_log_print_held(struct pyw_exchange *exchange, enum pyw_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void pyw_log_print(struct pyw_exchange *exchange, enum pyw_level level,
+                   const char *format, ...) __attribute__((format(printf, 3, 4)));
+void pyw_log_print_held(struct pyw_exchange *exchange, enum pyw_level level,
+                        const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

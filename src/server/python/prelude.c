@@ -56,14 +56,13 @@ static const char run_source[] =
     "os.register_at_fork(after_in_child=forked_)\n";
 
 /* Both are tried, whatever the first does. */
-static const char end_source[] =
-    "import sys\n"
-    "try:\n"
-    "    if 'threading' in sys.modules:\n"
-    "        sys.modules['threading']._shutdown()\n"
-    "finally:\n"
-    "    import atexit\n"
-    "    atexit._run_exitfuncs()\n";
+static const char end_source[] = "import sys\n"
+                                 "try:\n"
+                                 "    if 'threading' in sys.modules:\n"
+                                 "        sys.modules['threading']._shutdown()\n"
+                                 "finally:\n"
+                                 "    import atexit\n"
+                                 "    atexit._run_exitfuncs()\n";
 
 static PyObject *note_fork(PyObject *self, PyObject *unused)
 {
@@ -116,8 +115,8 @@ static int set(PyObject *names, const char *name, PyObject *value)
 }
 
 /* New reference to a text stream over a process-wide log, or to None. */
-static PyObject *make_stream(const struct pyw_interpreter *interpreter, enum pyw_stream_kind kind,
-                             bool is_wanted)
+static PyObject *make_stream(const struct pyw_interpreter *interpreter,
+                             enum pyw_stream_kind kind, bool is_wanted)
 {
     const struct pyw_builtin *builtin = pyw_builtin_state(interpreter->module);
     PyObject *log = NULL;
@@ -147,16 +146,24 @@ static int set_all(PyObject *names, const struct pyw_setup *setup,
 
     return set(names, "__builtins__", PyImport_ImportModule("builtins")) != 0 ||
                    set(names, "module_", Py_NewRef(interpreter->module)) != 0 ||
-                   set(names, "stdout_", make_stream(interpreter, PYW_STREAM_STDOUT, has_streams)) != 0 ||
-                   set(names, "stderr_", make_stream(interpreter, PYW_STREAM_STDERR, has_streams)) != 0 ||
-                   set(names, "python_path_", decode(setup->options.python_path)) != 0 ||
+                   set(names, "stdout_",
+                       make_stream(interpreter, PYW_STREAM_STDOUT, has_streams)) != 0 ||
+                   set(names, "stderr_",
+                       make_stream(interpreter, PYW_STREAM_STDERR, has_streams)) != 0 ||
+                   set(names, "python_path_", decode(setup->options.python_path)) !=
+                       0 ||
                    set(names, "home_", decode(setup->options.home)) != 0 ||
-                   set(names, "is_main_", PyBool_FromLong(interpreter->index == 0)) != 0 ||
-                   set(names, "is_embedded_", PyBool_FromLong(setup->group[0] == '\0')) != 0 ||
-                   set(names, "forked_", PyCFunction_New(&note_fork_method, NULL)) != 0 ||
-                   set(names, "log_signal_", PyCFunction_New(&log_signal_method, NULL)) != 0 ||
+                   set(names, "is_main_", PyBool_FromLong(interpreter->index == 0)) !=
+                       0 ||
+                   set(names, "is_embedded_",
+                       PyBool_FromLong(setup->group[0] == '\0')) != 0 ||
+                   set(names, "forked_", PyCFunction_New(&note_fork_method, NULL)) !=
+                       0 ||
+                   set(names, "log_signal_",
+                       PyCFunction_New(&log_signal_method, NULL)) != 0 ||
                    set(names, "dump_signal_",
-                       PyLong_FromLong(pyw_prelude_dump_signal(interpreter->index))) != 0 ||
+                       PyLong_FromLong(pyw_prelude_dump_signal(interpreter->index))) !=
+                       0 ||
                    set(names, "dump_fd_", PyLong_FromLong(dump_fd)) != 0
                ? -1
                : 0;
@@ -165,7 +172,8 @@ static int set_all(PyObject *names, const struct pyw_setup *setup,
 /* Steals `names`, NULL included. */
 static int run(const char *source, const char *title, PyObject *names)
 {
-    PyObject *code = names != NULL ? Py_CompileString(source, title, Py_file_input) : NULL;
+    PyObject *code =
+        names != NULL ? Py_CompileString(source, title, Py_file_input) : NULL;
     PyObject *result = code != NULL ? PyEval_EvalCode(code, names, names) : NULL;
 
     Py_XDECREF(names);
@@ -174,7 +182,8 @@ static int run(const char *source, const char *title, PyObject *names)
     return result != NULL ? 0 : -1;
 }
 
-int pyw_prelude_run(const struct pyw_setup *setup, const struct pyw_interpreter *interpreter)
+int pyw_prelude_run(const struct pyw_setup *setup,
+                    const struct pyw_interpreter *interpreter)
 {
     PyObject *names = PyDict_New();
 
@@ -191,7 +200,8 @@ int pyw_prelude_end(void)
 {
     PyObject *names = PyDict_New();
 
-    if (names != NULL && set(names, "__builtins__", PyImport_ImportModule("builtins")) != 0) {
+    if (names != NULL &&
+        set(names, "__builtins__", PyImport_ImportModule("builtins")) != 0) {
         Py_CLEAR(names);
     }
     return run(end_source, "<mod_pywsgi end>", names);

@@ -1,5 +1,5 @@
-/* prelude.h: the part of an interpreter's set-up that is easier said in Python: search path, standard
- * streams, signals, stack dumps; and of its end.
+/* prelude.h: the part of an interpreter's set-up that is easier said in Python: search
+ * path, standard streams, signals, stack dumps; and of its end.
  */
 #ifndef PYW_PYTHON_PRELUDE_H
 #define PYW_PYTHON_PRELUDE_H
@@ -8,15 +8,17 @@
 #include "python/interpreter.h"
 
 /* Both: inside the interpreter. @return 0, or -1 with an exception. */
-int pyw_prelude_run(const struct pyw_setup *setup, const struct pyw_interpreter *interpreter);
+int pyw_prelude_run(const struct pyw_setup *setup,
+                    const struct pyw_interpreter *interpreter);
 int pyw_prelude_end(void);
 
-/* The signal that makes faulthandler write the stacks of this interpreter to pyw_prelude_dump_fd();
- * 0: there is none left for it. */
+/* The signal that makes faulthandler write the stacks of this interpreter to
+ * pyw_prelude_dump_fd(); 0: there is none left for it. */
 int pyw_prelude_dump_signal(unsigned interpreter);
 int pyw_prelude_dump_fd(void);
 
-/* True in a process that the application forked off. Such a process must not touch exchanges. */
+/* True in a process that the application forked off. Such a process must not touch
+ * exchanges. */
 bool pyw_prelude_is_forked(void);
 
 #endif

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one thread has; plain C thread-local storage, so that looking it up costs nothing. */
+/* What one thread has; plain C thread-local storage, so that looking it up costs
+ * nothing. */
 struct thread {
     unsigned number;
     bool has_main;
@@ -41,13 +42,15 @@ static int reserve(unsigned interpreter)
     if (states == NULL) {
         return -1;
     }
-    memset(states + self.capacity, 0, (capacity - self.capacity) * sizeof(PyThreadState *));
+    memset(states + self.capacity, 0,
+           (capacity - self.capacity) * sizeof(PyThreadState *));
     self.states = states;
     self.capacity = capacity;
     return 0;
 }
 
-/* The thread's first entry: main's state, see the header. Leaves the thread detached. */
+/* The thread's first entry: main's state, see the header. Leaves the thread detached.
+ */
 static int meet(void)
 {
     if (reserve(0) != 0) {
@@ -131,7 +134,8 @@ void pyw_gil_leave_thread(void)
         }
     }
     PyEval_RestoreThread(self.states[0]);
-    /* Python's own main thread has a state that is not ours to delete: then this only counts down. */
+    /* Python's own main thread has a state that is not ours to delete: then this only
+     * counts down. */
     PyGILState_Release(self.main_token);
     free(self.states);
     self.states = NULL;

@@ -1,9 +1,10 @@
 /* pyw_gil.h: thread states and the GIL. The only file that names thread-state APIs.
  *
- * A thread keeps one thread state per interpreter for its life, so that the application's
- * thread-locals survive between requests. The one of the main interpreter always comes first and comes
- * from PyGILState_Ensure: before Python 3.12 the PyGILState functions, which extensions use for
- * callbacks, know one state per thread, the first, and it must be main's.
+ * A thread keeps one thread state per interpreter for its life, so that the
+ * application's thread-locals survive between requests. The one of the main interpreter
+ * always comes first and comes from PyGILState_Ensure: before Python 3.12 the
+ * PyGILState functions, which extensions use for callbacks, know one state per thread,
+ * the first, and it must be main's.
  *
  * Everything here acts on the calling thread.
  */
@@ -15,30 +16,35 @@
 /* How many interpreters one process may have. */
 #define PYW_GIL_MAX_INTERPRETERS 1024
 
-/* Right after Python was initialised: remembers the main interpreter and gives up the GIL. */
+/* Right after Python was initialised: remembers the main interpreter and gives up the
+ * GIL. */
 void pyw_gil_started(void);
 
-/* Attaches the thread to the interpreter with this index (0: main) and takes its GIL; the thread must
- * not be inside Python already. @return 0, or -1: out of memory, nothing is attached. */
+/* Attaches the thread to the interpreter with this index (0: main) and takes its GIL;
+ * the thread must not be inside Python already. @return 0, or -1: out of memory,
+ * nothing is attached. */
 int pyw_gil_enter(unsigned interpreter);
 /* Detaches the thread; its thread state stays for the next time. */
 void pyw_gil_leave(void);
 
-/* Creates an interpreter under an index that has none. Called attached to the main interpreter;
- * returns attached to the new one. @return 0, or -1 still attached to main. */
+/* Creates an interpreter under an index that has none. Called attached to the main
+ * interpreter; returns attached to the new one. @return 0, or -1 still attached to
+ * main. */
 int pyw_gil_new_interpreter(unsigned interpreter);
-/* The index of the interpreter that the thread is inside of; main's for an unknown one. */
+/* The index of the interpreter that the thread is inside of; main's for an unknown one.
+ */
 unsigned pyw_gil_current(void);
 
-/* Around a call that may block: gives up the GIL and takes it again, in pairs. Works on any thread
- * that holds the GIL, the application's own included. */
+/* Around a call that may block: gives up the GIL and takes it again, in pairs. Works on
+ * any thread that holds the GIL, the application's own included. */
 void *pyw_gil_release(void);
 void pyw_gil_acquire(void *token);
 
 /* Gives back all thread states of the thread, which then may end. Not inside Python. */
 void pyw_gil_leave_thread(void);
 
-/* A small number for the calling thread, unique in the process: 1, 2, ... in order of first use. */
+/* A small number for the calling thread, unique in the process: 1, 2, ... in order of
+ * first use. */
 unsigned pyw_gil_thread_number(void);
 
 #endif

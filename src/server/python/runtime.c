@@ -25,8 +25,8 @@ static bool is_embedded(const struct pyw_setup *setup)
     return setup->group[0] == '\0';
 }
 
-/* UTF-8 whatever the environment says, unless the group asks for a locale of its own. The server's own
- * processes keep the locale they have: other modules live there. */
+/* UTF-8 whatever the environment says, unless the group asks for a locale of its own.
+ * The server's own processes keep the locale they have: other modules live there. */
 static PyStatus preinitialize(const struct pyw_setup *setup)
 {
     bool has_locale = setup->options.lang != NULL || setup->options.locale != NULL;
@@ -45,7 +45,8 @@ static PyStatus preinitialize(const struct pyw_setup *setup)
     return Py_PreInitialize(&config);
 }
 
-/* lang= and locale= take effect for the C library and for what the application starts. */
+/* lang= and locale= take effect for the C library and for what the application starts.
+ */
 static int set_locale(const struct pyw_setup *setup, char *why, size_t why_size)
 {
     const char *lang = setup->options.lang;
@@ -56,23 +57,27 @@ static int set_locale(const struct pyw_setup *setup, char *why, size_t why_size)
         snprintf(why, why_size, "out of memory.");
         return -1;
     }
-    if ((lang != NULL || locale != NULL) && !is_embedded(setup) && setlocale(LC_ALL, "") == NULL) {
-        snprintf(why, why_size,
-                 "this system has no locale '%s' ('locale -a' lists those it has; C.UTF-8 is always a good "
-                 "choice).",
-                 locale != NULL ? locale : lang);
+    if ((lang != NULL || locale != NULL) && !is_embedded(setup) &&
+        setlocale(LC_ALL, "") == NULL) {
+        snprintf(
+            why, why_size,
+            "this system has no locale '%s' ('locale -a' lists those it has; C.UTF-8 is always a good "
+            "choice).",
+            locale != NULL ? locale : lang);
         return -1;
     }
     return 0;
 }
 
-static PyStatus set_string(PyConfig *config, wchar_t **field, const char *text, PyStatus status)
+static PyStatus set_string(PyConfig *config, wchar_t **field, const char *text,
+                           PyStatus status)
 {
-    return PyStatus_Exception(status) ? status : PyConfig_SetBytesString(config, field, text);
+    return PyStatus_Exception(status) ? status
+                                      : PyConfig_SetBytesString(config, field, text);
 }
 
-/* Where Python finds itself: by the program of the virtual environment, by a prefix, or by the prefix it
- * was built for; never by what PATH happens to hold. */
+/* Where Python finds itself: by the program of the virtual environment, by a prefix, or
+ * by the prefix it was built for; never by what PATH happens to hold. */
 static PyStatus set_home(PyConfig *config, const struct pyw_setup *setup)
 {
     const char *home = setup->options.python_home;
@@ -119,7 +124,8 @@ static PyStatus initialize(const struct pyw_setup *setup)
     return status;
 }
 
-int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char *why, size_t why_size)
+int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char *why,
+                      size_t why_size)
 {
     PyStatus status;
     int result = 0;
@@ -135,7 +141,8 @@ int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char 
     }
     status = initialize(setup);
     if (PyStatus_Exception(status)) {
-        snprintf(why, why_size, "%s.", status.err_msg != NULL ? status.err_msg : "unknown reason");
+        snprintf(why, why_size, "%s.",
+                 status.err_msg != NULL ? status.err_msg : "unknown reason");
         return -1;
     }
     if (pyw_interpreter_start(setup) != 0) {
@@ -206,8 +213,10 @@ void pyw_runtime_dump_stacks(int fd)
     int signum;
 
     pthread_mutex_lock(&dumping);
-    for (unsigned i = 0; dump_fd >= 0 && (signum = pyw_prelude_dump_signal(i)) != 0; i++) {
-        /* Its default action would end the process: only where a handler was put in place. */
+    for (unsigned i = 0; dump_fd >= 0 && (signum = pyw_prelude_dump_signal(i)) != 0;
+         i++) {
+        /* Its default action would end the process: only where a handler was put in
+         * place. */
         if (sigaction(signum, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
             ftruncate(dump_fd, 0) == 0 && lseek(dump_fd, 0, SEEK_SET) == 0) {
             raise_here(signum);

@@ -1,7 +1,7 @@
 /* runtime.h: start and end of Python in this process, once each.
  *
- * Called by host/main (daemon) and embed/embed (Apache child). Order: floor 4 registers itself
- * (pyw_serve_register), then `check`, then `start`.
+ * Called by host/main (daemon) and embed/embed (Apache child). Order: floor 4 registers
+ * itself (pyw_serve_register), then `check`, then `start`.
  */
 #ifndef PYW_PYTHON_RUNTIME_H
 #define PYW_PYTHON_RUNTIME_H
@@ -11,24 +11,28 @@
 #include "base/embed_api.h"
 #include "base/setup.h"
 
-/* Looks, before Python starts, for what would make it fail in a way that nobody understands: a
- * libpython of another version, a python-home that is missing, of another version or not readable
- * by this user, a standard library that is not there. @return 0, or -1 with one sentence in `why` that
- * names the directory or the versions, and the cure. */
+/* Looks, before Python starts, for what would make it fail in a way that nobody
+ * understands: a libpython of another version, a python-home that is missing, of
+ * another version or not readable by this user, a standard library that is not there.
+ * @return 0, or -1 with one sentence in `why` that names the directory or the versions,
+ * and the cure. */
 int pyw_runtime_check(const struct pyw_setup *setup, char *why, size_t why_size);
 
-/* Starts Python; the calling thread becomes Python's main thread and holds no GIL on return. The
- * setup and its strings stay valid for the life of the process. `log` takes what belongs to no
- * request; it is called without the GIL, from any thread. @return 0, or -1 with a sentence in `why`. */
-int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char *why, size_t why_size);
+/* Starts Python; the calling thread becomes Python's main thread and holds no GIL on
+ * return. The setup and its strings stay valid for the life of the process. `log` takes
+ * what belongs to no request; it is called without the GIL, from any thread. @return 0,
+ * or -1 with a sentence in `why`. */
+int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char *why,
+                      size_t why_size);
 
-/* Orderly end: waits for the application's non-daemon threads and runs atexit functions, in every
- * interpreter. Python itself stays up (the process is about to end). May block as long as
- * the application's threads do. Idempotent; no GIL held by the caller. */
+/* Orderly end: waits for the application's non-daemon threads and runs atexit
+ * functions, in every interpreter. Python itself stays up (the process is about to
+ * end). May block as long as the application's threads do. Idempotent; no GIL held by
+ * the caller. */
 void pyw_runtime_stop(void);
 
-/* Writes the Python stacks of all threads to `fd`. From any thread, with or without the GIL, also
- * when another thread holds the GIL for ever. */
+/* Writes the Python stacks of all threads to `fd`. From any thread, with or without the
+ * GIL, also when another thread holds the GIL for ever. */
 void pyw_runtime_dump_stacks(int fd);
 
 #endif

@@ -21,8 +21,7 @@ struct thread_lines {
 };
 
 struct log_object {
-    PyObject_HEAD
-    enum pyw_stream_kind kind;
+    PyObject_HEAD enum pyw_stream_kind kind;
     struct pyw_exchange *exchange; /* ERRORS, while its request lasts */
     struct line line;              /* ERRORS; used on the request's thread only */
 };
@@ -31,7 +30,8 @@ static __thread struct thread_lines own_lines;
 static pthread_key_t lines_key;
 static pthread_once_t lines_once = PTHREAD_ONCE_INIT;
 
-/* --- lines: no GIL needed ------------------------------------------------------------------- */
+/* --- lines: no GIL needed
+ * ------------------------------------------------------------------- */
 
 static void write_pieces(struct pyw_exchange *exchange, const char *text, size_t len)
 {
@@ -52,8 +52,10 @@ static void write_line(struct line *line, struct pyw_exchange *exchange)
     }
 }
 
-/* Keeps text without a line break; a line that grows too long, or finds no memory, is written early. */
-static void keep(struct line *line, struct pyw_exchange *exchange, const char *text, size_t len)
+/* Keeps text without a line break; a line that grows too long, or finds no memory, is
+ * written early. */
+static void keep(struct line *line, struct pyw_exchange *exchange, const char *text,
+                 size_t len)
 {
     size_t wanted = line->len + len;
 
@@ -80,7 +82,8 @@ static void keep(struct line *line, struct pyw_exchange *exchange, const char *t
 }
 
 /* Writes all complete lines and keeps the rest. */
-static void write_text(struct line *line, struct pyw_exchange *exchange, const char *text, size_t len)
+static void write_text(struct line *line, struct pyw_exchange *exchange,
+                       const char *text, size_t len)
 {
     const char *end = text + len;
     const char *stop;
@@ -126,9 +129,11 @@ static struct line *thread_line(enum pyw_stream_kind kind)
     return &own_lines.of[kind == PYW_STREAM_STDOUT ? 0 : 1];
 }
 
-/* --- the type --------------------------------------------------------------------------------- */
+/* --- the type
+ * --------------------------------------------------------------------------------- */
 
-/* wsgi.errors used on another thread than its request's: that request's log is out of reach there. */
+/* wsgi.errors used on another thread than its request's: that request's log is out of
+ * reach there. */
 static bool is_elsewhere(const struct log_object *self)
 {
     return self->kind == PYW_STREAM_ERRORS && self->exchange != pyw_log_bound();
@@ -143,7 +148,8 @@ static PyObject *log_write(PyObject *object, PyObject *data)
     Py_ssize_t len;
 
     if (self->kind == PYW_STREAM_ERRORS && self->exchange == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "write() called on wsgi.errors after request completed");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "write() called on wsgi.errors after request completed");
         return NULL;
     }
     if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) != 0) {
@@ -156,7 +162,8 @@ static PyObject *log_write(PyObject *object, PyObject *data)
         line = thread_line(self->kind);
         exchange = is_elsewhere(self) ? NULL : exchange;
     }
-    if (len > 0 && memchr(view.buf, '\n', (size_t)len) == NULL && line->len + (size_t)len < 4096) {
+    if (len > 0 && memchr(view.buf, '\n', (size_t)len) == NULL &&
+        line->len + (size_t)len < 4096) {
         keep(line, exchange, view.buf, (size_t)len);
     } else if (len > 0) {
         void *token = pyw_gil_release();
@@ -223,8 +230,10 @@ static void log_dealloc(PyObject *self)
 
 static PyMethodDef log_methods[] = {
     {"write", log_write, METH_O, "Logs the lines of some bytes."},
-    /* Not a line's end: text streams flush after each line, with the beginning of the next at hand. */
-    {"flush", log_nothing, METH_NOARGS, "Does nothing: complete lines are never held back."},
+    /* Not a line's end: text streams flush after each line, with the beginning of the
+       next at hand. */
+    {"flush", log_nothing, METH_NOARGS,
+     "Does nothing: complete lines are never held back."},
     {"close", log_nothing, METH_NOARGS, "Does nothing: the log stays open."},
     {"isatty", log_false, METH_NOARGS, NULL},
     {"readable", log_false, METH_NOARGS, NULL},
@@ -271,9 +280,10 @@ PyObject *pyw_stream_new_log(PyTypeObject *type, enum pyw_stream_kind kind)
 
 PyObject *pyw_stream_new_text(PyObject *text_io_wrapper, PyObject *log)
 {
-    /* Line buffered by name; written through, so that nothing hides in the stream between writes. */
-    return PyObject_CallFunction(text_io_wrapper, "OssOOO", log, "utf-8", "replace", Py_None, Py_True,
-                                 Py_True);
+    /* Line buffered by name; written through, so that nothing hides in the stream
+     * between writes. */
+    return PyObject_CallFunction(text_io_wrapper, "OssOOO", log, "utf-8", "replace",
+                                 Py_None, Py_True, Py_True);
 }
 
 void pyw_stream_bind(PyObject *log, struct pyw_exchange *exchange)

@@ -1,9 +1,10 @@
-/* stream.h: sys.stdout, sys.stderr and wsgi.errors: text streams over the type `mod_wsgi.Log`, which
- * makes one log entry of each line.
+/* stream.h: sys.stdout, sys.stderr and wsgi.errors: text streams over the type
+ * `mod_wsgi.Log`, which makes one log entry of each line.
  *
- * The process-wide pair logs on the request of the calling thread where there is one, else in the log
- * of the process; a line that is not complete is kept per thread and written when the thread's request
- * ends. wsgi.errors belongs to one request and refuses to write once that has ended.
+ * The process-wide pair logs on the request of the calling thread where there is one,
+ * else in the log of the process; a line that is not complete is kept per thread and
+ * written when the thread's request ends. wsgi.errors belongs to one request and
+ * refuses to write once that has ended.
  *
  * **GIL:** held, unless said otherwise; it is given up while the log is written.
  */
@@ -16,7 +17,11 @@
 
 #include "base/pyw_exchange.h"
 
-enum pyw_stream_kind { PYW_STREAM_STDOUT = 0, PYW_STREAM_STDERR = 1, PYW_STREAM_ERRORS = 2 };
+enum pyw_stream_kind {
+    PYW_STREAM_STDOUT = 0,
+    PYW_STREAM_STDERR = 1,
+    PYW_STREAM_ERRORS = 2
+};
 
 /* New reference to the type, a part of `module`'s state. */
 PyObject *pyw_stream_new_type(PyObject *module);
@@ -26,13 +31,14 @@ PyObject *pyw_stream_new_log(PyTypeObject *type, enum pyw_stream_kind kind);
 /* New reference to a text stream over it. */
 PyObject *pyw_stream_new_text(PyObject *text_io_wrapper, PyObject *log);
 
-/* wsgi.errors' request begins, ends. What is left of a line is written by `flush` and at the end. */
+/* wsgi.errors' request begins, ends. What is left of a line is written by `flush` and
+ * at the end. */
 void pyw_stream_bind(PyObject *log, struct pyw_exchange *exchange);
 void pyw_stream_flush(PyObject *log);
 void pyw_stream_sever(PyObject *log);
 
-/* Writes the incomplete lines that the thread left in stdout and stderr; the thread's request is
- * about to end. */
+/* Writes the incomplete lines that the thread left in stdout and stderr; the thread's
+ * request is about to end. */
 void pyw_stream_flush_thread(void);
 
 #endif

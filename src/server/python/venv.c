@@ -44,7 +44,8 @@ int pyw_venv_read(const char *home, struct pyw_venv *venv)
     }
     while (fgets(line, sizeof line, file) != NULL) {
         take(line, "version", venv->version, sizeof venv->version);
-        take(line, "version_info", venv->version, sizeof venv->version); /* virtualenv and uv */
+        take(line, "version_info", venv->version,
+             sizeof venv->version); /* virtualenv and uv */
         take(line, "home", venv->base, sizeof venv->base);
     }
     (void)fclose(file);

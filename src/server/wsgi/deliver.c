@@ -14,7 +14,9 @@
 #define JOIN_MAX 65536
 #define PLACE_MAX 256
 
-/* --- how it ended ----------------------------------------------------------------------------------- */
+/* --- how it ended
+ * -----------------------------------------------------------------------------------
+ */
 
 /* "of daemon process 'NAME'", or "in embedded mode". */
 static void describe_process(char *text, size_t size)
@@ -49,23 +51,25 @@ enum pyw_outcome pyw_deliver_exception(struct pyw_request *request)
     char process[PLACE_MAX];
     char name[PYW_ERRORS_NAME_MAX];
 
-    if (pyw_prelude_is_forked()) { /* what became of a fork is not for this request's log */
+    if (pyw_prelude_is_forked()) { /* what became of a fork is not for this request's
+                                      log */
         PyErr_Clear();
         return PYW_OUTCOME_ERROR;
     }
     if (request->error != 0 && PyErr_ExceptionMatches(PyExc_OSError)) {
-        PYW_LOG(pyw_errors_log, request->exchange, CLIENT_GONE, PYW_REQUEST_SCRIPT(request),
-                pyw_request_reason(request->error));
+        PYW_LOG(pyw_errors_log, request->exchange, CLIENT_GONE,
+                PYW_REQUEST_SCRIPT(request), pyw_request_reason(request->error));
         return outcome_of_error(request->error);
     }
     pyw_interpreter_describe(request->interpreter, place, sizeof place);
     describe_process(process, sizeof process);
     if (PyErr_ExceptionMatches(PyExc_SystemExit)) {
-        PYW_LOG(pyw_errors_log, request->exchange, APP_EXIT, PYW_REQUEST_SCRIPT(request), place, process, effect);
+        PYW_LOG(pyw_errors_log, request->exchange, APP_EXIT,
+                PYW_REQUEST_SCRIPT(request), place, process, effect);
     } else {
         pyw_errors_class(name);
-        PYW_LOG(pyw_errors_log, request->exchange, APP_EXCEPTION, name, PYW_REQUEST_SCRIPT(request), place,
-                process, effect);
+        PYW_LOG(pyw_errors_log, request->exchange, APP_EXCEPTION, name,
+                PYW_REQUEST_SCRIPT(request), place, process, effect);
     }
     return PYW_OUTCOME_ERROR;
 }
@@ -77,8 +81,8 @@ static enum pyw_outcome fail(struct pyw_request *request)
         return pyw_deliver_exception(request);
     }
     if (!pyw_prelude_is_forked()) {
-        PYW_LOG(pyw_log_print_held, request->exchange, CLIENT_GONE, PYW_REQUEST_SCRIPT(request),
-                pyw_request_reason(request->error));
+        PYW_LOG(pyw_log_print_held, request->exchange, CLIENT_GONE,
+                PYW_REQUEST_SCRIPT(request), pyw_request_reason(request->error));
     }
     return outcome_of_error(request->error);
 }
@@ -91,12 +95,14 @@ static enum pyw_outcome judge(struct pyw_request *request)
     if (!pyw_response_is_short(response)) {
         return PYW_OUTCOME_OK;
     }
-    PYW_LOG(pyw_log_print_held, request->exchange, BODY_SHORT, PYW_REQUEST_SCRIPT(request),
-            (unsigned long long)response->written, (long long)response->declared);
+    PYW_LOG(pyw_log_print_held, request->exchange, BODY_SHORT,
+            PYW_REQUEST_SCRIPT(request), (unsigned long long)response->written,
+            (long long)response->declared);
     return PYW_OUTCOME_SHORT;
 }
 
-/* Nothing may follow the last part, the words on sys.stdout and wsgi.errors included. */
+/* Nothing may follow the last part, the words on sys.stdout and wsgi.errors included.
+ */
 static void flush_logs(struct pyw_request *request)
 {
     pyw_stream_flush_thread();
@@ -109,8 +115,9 @@ static int check_started(const struct pyw_request *request)
     if (request->response.is_started) {
         return 0;
     }
-    PyErr_SetString(PyExc_RuntimeError,
-                    "start_response() must be called before response content is produced");
+    PyErr_SetString(
+        PyExc_RuntimeError,
+        "start_response() must be called before response content is produced");
     return -1;
 }
 
@@ -125,7 +132,8 @@ static int check_piece(PyObject *piece)
     return -1;
 }
 
-/* --- lists and tuples ------------------------------------------------------------------------------- */
+/* --- lists and tuples
+ * ------------------------------------------------------------------------------- */
 
 /* The pieces of a list or tuple; they stay while nobody else can touch the list. */
 struct pieces {
@@ -157,7 +165,8 @@ static PyObject *join(PyObject *sequence, size_t length)
     PyObject *whole = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
     char *at = whole != NULL ? PyBytes_AS_STRING(whole) : NULL;
 
-    for (Py_ssize_t i = 0; whole != NULL && i < PySequence_Fast_GET_SIZE(sequence); i++) {
+    for (Py_ssize_t i = 0; whole != NULL && i < PySequence_Fast_GET_SIZE(sequence);
+         i++) {
         PyObject *piece = PySequence_Fast_GET_ITEM(sequence, i);
 
         memcpy(at, PyBytes_AS_STRING(piece), (size_t)PyBytes_GET_SIZE(piece));
@@ -166,8 +175,10 @@ static PyObject *join(PyObject *sequence, size_t length)
     return whole;
 }
 
-/* Sends the one piece that is all there is, and with it the end, unless it is less than was said. */
-static enum pyw_outcome send_whole(struct pyw_request *request, PyObject *whole, uint64_t length)
+/* Sends the one piece that is all there is, and with it the end, unless it is less than
+ * was said. */
+static enum pyw_outcome send_whole(struct pyw_request *request, PyObject *whole,
+                                   uint64_t length)
 {
     const struct pyw_response *response = &request->response;
     const char *data = whole != NULL ? PyBytes_AS_STRING(whole) : "";
@@ -207,7 +218,8 @@ static enum pyw_outcome send_pieces(struct pyw_request *request, PyObject *seque
     return judge(request);
 }
 
-static enum pyw_outcome deliver_sequence(struct pyw_request *request, PyObject *sequence)
+static enum pyw_outcome deliver_sequence(struct pyw_request *request,
+                                         PyObject *sequence)
 {
     struct pieces pieces = {.only = NULL};
     enum pyw_outcome outcome;
@@ -222,7 +234,8 @@ static enum pyw_outcome deliver_sequence(struct pyw_request *request, PyObject *
     if (pieces.count > 1 && pieces.length > JOIN_MAX) {
         return send_pieces(request, sequence);
     }
-    whole = pieces.count > 1 ? join(sequence, (size_t)pieces.length) : Py_XNewRef(pieces.only);
+    whole = pieces.count > 1 ? join(sequence, (size_t)pieces.length)
+                             : Py_XNewRef(pieces.only);
     if (whole == NULL && pieces.count > 0) {
         return fail(request);
     }
@@ -231,7 +244,9 @@ static enum pyw_outcome deliver_sequence(struct pyw_request *request, PyObject *
     return outcome;
 }
 
-/* --- iterables -------------------------------------------------------------------------------------- */
+/* --- iterables
+ * --------------------------------------------------------------------------------------
+ */
 
 /* @return 0, or -1 as pyw_response_send. */
 static int send_piece(struct pyw_request *request, PyObject *piece)
@@ -252,10 +267,12 @@ static int send_piece(struct pyw_request *request, PyObject *piece)
     if (check_started(request) != 0) {
         return -1;
     }
-    return pyw_response_send(request, PyBytes_AS_STRING(piece), (size_t)PyBytes_GET_SIZE(piece), false);
+    return pyw_response_send(request, PyBytes_AS_STRING(piece),
+                             (size_t)PyBytes_GET_SIZE(piece), false);
 }
 
-/* Sends what the iterator gives until it or the response is at its end. @return 0, or -1 likewise. */
+/* Sends what the iterator gives until it or the response is at its end. @return 0, or
+ * -1 likewise. */
 static int send_all(struct pyw_request *request, PyObject *iterator)
 {
     int result = 0;
@@ -272,7 +289,8 @@ static int send_all(struct pyw_request *request, PyObject *iterator)
     return result;
 }
 
-static enum pyw_outcome deliver_iterable(struct pyw_request *request, PyObject *iterable)
+static enum pyw_outcome deliver_iterable(struct pyw_request *request,
+                                         PyObject *iterable)
 {
     PyObject *iterator = PyObject_GetIter(iterable);
     int result = iterator != NULL ? send_all(request, iterator) : -1;
@@ -290,21 +308,26 @@ static enum pyw_outcome deliver_iterable(struct pyw_request *request, PyObject *
     return judge(request);
 }
 
-static enum pyw_outcome deliver_file(struct pyw_request *request, const struct pyw_file_extent *extent)
+static enum pyw_outcome deliver_file(struct pyw_request *request,
+                                     const struct pyw_file_extent *extent)
 {
     if (check_started(request) != 0) {
         return fail(request);
     }
     pyw_response_set_length(request, extent->length);
-    if (pyw_response_send_file(request, extent->fd, extent->offset, extent->length) != 0) {
+    if (pyw_response_send_file(request, extent->fd, extent->offset, extent->length) !=
+        0) {
         return fail(request);
     }
     return judge(request);
 }
 
-/* --- the whole -------------------------------------------------------------------------------------- */
+/* --- the whole
+ * --------------------------------------------------------------------------------------
+ */
 
-/* Calls close(), which is the application's last word; what it raises changes nothing. */
+/* Calls close(), which is the application's last word; what it raises changes nothing.
+ */
 static void close_iterable(struct pyw_request *request, PyObject *iterable)
 {
     PyObject *close = PyObject_GetAttr(iterable, request->wsgi->close_name);
@@ -323,7 +346,8 @@ static void close_iterable(struct pyw_request *request, PyObject *iterable)
         PyErr_Clear();
     } else if (result == NULL) {
         pyw_errors_class(name);
-        PYW_LOG(pyw_errors_log, request->exchange, APP_CLOSE, name, PYW_REQUEST_SCRIPT(request));
+        PYW_LOG(pyw_errors_log, request->exchange, APP_CLOSE, name,
+                PYW_REQUEST_SCRIPT(request));
     }
     Py_XDECREF(result);
 }

@@ -20,9 +20,9 @@ struct slot {
     uint8_t misses;
 };
 
-/* Making a dict may start the garbage collector, which may run Python code, which may let another
- * thread in here: `users` keeps the template alive meanwhile, and `version` tells whether its values are
- * still the ones that were copied. */
+/* Making a dict may start the garbage collector, which may run Python code, which may
+ * let another thread in here: `users` keeps the template alive meanwhile, and `version`
+ * tells whether its values are still the ones that were copied. */
 struct pyw_template {
     uint64_t hash;
     size_t count;
@@ -32,7 +32,9 @@ struct pyw_template {
     struct slot slots[];
 };
 
-/* --- constants -------------------------------------------------------------------------------------- */
+/* --- constants
+ * --------------------------------------------------------------------------------------
+ */
 
 /* Steals the value. */
 static int put(PyObject *dict, const char *name, PyObject *value)
@@ -53,21 +55,25 @@ PyObject *pyw_environ_constants(const struct pyw_wsgi *state)
         return NULL;
     }
     if (put(dict, "wsgi.version", Py_BuildValue("(ii)", 1, 0)) != 0 ||
-        put(dict, "wsgi.multithread", PyBool_FromLong(setup->threads_per_process > 1)) != 0 ||
+        put(dict, "wsgi.multithread",
+            PyBool_FromLong(setup->threads_per_process > 1)) != 0 ||
         put(dict, "wsgi.multiprocess", PyBool_FromLong(setup->is_multiprocess)) != 0 ||
         put(dict, "wsgi.run_once", Py_NewRef(Py_False)) != 0 ||
         put(dict, "wsgi.input_terminated", Py_NewRef(Py_True)) != 0 ||
         put(dict, "wsgi.file_wrapper", Py_NewRef(state->file_wrapper_type)) != 0 ||
-        put(dict, "apache.version", Py_BuildValue("(III)", apache[0], apache[1], apache[2])) != 0 ||
+        put(dict, "apache.version",
+            Py_BuildValue("(III)", apache[0], apache[1], apache[2])) != 0 ||
         put(dict, "mod_wsgi.version", pyw_builtin_version()) != 0) {
         Py_CLEAR(dict);
     }
     return dict;
 }
 
-/* --- names and values ------------------------------------------------------------------------------- */
+/* --- names and values
+ * ------------------------------------------------------------------------------- */
 
-/* Paths are in the encoding of the file system, all else in the one that PEP 3333 prescribes. */
+/* Paths are in the encoding of the file system, all else in the one that PEP 3333
+ * prescribes. */
 static bool is_path(uint8_t key)
 {
     return key == PYW_KEY_DOCUMENT_ROOT || key == PYW_KEY_SCRIPT_FILENAME;
@@ -84,7 +90,8 @@ static PyObject *decode(uint8_t key, struct pyw_span text)
 
 static bool is_same(PyObject *text, struct pyw_span span)
 {
-    return PyUnicode_GET_LENGTH(text) == (Py_ssize_t)span.len && PyUnicode_IS_ASCII(text) &&
+    return PyUnicode_GET_LENGTH(text) == (Py_ssize_t)span.len &&
+           PyUnicode_IS_ASCII(text) &&
            memcmp(PyUnicode_1BYTE_DATA(text), span.data, span.len) == 0;
 }
 
@@ -97,7 +104,9 @@ static PyObject *name_of(const struct pyw_wsgi *state, const struct pyw_pair *pa
     return PyUnicode_DecodeLatin1(pair->name.data, (Py_ssize_t)pair->name.len, NULL);
 }
 
-/* --- templates -------------------------------------------------------------------------------------- */
+/* --- templates
+ * --------------------------------------------------------------------------------------
+ */
 
 /* FNV-1a over ids and names. */
 static uint64_t hash_names(const struct pyw_request_head *head)
@@ -115,10 +124,11 @@ static uint64_t hash_names(const struct pyw_request_head *head)
     return hash;
 }
 
-static bool is_for(const struct pyw_template *template, const struct pyw_request_head *head,
-                   uint64_t hash)
+static bool is_for(const struct pyw_template *template,
+                   const struct pyw_request_head *head, uint64_t hash)
 {
-    if (template == NULL || template->hash != hash || template->count != head->pair_count) {
+    if (template == NULL || template->hash != hash ||
+        template->count != head->pair_count) {
         return false;
     }
     for (size_t i = 0; i < template->count; i++) {
@@ -146,13 +156,18 @@ static void drop_template(struct pyw_template *template)
     PyMem_Free(template);
 }
 
-/* Names every slot and fills the dict with the names that are to come. @return 0, or -1 with an
- * exception; without one where a name comes twice, which a template cannot tell. */
+/* Names every slot and fills the dict with the names that are to come. @return 0, or -1
+ * with an exception; without one where a name comes twice, which a template cannot
+ * tell. */
 static int fill(struct pyw_template *template, const struct pyw_wsgi *state,
                 const struct pyw_request_head *head)
 {
-    PyObject *const others[] = {state->input_key,         state->errors_key,     state->thread_key,
-                                state->request_start_key, state->queue_start_key, state->daemon_start_key,
+    PyObject *const others[] = {state->input_key,
+                                state->errors_key,
+                                state->thread_key,
+                                state->request_start_key,
+                                state->queue_start_key,
+                                state->daemon_start_key,
                                 state->application_start_key};
     Py_ssize_t expected;
 
@@ -166,7 +181,8 @@ static int fill(struct pyw_template *template, const struct pyw_wsgi *state,
 
         slot->key = head->pairs[i].key;
         slot->name = name_of(state, &head->pairs[i]);
-        if (slot->name == NULL || PyDict_SetItem(template->dict, slot->name, Py_None) != 0) {
+        if (slot->name == NULL ||
+            PyDict_SetItem(template->dict, slot->name, Py_None) != 0) {
             return -1;
         }
     }
@@ -182,7 +198,8 @@ static int fill(struct pyw_template *template, const struct pyw_wsgi *state,
 }
 
 static struct pyw_template *make_template(const struct pyw_wsgi *state,
-                                          const struct pyw_request_head *head, uint64_t hash)
+                                          const struct pyw_request_head *head,
+                                          uint64_t hash)
 {
     size_t size = sizeof(struct pyw_template) + head->pair_count * sizeof(struct slot);
     struct pyw_template *template = PyMem_Calloc(1, size);
@@ -201,8 +218,10 @@ static struct pyw_template *make_template(const struct pyw_wsgi *state,
     return template;
 }
 
-/* The template for requests like this; NULL with an exception, or without where there can be none. */
-static struct pyw_template *find_template(struct pyw_wsgi *state, const struct pyw_request_head *head)
+/* The template for requests like this; NULL with an exception, or without where there
+ * can be none. */
+static struct pyw_template *find_template(struct pyw_wsgi *state,
+                                          const struct pyw_request_head *head)
 {
     uint64_t hash = hash_names(head);
     struct pyw_template **place = &state->templates[hash % PYW_WSGI_TEMPLATES];
@@ -219,12 +238,13 @@ static struct pyw_template *find_template(struct pyw_wsgi *state, const struct p
 /* Credentials are not kept beyond their request. */
 static bool may_keep(uint8_t key, struct pyw_span value)
 {
-    return value.len <= KEPT_VALUE && key != PYW_KEY_HTTP_COOKIE && key != PYW_KEY_HTTP_AUTHORIZATION;
+    return value.len <= KEPT_VALUE && key != PYW_KEY_HTTP_COOKIE &&
+           key != PYW_KEY_HTTP_AUTHORIZATION;
 }
 
 /* Sets a value that the template does not have. */
-static int set_value(struct pyw_template *template, struct slot *slot, PyObject *environ,
-                     const struct pyw_pair *pair)
+static int set_value(struct pyw_template *template, struct slot *slot,
+                     PyObject *environ, const struct pyw_pair *pair)
 {
     PyObject *value = decode(slot->key, pair->value);
     int result = value != NULL ? PyDict_SetItem(environ, slot->name, value) : -1;
@@ -241,9 +261,10 @@ static int set_value(struct pyw_template *template, struct slot *slot, PyObject 
     return result;
 }
 
-/* New reference to a dict with the constants and all pairs; NULL with an exception, or without where the
- * template changed under way. */
-static PyObject *copy_template(struct pyw_template *template, const struct pyw_request_head *head)
+/* New reference to a dict with the constants and all pairs; NULL with an exception, or
+ * without where the template changed under way. */
+static PyObject *copy_template(struct pyw_template *template,
+                               const struct pyw_request_head *head)
 {
     unsigned version = template->version;
     PyObject *environ;
@@ -275,10 +296,13 @@ void pyw_environ_clear(struct pyw_wsgi *state)
     }
 }
 
-/* --- the whole -------------------------------------------------------------------------------------- */
+/* --- the whole
+ * --------------------------------------------------------------------------------------
+ */
 
 /* New reference, likewise, made without a template. */
-static PyObject *build_plain(const struct pyw_wsgi *state, const struct pyw_request_head *head)
+static PyObject *build_plain(const struct pyw_wsgi *state,
+                             const struct pyw_request_head *head)
 {
     PyObject *environ = PyDict_Copy(state->constants);
 
@@ -286,7 +310,8 @@ static PyObject *build_plain(const struct pyw_wsgi *state, const struct pyw_requ
         PyObject *name = name_of(state, &head->pairs[i]);
         PyObject *value = decode(head->pairs[i].key, head->pairs[i].value);
 
-        if (name == NULL || value == NULL || PyDict_SetItem(environ, name, value) != 0) {
+        if (name == NULL || value == NULL ||
+            PyDict_SetItem(environ, name, value) != 0) {
             Py_CLEAR(environ);
         }
         Py_XDECREF(name);
@@ -317,10 +342,14 @@ static int set_own(PyObject *environ, const struct pyw_request *request)
     bool is_embedded = pyw_builtin_setup()->group[0] == '\0';
 
     return PyDict_SetItem(environ, state->input_key, request->kit->input) != 0 ||
-                   PyDict_SetItem(environ, state->errors_key, request->kit->errors) != 0 ||
-                   set(environ, state->thread_key, PyLong_FromUnsignedLong(pyw_gil_thread_number())) != 0 ||
-                   set(environ, state->request_start_key, seconds(head->arrival_us)) != 0 ||
-                   set(environ, state->queue_start_key, seconds(head->queued_us)) != 0 ||
+                   PyDict_SetItem(environ, state->errors_key, request->kit->errors) !=
+                       0 ||
+                   set(environ, state->thread_key,
+                       PyLong_FromUnsignedLong(pyw_gil_thread_number())) != 0 ||
+                   set(environ, state->request_start_key, seconds(head->arrival_us)) !=
+                       0 ||
+                   set(environ, state->queue_start_key, seconds(head->queued_us)) !=
+                       0 ||
                    set(environ, state->daemon_start_key,
                        seconds(is_embedded ? 0 : request->picked_up_us)) != 0
                ? -1

@@ -1,6 +1,6 @@
-/* environ.h: the environ dict. Requests with the same names in the same order share a template: a dict
- * that holds the constants and the values of the last such request. It is copied whole, and only values
- * that differ are made anew.
+/* environ.h: the environ dict. Requests with the same names in the same order share a
+ * template: a dict that holds the constants and the values of the last such request. It
+ * is copied whole, and only values that differ are made anew.
  *
  * **GIL:** held.
  */
@@ -16,7 +16,8 @@ struct pyw_request;
 /* New reference to the part of environ that never changes. */
 PyObject *pyw_environ_constants(const struct pyw_wsgi *state);
 
-/* New reference to the request's environ, complete but for mod_wsgi.application_start. */
+/* New reference to the request's environ, complete but for mod_wsgi.application_start.
+ */
 PyObject *pyw_environ_build(const struct pyw_request *request);
 
 /* Frees the templates. */

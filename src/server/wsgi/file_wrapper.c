@@ -4,8 +4,7 @@
 #include <sys/stat.h>
 
 struct wrapper {
-    PyObject_HEAD
-    PyObject *filelike; /* strong */
+    PyObject_HEAD PyObject *filelike; /* strong */
     Py_ssize_t blksize;
 };
 
@@ -18,7 +17,8 @@ static int wrapper_init(PyObject *object, PyObject *arguments, PyObject *keyword
     PyObject *filelike;
     Py_ssize_t blksize = 8192;
 
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|n:FileWrapper", names, &filelike, &blksize)) {
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|n:FileWrapper", names,
+                                     &filelike, &blksize)) {
         return -1;
     }
     if (blksize < 0) {
@@ -119,7 +119,9 @@ static PyGetSetDef getset[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, (char[]){"FileWrapper(filelike, blksize=8192)\n--\n\nA file as the body of a response."}},
+    {Py_tp_doc,
+     (char[]){
+         "FileWrapper(filelike, blksize=8192)\n--\n\nA file as the body of a response."}},
     {Py_tp_init, wrapper_init},
     {Py_tp_dealloc, wrapper_dealloc},
     {Py_tp_traverse, wrapper_traverse},
@@ -155,8 +157,9 @@ static bool is_io_type(PyObject *object, const char *name)
     return is_same;
 }
 
-/* A stream of the io family may well have a file descriptor and yet give other bytes than the file (gzip,
- * a codec): of these only plain files are trusted. Other objects that have fileno() and tell() mean it. */
+/* A stream of the io family may well have a file descriptor and yet give other bytes
+ * than the file (gzip, a codec): of these only plain files are trusted. Other objects
+ * that have fileno() and tell() mean it. */
 static bool is_plain(PyObject *filelike)
 {
     PyObject *io = PyImport_ImportModule("io");
@@ -166,7 +169,8 @@ static bool is_plain(PyObject *filelike)
     bool is_trusted = is_stream == 0;
 
     if (is_stream == 1) {
-        if (is_io_type(filelike, "BufferedReader") || is_io_type(filelike, "BufferedRandom")) {
+        if (is_io_type(filelike, "BufferedReader") ||
+            is_io_type(filelike, "BufferedRandom")) {
             raw = PyObject_GetAttrString(filelike, "raw");
         } else {
             raw = Py_NewRef(filelike);
@@ -183,7 +187,8 @@ static bool is_plain(PyObject *filelike)
 static long long ask(PyObject *object, const char *method)
 {
     PyObject *answer = PyObject_CallMethod(object, method, NULL);
-    long long value = answer != NULL && PyLong_Check(answer) ? PyLong_AsLongLong(answer) : -1;
+    long long value =
+        answer != NULL && PyLong_Check(answer) ? PyLong_AsLongLong(answer) : -1;
 
     Py_XDECREF(answer);
     return value;
@@ -204,13 +209,15 @@ static bool get_extent(PyObject *filelike, struct pyw_file_extent *extent)
     return true;
 }
 
-bool pyw_file_wrapper_is_file(PyObject *type, PyObject *object, struct pyw_file_extent *extent)
+bool pyw_file_wrapper_is_file(PyObject *type, PyObject *object,
+                              struct pyw_file_extent *extent)
 {
     bool is_file;
 
     /* A subclass that iterates in a way of its own wants its way. */
     if (!PyObject_TypeCheck(object, (PyTypeObject *)type) ||
-        Py_TYPE(object)->tp_iternext != wrapper_next || Py_TYPE(object)->tp_iter != PyObject_SelfIter ||
+        Py_TYPE(object)->tp_iternext != wrapper_next ||
+        Py_TYPE(object)->tp_iter != PyObject_SelfIter ||
         ((struct wrapper *)object)->filelike == NULL) {
         return false;
     }

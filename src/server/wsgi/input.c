@@ -11,12 +11,12 @@
 #define FIRST_BUFFER 8192
 /* A buffer that a long line made larger than this is not kept for the next request. */
 #define KEPT_BUFFER 65536
-/* How much is set aside for a body before any of it came, whatever its declared length. */
+/* How much is set aside for a body before any of it came, whatever its declared length.
+ */
 #define FIRST_CHUNK 65536
 
 struct input {
-    PyObject_HEAD
-    struct pyw_request *request; /* NULL: over */
+    PyObject_HEAD struct pyw_request *request; /* NULL: over */
     bool is_at_end;
     /* what readline() fetched and has not given out */
     char *buffer;
@@ -25,25 +25,30 @@ struct input {
     size_t capacity;
 };
 
-/* --- fetching ------------------------------------------------------------------------------------- */
+/* --- fetching
+ * -------------------------------------------------------------------------------------
+ */
 
 static int check_open(const struct input *self, const char *method)
 {
     if (self->request == NULL) {
-        PyErr_Format(PyExc_RuntimeError, "%s() called on wsgi.input after request completed", method);
+        PyErr_Format(PyExc_RuntimeError,
+                     "%s() called on wsgi.input after request completed", method);
         return -1;
     }
     return 0;
 }
 
-/* Up to `len` bytes from the exchange. @return how many, 0 at the end, -1 with an exception. */
+/* Up to `len` bytes from the exchange. @return how many, 0 at the end, -1 with an
+ * exception. */
 static ssize_t fetch(struct input *self, char *data, size_t len, const char *method)
 {
     struct pyw_request *request = self->request;
     struct pyw_exchange *exchange;
     ssize_t got;
 
-    if (check_open(self, method) != 0) { /* it may have ended while another fetch waited */
+    if (check_open(self, method) !=
+        0) { /* it may have ended while another fetch waited */
         return -1;
     }
     if (self->is_at_end || len == 0) {
@@ -86,7 +91,8 @@ static size_t take(struct input *self, char *data, size_t len)
     return len;
 }
 
-/* Makes room for more behind what is in the buffer. @return 0, or -1 with an exception. */
+/* Makes room for more behind what is in the buffer. @return 0, or -1 with an exception.
+ */
 static int make_room(struct input *self)
 {
     size_t capacity = self->capacity == 0 ? FIRST_BUFFER : 2 * self->capacity;
@@ -110,7 +116,9 @@ static int make_room(struct input *self)
     return 0;
 }
 
-/* --- reading -------------------------------------------------------------------------------------- */
+/* --- reading
+ * --------------------------------------------------------------------------------------
+ */
 
 /* How large a result to begin with, of `wanted` bytes (SIZE_MAX: all there are). */
 static size_t first_size(const struct input *self, size_t wanted)
@@ -119,7 +127,8 @@ static size_t first_size(const struct input *self, size_t wanted)
     size_t size = self->end - self->start + FIRST_CHUNK;
 
     if (length >= 0 && (uint64_t)length < size) {
-        size = (size_t)length > self->end - self->start ? (size_t)length : self->end - self->start;
+        size = (size_t)length > self->end - self->start ? (size_t)length
+                                                        : self->end - self->start;
     }
     return wanted < size ? wanted : size;
 }
@@ -172,7 +181,8 @@ static PyObject *read_line(struct input *self, size_t limit, const char *method)
 
         if (there > seen) {
             stop = memchr(self->buffer + self->start + seen, '\n', there - seen);
-            seen = stop != NULL ? (size_t)(stop - self->buffer) - self->start + 1 : there;
+            seen =
+                stop != NULL ? (size_t)(stop - self->buffer) - self->start + 1 : there;
             continue;
         }
         if (self->end == self->capacity && make_room(self) != 0) {
@@ -188,7 +198,8 @@ static PyObject *read_line(struct input *self, size_t limit, const char *method)
         return NULL;
     }
     seen = seen < limit ? seen : limit;
-    line = PyBytes_FromStringAndSize(seen > 0 ? self->buffer + self->start : "", (Py_ssize_t)seen);
+    line = PyBytes_FromStringAndSize(seen > 0 ? self->buffer + self->start : "",
+                                     (Py_ssize_t)seen);
     self->start += line != NULL ? seen : 0;
     if (self->start == self->end) {
         self->start = 0;
@@ -197,15 +208,20 @@ static PyObject *read_line(struct input *self, size_t limit, const char *method)
     return line;
 }
 
-/* --- the type ------------------------------------------------------------------------------------- */
+/* --- the type
+ * -------------------------------------------------------------------------------------
+ */
 
-/* An optional size: None and negative numbers mean "no limit". @return 0, or -1 with an exception. */
-static int parse_size(const char *method, PyObject *const *arguments, Py_ssize_t count, size_t *size)
+/* An optional size: None and negative numbers mean "no limit". @return 0, or -1 with an
+ * exception. */
+static int parse_size(const char *method, PyObject *const *arguments, Py_ssize_t count,
+                      size_t *size)
 {
     Py_ssize_t value = -1;
 
     if (count > 1) {
-        PyErr_Format(PyExc_TypeError, "%s() takes at most 1 argument (%zd given)", method, count);
+        PyErr_Format(PyExc_TypeError, "%s() takes at most 1 argument (%zd given)",
+                     method, count);
         return -1;
     }
     if (count == 1 && arguments[0] != Py_None) {
@@ -218,36 +234,42 @@ static int parse_size(const char *method, PyObject *const *arguments, Py_ssize_t
     return 0;
 }
 
-static PyObject *input_read(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
+static PyObject *input_read(PyObject *object, PyObject *const *arguments,
+                            Py_ssize_t count)
 {
     struct input *self = (struct input *)object;
     size_t size;
 
-    if (check_open(self, "read") != 0 || parse_size("read", arguments, count, &size) != 0) {
+    if (check_open(self, "read") != 0 ||
+        parse_size("read", arguments, count, &size) != 0) {
         return NULL;
     }
     return read_bytes(self, size);
 }
 
-static PyObject *input_readline(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
+static PyObject *input_readline(PyObject *object, PyObject *const *arguments,
+                                Py_ssize_t count)
 {
     struct input *self = (struct input *)object;
     size_t size;
 
-    if (check_open(self, "readline") != 0 || parse_size("readline", arguments, count, &size) != 0) {
+    if (check_open(self, "readline") != 0 ||
+        parse_size("readline", arguments, count, &size) != 0) {
         return NULL;
     }
     return read_line(self, size, "readline");
 }
 
-static PyObject *input_readlines(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
+static PyObject *input_readlines(PyObject *object, PyObject *const *arguments,
+                                 Py_ssize_t count)
 {
     struct input *self = (struct input *)object;
     PyObject *lines;
     size_t hint;
     size_t total = 0;
 
-    if (check_open(self, "readlines") != 0 || parse_size("readlines", arguments, count, &hint) != 0) {
+    if (check_open(self, "readlines") != 0 ||
+        parse_size("readlines", arguments, count, &hint) != 0) {
         return NULL;
     }
     hint = hint == 0 ? SIZE_MAX : hint; /* as io's readlines() has it */
@@ -315,16 +337,22 @@ static void input_dealloc(PyObject *self)
 #define FASTCALL(function) ((PyCFunction)(void (*)(void))(function))
 
 static PyMethodDef methods[] = {
-    {"read", FASTCALL(input_read), METH_FASTCALL, "Reads up to n bytes, or all there are."},
-    {"readline", FASTCALL(input_readline), METH_FASTCALL, "Reads a line, or the first n bytes of it."},
-    {"readlines", FASTCALL(input_readlines), METH_FASTCALL, "Reads lines until n bytes are exceeded."},
+    {"read", FASTCALL(input_read), METH_FASTCALL,
+     "Reads up to n bytes, or all there are."},
+    {"readline", FASTCALL(input_readline), METH_FASTCALL,
+     "Reads a line, or the first n bytes of it."},
+    {"readlines", FASTCALL(input_readlines), METH_FASTCALL,
+     "Reads lines until n bytes are exceeded."},
     {"close", input_close, METH_NOARGS, "Does nothing."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, input_dealloc}, {Py_tp_iter, input_iter}, {Py_tp_iternext, input_next},
-    {Py_tp_methods, methods},       {0, NULL},
+    {Py_tp_dealloc, input_dealloc},
+    {Py_tp_iter, input_iter},
+    {Py_tp_iternext, input_next},
+    {Py_tp_methods, methods},
+    {0, NULL},
 };
 
 static PyType_Spec spec = {

@@ -1,4 +1,5 @@
-/* input.h: wsgi.input, the type `mod_wsgi.Input`: the request body as a file to read from.
+/* input.h: wsgi.input, the type `mod_wsgi.Input`: the request body as a file to read
+ * from.
  *
  * Bytes that are at hand are taken with the GIL held; it is given up only to wait.
  */

@@ -16,7 +16,8 @@ static void free_kit(struct pyw_kit *kit)
     PyMem_Free(kit);
 }
 
-static struct pyw_kit *make(const struct pyw_wsgi *state, const struct pyw_builtin *builtin)
+static struct pyw_kit *make(const struct pyw_wsgi *state,
+                            const struct pyw_builtin *builtin)
 {
     struct pyw_kit *kit = PyMem_Calloc(1, sizeof(struct pyw_kit));
 
@@ -56,16 +57,17 @@ struct pyw_kit *pyw_kit_take(struct pyw_wsgi *state, const struct pyw_builtin *b
     return kit;
 }
 
-/* True when nobody else has a reference. The stream over the log has one of its own; had the
- * application detached it, the stream would be of no use any more, and the count tells. */
+/* True when nobody else has a reference. The stream over the log has one of its own;
+ * had the application detached it, the stream would be of no use any more, and the
+ * count tells. */
 static bool is_let_go(const struct pyw_kit *kit)
 {
 #ifdef Py_GIL_DISABLED
     (void)kit;
     return false; /* reference counts tell nothing there */
 #else
-    return Py_REFCNT(kit->input) == 1 && Py_REFCNT(kit->start) == 1 && Py_REFCNT(kit->errors) == 1 &&
-           Py_REFCNT(kit->log) == 2;
+    return Py_REFCNT(kit->input) == 1 && Py_REFCNT(kit->start) == 1 &&
+           Py_REFCNT(kit->errors) == 1 && Py_REFCNT(kit->log) == 2;
 #endif
 }
 

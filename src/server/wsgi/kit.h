@@ -1,6 +1,7 @@
-/* kit.h: the Python objects that a request needs, beside its environ. Making them costs more than all
- * the rest of the server's work in Python, so that a kit whose objects the application has let go
- * of serves again; one that it kept is severed for good and left to it.
+/* kit.h: the Python objects that a request needs, beside its environ. Making them costs
+ * more than all the rest of the server's work in Python, so that a kit whose objects
+ * the application has let go of serves again; one that it kept is severed for good and
+ * left to it.
  */
 #ifndef PYW_WSGI_KIT_H
 #define PYW_WSGI_KIT_H

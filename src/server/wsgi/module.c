@@ -17,10 +17,11 @@ struct pyw_wsgi *pyw_module_state(PyObject *module)
 }
 
 /* The references of the state that are always there, for set-up and clean-up alike. */
-#define OBJECTS(X)                                                                                 \
-    X(input_type) X(start_type) X(file_wrapper_type) X(input_key) X(errors_key) X(thread_key)      \
-    X(request_start_key) X(queue_start_key) X(daemon_start_key) X(application_start_key)           \
-    X(close_name) X(constants)
+#define OBJECTS(X)                                                                     \
+    X(input_type)                                                                      \
+    X(start_type) X(file_wrapper_type) X(input_key) X(errors_key) X(thread_key)        \
+        X(request_start_key) X(queue_start_key) X(daemon_start_key)                    \
+            X(application_start_key) X(close_name) X(constants)
 
 static int intern_names(struct pyw_wsgi *state)
 {
@@ -71,7 +72,8 @@ static int execute(PyObject *module)
     state->input_type = pyw_input_new_type(module);
     state->start_type = pyw_start_new_type(module);
     state->file_wrapper_type = pyw_file_wrapper_new_type(module);
-    if (state->input_type == NULL || state->start_type == NULL || state->file_wrapper_type == NULL) {
+    if (state->input_type == NULL || state->start_type == NULL ||
+        state->file_wrapper_type == NULL) {
         return -1;
     }
     state->constants = pyw_environ_constants(state);
@@ -120,12 +122,8 @@ static PyModuleDef_Slot slots[] = {
 };
 
 static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = NAME,
-    .m_size = sizeof(struct pyw_wsgi),
-    .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
+    PyModuleDef_HEAD_INIT, .m_name = NAME,         .m_size = sizeof(struct pyw_wsgi),
+    .m_slots = slots,      .m_traverse = traverse, .m_clear = clear,
     .m_free = release,
 };
 

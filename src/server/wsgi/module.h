@@ -1,6 +1,6 @@
-/* module.h: what WSGI keeps per interpreter: its types, names that are looked up on each request, and
- * objects that are used again. It is the state of an internal module, which every
- * interpreter imports when it is set up.
+/* module.h: what WSGI keeps per interpreter: its types, names that are looked up on
+ * each request, and objects that are used again. It is the state of an internal module,
+ * which every interpreter imports when it is set up.
  *
  * **GIL:** everything here belongs to whoever holds the interpreter's.
  */
@@ -14,7 +14,8 @@
 
 struct pyw_template;
 
-/* How many environ templates are kept, by the names that requests have (wsgi/environ). */
+/* How many environ templates are kept, by the names that requests have (wsgi/environ).
+ */
 #define PYW_WSGI_TEMPLATES 32
 
 /* The objects of one request, kept for the next when the application let go of them. */
@@ -39,7 +40,8 @@ struct pyw_wsgi {
     PyObject *daemon_start_key;
     PyObject *application_start_key;
     PyObject *close_name;
-    PyObject *constants; /* dict: the part of environ that is the same for all requests */
+    PyObject
+        *constants; /* dict: the part of environ that is the same for all requests */
     struct pyw_template *templates[PYW_WSGI_TEMPLATES];
     struct pyw_kit *kits;
 };

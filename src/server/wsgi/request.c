@@ -14,7 +14,8 @@ int pyw_request_claim(struct pyw_request *request)
         return -1;
     }
     if (pyw_prelude_is_forked()) {
-        PyErr_SetString(PyExc_RuntimeError, "the request belongs to the process that was forked");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the request belongs to the process that was forked");
         return -1;
     }
     request->is_busy = true;
@@ -28,7 +29,8 @@ void pyw_request_unclaim(struct pyw_request *request)
 
 void pyw_request_wait_idle(const struct pyw_request *request)
 {
-    /* A thread of the application outlives its request in the middle of a read: rare enough to poll. */
+    /* A thread of the application outlives its request in the middle of a read: rare
+     * enough to poll. */
     while (request->is_busy) {
         struct timespec moment = {.tv_nsec = 1000000};
         void *token = pyw_gil_release();

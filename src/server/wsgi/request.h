@@ -1,9 +1,9 @@
-/* request.h: one request on its way through WSGI. Lives on the stack of the worker that serves it; the
- * Python objects of its kit point to it until they are severed.
+/* request.h: one request on its way through WSGI. Lives on the stack of the worker that
+ * serves it; the Python objects of its kit point to it until they are severed.
  *
- * The exchange belongs to the worker, but an application may hand wsgi.input or write() to another
- * of its threads. That works as long as one thread at a time uses them: `is_busy` says that
- * some thread is inside an exchange operation without the GIL.
+ * The exchange belongs to the worker, but an application may hand wsgi.input or write()
+ * to another of its threads. That works as long as one thread at a time uses them:
+ * `is_busy` says that some thread is inside an exchange operation without the GIL.
  */
 #ifndef PYW_WSGI_REQUEST_H
 #define PYW_WSGI_REQUEST_H
@@ -24,16 +24,18 @@ struct pyw_request {
     struct pyw_kit *kit;
     int64_t picked_up_us; /* wall clock */
     bool is_busy;         /* GIL */
-    int error;            /* GIL; 0, or the -errno that ended the exchange for reading or writing */
+    int error; /* GIL; 0, or the -errno that ended the exchange for reading or writing
+                */
     struct pyw_response response;
 };
 
 /* The path of the script as two arguments for "%.*s". */
-#define PYW_REQUEST_SCRIPT(request)                                                                \
+#define PYW_REQUEST_SCRIPT(request)                                                    \
     (int)(request)->exchange->head->script.len, (request)->exchange->head->script.data
 
-/* Brackets an exchange operation during which the GIL may be given up. @return 0, or -1 with an
- * exception: another thread is inside one, or this process is a fork of the real one. */
+/* Brackets an exchange operation during which the GIL may be given up. @return 0, or -1
+ * with an exception: another thread is inside one, or this process is a fork of the
+ * real one. */
 int pyw_request_claim(struct pyw_request *request);
 void pyw_request_unclaim(struct pyw_request *request);
 /* Waits until no thread is inside one; the request is about to end. */

@@ -91,9 +91,10 @@ int pyw_response_begin(struct pyw_response *response, PyObject *status, size_t c
     }
     pyw_response_reset(response);
     response->status = Py_NewRef(status);
-    response->head.status =
-        (uint16_t)((text.data[0] - '0') * 100 + (text.data[1] - '0') * 10 + text.data[2] - '0');
-    response->head.reason = text.len > 4 ? (struct pyw_span){text.data + 4, text.len - 4} : PYW_SPAN("");
+    response->head.status = (uint16_t)((text.data[0] - '0') * 100 +
+                                       (text.data[1] - '0') * 10 + text.data[2] - '0');
+    response->head.reason =
+        text.len > 4 ? (struct pyw_span){text.data + 4, text.len - 4} : PYW_SPAN("");
     response->is_started = true;
     return 0;
 }
@@ -107,7 +108,8 @@ void pyw_response_add(struct pyw_response *response, PyObject *name, PyObject *v
     header->value = span_of(value);
     response->objects[response->object_count++] = Py_NewRef(name);
     response->objects[response->object_count++] = Py_NewRef(value);
-    if (header->name.len == 14 && strncasecmp(header->name.data, "Content-Length", 14) == 0) {
+    if (header->name.len == 14 &&
+        strncasecmp(header->name.data, "Content-Length", 14) == 0) {
         response->length_at = response->length_count++ == 0 ? at : response->length_at;
     }
 }
@@ -116,18 +118,21 @@ static bool has_no_body(const struct pyw_request *request)
 {
     unsigned status = request->response.head.status;
 
-    return (request->exchange->head->flags & PYW_REQUEST_HEAD) != 0 || status == 204 || status == 304;
+    return (request->exchange->head->flags & PYW_REQUEST_HEAD) != 0 || status == 204 ||
+           status == 304;
 }
 
 void pyw_response_set_length(struct pyw_request *request, uint64_t length)
 {
     struct pyw_response *response = &request->response;
-    bool is_unknown_head = length == 0 && (request->exchange->head->flags & PYW_REQUEST_HEAD) != 0;
+    bool is_unknown_head =
+        length == 0 && (request->exchange->head->flags & PYW_REQUEST_HEAD) != 0;
     unsigned status = response->head.status;
     struct pyw_header *header;
     int len;
 
-    if (response->length_count > 0 || status == 204 || status == 304 || is_unknown_head) {
+    if (response->length_count > 0 || status == 204 || status == 304 ||
+        is_unknown_head) {
         return;
     }
     len = snprintf(response->length_text, sizeof response->length_text, "%llu",
@@ -173,10 +178,12 @@ int pyw_response_prepare(struct pyw_request *request)
 
         response->declared = parse_length(text);
         if (response->declared < 0) {
-            PyObject *bytes = PyBytes_FromStringAndSize(text.data, (Py_ssize_t)text.len);
+            PyObject *bytes =
+                PyBytes_FromStringAndSize(text.data, (Py_ssize_t)text.len);
 
             if (bytes != NULL) {
-                PyErr_Format(PyExc_ValueError, "invalid value for Content-Length header: %R", bytes);
+                PyErr_Format(PyExc_ValueError,
+                             "invalid value for Content-Length header: %R", bytes);
                 Py_DECREF(bytes);
             }
             return -1;
@@ -192,12 +199,14 @@ int pyw_response_prepare(struct pyw_request *request)
 static size_t clip(struct pyw_request *request, size_t len)
 {
     struct pyw_response *response = &request->response;
-    uint64_t room = response->declared >= 0 ? (uint64_t)response->declared - response->written : len;
+    uint64_t room = response->declared >= 0
+                        ? (uint64_t)response->declared - response->written
+                        : len;
 
     if (len > room) {
         if (!response->is_cut && !response->is_bodyless) {
-            PYW_LOG(pyw_log_print_held, request->exchange, BODY_EXCESS, PYW_REQUEST_SCRIPT(request),
-                    (long long)response->declared);
+            PYW_LOG(pyw_log_print_held, request->exchange, BODY_EXCESS,
+                    PYW_REQUEST_SCRIPT(request), (long long)response->declared);
         }
         response->is_cut = true;
         len = (size_t)room;
@@ -220,7 +229,8 @@ static int transmit(struct pyw_request *request, const struct pyw_part *part)
     return result;
 }
 
-int pyw_response_send(struct pyw_request *request, const char *data, size_t len, bool is_last)
+int pyw_response_send(struct pyw_request *request, const char *data, size_t len,
+                      bool is_last)
 {
     struct pyw_response *response = &request->response;
     struct pyw_part part = {.is_last = is_last};
@@ -248,7 +258,8 @@ int pyw_response_send(struct pyw_request *request, const char *data, size_t len,
     return result == 0 ? 0 : -1;
 }
 
-int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset, uint64_t length)
+int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset,
+                           uint64_t length)
 {
     struct pyw_response *response = &request->response;
     struct pyw_exchange *exchange = request->exchange;
@@ -259,7 +270,8 @@ int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset,
         return -1;
     }
     if (response->declared >= 0 && length > (uint64_t)response->declared) {
-        length = (uint64_t)response->declared; /* a part of the file is asked for: nothing is amiss */
+        length = (uint64_t)response
+                     ->declared; /* a part of the file is asked for: nothing is amiss */
     }
     if (length == 0 || response->is_bodyless) {
         response->written += length;

@@ -1,5 +1,5 @@
-/* response.h: what the application said its response is, and the sending of it: when the head goes
- * out, what counts against Content-Length, what has no body at all.
+/* response.h: what the application said its response is, and the sending of it: when
+ * the head goes out, what counts against Content-Length, what has no body at all.
  *
  * **GIL:** held; given up where the exchange would block.
  */
@@ -29,13 +29,14 @@ struct pyw_response {
     int64_t declared; /* Content-Length; -1: none */
     uint64_t written; /* bytes of body, as sent or thrown away */
     struct pyw_reply_head head;
-    size_t length_count;   /* how many Content-Length headers there are */
-    size_t length_at;      /* the first of them */
-    PyObject *status;      /* owns what head.reason points to */
-    PyObject **objects;    /* strong; own what the headers point to */
+    size_t length_count; /* how many Content-Length headers there are */
+    size_t length_at;    /* the first of them */
+    PyObject *status;    /* owns what head.reason points to */
+    PyObject **objects;  /* strong; own what the headers point to */
     size_t object_count;
     struct pyw_header *headers;
-    size_t capacity;       /* of headers; one is for the automatic Content-Length, and twice as many objects */
+    size_t capacity; /* of headers; one is for the automatic Content-Length, and twice
+                        as many objects */
     char length_text[PYW_RESPONSE_DIGITS];
     struct pyw_header inline_headers[PYW_RESPONSE_INLINE];
     PyObject *inline_objects[2 * PYW_RESPONSE_INLINE];
@@ -45,7 +46,8 @@ void pyw_response_init(struct pyw_response *response);
 /* Idempotent. */
 void pyw_response_clear(struct pyw_response *response);
 
-/* Takes over status (a str that was found valid) and makes room for `count` headers, none set yet.
+/* Takes over status (a str that was found valid) and makes room for `count` headers,
+ * none set yet.
  * @return 0, or -1 with an exception. */
 int pyw_response_begin(struct pyw_response *response, PyObject *status, size_t count);
 /* Adds one header; both are valid str whose characters take one byte. */
@@ -53,20 +55,24 @@ void pyw_response_add(struct pyw_response *response, PyObject *name, PyObject *v
 /* What the application begins anew must leave no trace. */
 void pyw_response_reset(struct pyw_response *response);
 
-/* Before the first part: the length of the whole body is known. Adds Content-Length where the
- * application did not and the response may have one. */
+/* Before the first part: the length of the whole body is known. Adds Content-Length
+ * where the application did not and the response may have one. */
 void pyw_response_set_length(struct pyw_request *request, uint64_t length);
 
-/* The last moment for the head to be wrong: what Content-Length says is known afterwards. Does
- * nothing once the head has left. @return 0, or -1 with an exception. */
+/* The last moment for the head to be wrong: what Content-Length says is known
+ * afterwards. Does nothing once the head has left. @return 0, or -1 with an exception.
+ */
 int pyw_response_prepare(struct pyw_request *request);
 
-/* Sends a piece of body, the head before the first. `is_last`: the response is complete and nothing
- * follows. @return 0; -1 with an exception (a bad head), or without (request->error says why). */
-int pyw_response_send(struct pyw_request *request, const char *data, size_t len, bool is_last);
+/* Sends a piece of body, the head before the first. `is_last`: the response is complete
+ * and nothing follows. @return 0; -1 with an exception (a bad head), or without
+ * (request->error says why). */
+int pyw_response_send(struct pyw_request *request, const char *data, size_t len,
+                      bool is_last);
 
 /* Sends a stretch of a file as the whole body. Likewise. */
-int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset, uint64_t length);
+int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset,
+                           uint64_t length);
 
 /* True once nothing that the application may still produce would be sent. */
 bool pyw_response_is_full(const struct pyw_response *response);

@@ -10,10 +10,19 @@
 /* Classes of characters in a header name. */
 enum { TOKEN = 0, CONTROL = 1, SPACE = 2, OTHER = 3 };
 
-/* Headers that are about a connection, which is not the application's (RFC 9110, 7.6.1). */
+/* Headers that are about a connection, which is not the application's (RFC
+ * 9110, 7.6.1). */
 static const char *const hop_by_hop[] = {
-    "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
-    "TE",         "Trailer",    "Trailers",           "Transfer-Encoding",   "Upgrade",
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Authenticate",
+    "Proxy-Authorization",
+    "Proxy-Connection",
+    "TE",
+    "Trailer",
+    "Trailers",
+    "Transfer-Encoding",
+    "Upgrade",
 };
 
 static int fail(const char *what, struct pyw_span text)
@@ -27,11 +36,13 @@ static int fail(const char *what, struct pyw_span text)
     return -1;
 }
 
-/* The characters of a str as bytes, without a copy. @return 0, or -1 with an exception. */
+/* The characters of a str as bytes, without a copy. @return 0, or -1 with an exception.
+ */
 static int get_latin1(PyObject *object, const char *what, struct pyw_span *text)
 {
     if (!PyUnicode_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "%s must be str, not %.200s", what, Py_TYPE(object)->tp_name);
+        PyErr_Format(PyExc_TypeError, "%s must be str, not %.200s", what,
+                     Py_TYPE(object)->tp_name);
         return -1;
     }
 #if PY_VERSION_HEX < 0x030C0000
@@ -67,7 +78,8 @@ int pyw_rules_check_status(PyObject *status)
     if (get_latin1(status, "start_response() argument 1", &text) != 0) {
         return -1;
     }
-    if (text.len < 3 || !is_digit(text.data[0]) || !is_digit(text.data[1]) || !is_digit(text.data[2])) {
+    if (text.len < 3 || !is_digit(text.data[0]) || !is_digit(text.data[1]) ||
+        !is_digit(text.data[2])) {
         return fail("status code must be a 3 digit integer", text);
     }
     if (text.len > 3 && text.data[3] != ' ') {
@@ -79,7 +91,9 @@ int pyw_rules_check_status(PyObject *status)
         }
     }
     if (text.data[0] < '2') {
-        return fail("status code of an interim response is not the application's to send", text);
+        return fail(
+            "status code of an interim response is not the application's to send",
+            text);
     }
     return 0;
 }
@@ -100,7 +114,8 @@ static int class_of(unsigned char c)
 static bool is_hop_by_hop(struct pyw_span name)
 {
     for (size_t i = 0; i < sizeof hop_by_hop / sizeof hop_by_hop[0]; i++) {
-        if (strlen(hop_by_hop[i]) == name.len && strncasecmp(hop_by_hop[i], name.data, name.len) == 0) {
+        if (strlen(hop_by_hop[i]) == name.len &&
+            strncasecmp(hop_by_hop[i], name.data, name.len) == 0) {
             return true;
         }
     }
@@ -130,7 +145,9 @@ int pyw_rules_check_name(PyObject *name)
             return fail(complaints[class], text);
         }
     }
-    return is_hop_by_hop(text) ? fail("hop-by-hop header is not the application's to send", text) : 0;
+    return is_hop_by_hop(text)
+               ? fail("hop-by-hop header is not the application's to send", text)
+               : 0;
 }
 
 int pyw_rules_check_value(PyObject *value)

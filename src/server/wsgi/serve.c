@@ -1,5 +1,6 @@
-/* The order of events, PEP 3333's: the script is loaded if need be, environ built, the application called,
- * what it returned sent piece by piece, close() called, the exchange ended.
+/* The order of events, PEP 3333's: the script is loaded if need be, environ built, the
+ * application called, what it returned sent piece by piece, close() called, the
+ * exchange ended.
  */
 #include "wsgi/serve.h"
 
@@ -26,17 +27,21 @@ void pyw_serve_register(void)
 }
 
 /* New reference to what the application returns; NULL with an exception. */
-static PyObject *call(const struct pyw_request *request, PyObject *application, PyObject *environ)
+static PyObject *call(const struct pyw_request *request, PyObject *application,
+                      PyObject *environ)
 {
     PyObject *arguments[] = {NULL, environ, request->kit->start};
     PyObject *now = PyFloat_FromDouble((double)pyw_clock_epoch_us() / 1e6);
-    int result = now != NULL ? PyDict_SetItem(environ, request->wsgi->application_start_key, now) : -1;
+    int result =
+        now != NULL ? PyDict_SetItem(environ, request->wsgi->application_start_key, now)
+                    : -1;
 
     Py_XDECREF(now);
     if (result != 0) {
         return NULL;
     }
-    return PyObject_Vectorcall(application, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    return PyObject_Vectorcall(application, arguments + 1,
+                               2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 }
 
 /* From environ to close(). */
@@ -56,7 +61,8 @@ static enum pyw_outcome run(struct pyw_request *request, PyObject *application)
     return outcome;
 }
 
-/* A process that the application forked must not answer in its parent's name, nor go on as a server. */
+/* A process that the application forked must not answer in its parent's name, nor go on
+ * as a server. */
 static void leave_fork(const struct pyw_request *request)
 {
     if (pyw_prelude_is_forked()) {
@@ -67,13 +73,15 @@ static void leave_fork(const struct pyw_request *request)
 
 static enum pyw_outcome serve(struct pyw_request *request)
 {
-    PyObject *application = pyw_loader_callable(request->interpreter, request->exchange);
+    PyObject *application =
+        pyw_loader_callable(request->interpreter, request->exchange);
     enum pyw_outcome outcome = PYW_OUTCOME_ERROR;
 
     if (application == NULL) {
         return outcome;
     }
-    request->kit = pyw_kit_take(request->wsgi, pyw_builtin_state(request->interpreter->module), request);
+    request->kit = pyw_kit_take(
+        request->wsgi, pyw_builtin_state(request->interpreter->module), request);
     if (request->kit != NULL) {
         outcome = run(request, application);
         leave_fork(request);
@@ -99,7 +107,8 @@ void pyw_serve_run(struct pyw_exchange *exchange)
     request.kit = NULL;
     pyw_response_init(&request.response);
     pyw_log_bind(exchange);
-    request.interpreter = pyw_interpreter_enter(exchange->head->application_group, exchange);
+    request.interpreter =
+        pyw_interpreter_enter(exchange->head->application_group, exchange);
     if (request.interpreter != NULL) {
         request.wsgi = request.interpreter->state;
         outcome = serve(&request);

@@ -13,12 +13,13 @@
 #include "wsgi/rules.h"
 
 struct start {
-    PyObject_HEAD
-    struct pyw_request *request; /* NULL: over */
+    PyObject_HEAD struct pyw_request *request; /* NULL: over */
     vectorcallfunc vectorcall;
 };
 
-/* --- write() ------------------------------------------------------------------------------------ */
+/* --- write()
+ * ------------------------------------------------------------------------------------
+ */
 
 static PyObject *write_body(PyObject *self, PyObject *data)
 {
@@ -36,18 +37,22 @@ static PyObject *write_body(PyObject *self, PyObject *data)
     if (PyBytes_GET_SIZE(data) == 0 && request->error == 0) {
         Py_RETURN_NONE;
     }
-    if (pyw_response_send(request, PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data), false) != 0) {
+    if (pyw_response_send(request, PyBytes_AS_STRING(data),
+                          (size_t)PyBytes_GET_SIZE(data), false) != 0) {
         if (!PyErr_Occurred()) {
-            PyErr_Format(PyExc_OSError, "mod_wsgi %s", pyw_request_reason(request->error));
+            PyErr_Format(PyExc_OSError, "mod_wsgi %s",
+                         pyw_request_reason(request->error));
         }
         return NULL;
     }
     Py_RETURN_NONE;
 }
 
-static PyMethodDef write_method = {"write", write_body, METH_O, "Sends a piece of the response's body."};
+static PyMethodDef write_method = {"write", write_body, METH_O,
+                                   "Sends a piece of the response's body."};
 
-/* --- start_response() ----------------------------------------------------------------------------- */
+/* --- start_response()
+ * ----------------------------------------------------------------------------- */
 
 /* Raises the application's own exception again. @return -1. */
 static int raise_again(PyObject *exc_info)
@@ -64,8 +69,9 @@ static int raise_again(PyObject *exc_info)
     } else if (PyExceptionClass_Check(type)) {
         PyErr_SetObject(type, value == Py_None ? NULL : value);
     } else {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "start_response() argument 'exc_info' holds no exception to raise again");
+        PyErr_SetString(
+            PyExc_RuntimeError,
+            "start_response() argument 'exc_info' holds no exception to raise again");
     }
     return -1;
 }
@@ -73,9 +79,11 @@ static int raise_again(PyObject *exc_info)
 /* May start_response() be called now? @return 0, or -1 with an exception. */
 static int check_call(const struct pyw_response *response, PyObject *exc_info)
 {
-    if (exc_info != Py_None && (!PyTuple_Check(exc_info) || PyTuple_GET_SIZE(exc_info) != 3)) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "start_response() argument 'exc_info' must be a 3-tuple or None");
+    if (exc_info != Py_None &&
+        (!PyTuple_Check(exc_info) || PyTuple_GET_SIZE(exc_info) != 3)) {
+        PyErr_SetString(
+            PyExc_RuntimeError,
+            "start_response() argument 'exc_info' must be a 3-tuple or None");
         return -1;
     }
     if (!response->is_sent) {
@@ -84,7 +92,8 @@ static int check_call(const struct pyw_response *response, PyObject *exc_info)
     if (exc_info != Py_None) {
         return raise_again(exc_info);
     }
-    PyErr_SetString(PyExc_RuntimeError, "start_response() called more than once without exc_info");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "start_response() called more than once without exc_info");
     return -1;
 }
 
@@ -112,7 +121,8 @@ static int accept(struct pyw_response *response, PyObject *status, PyObject *hea
     Py_ssize_t count;
 
     if (!PyList_Check(headers)) {
-        PyErr_Format(PyExc_TypeError, "start_response() argument 2 must be list, not %.200s",
+        PyErr_Format(PyExc_TypeError,
+                     "start_response() argument 2 must be list, not %.200s",
                      Py_TYPE(headers)->tp_name);
         return -1;
     }
@@ -135,17 +145,20 @@ static int accept(struct pyw_response *response, PyObject *status, PyObject *hea
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *item = PyList_GET_ITEM(headers, i);
 
-        pyw_response_add(response, PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1));
+        pyw_response_add(response, PyTuple_GET_ITEM(item, 0),
+                         PyTuple_GET_ITEM(item, 1));
     }
     return 0;
 }
 
-static PyObject *start(struct start *self, PyObject *status, PyObject *headers, PyObject *exc_info)
+static PyObject *start(struct start *self, PyObject *status, PyObject *headers,
+                       PyObject *exc_info)
 {
     struct pyw_request *request = self->request;
 
     if (request == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "start_response() called after request completed");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "start_response() called after request completed");
         return NULL;
     }
     if (check_call(&request->response, exc_info) != 0 ||
@@ -166,7 +179,8 @@ static PyObject *find_named(const char *name, PyObject *const *values, PyObject 
     return NULL;
 }
 
-static PyObject *call(PyObject *self, PyObject *const *arguments, size_t flags, PyObject *names)
+static PyObject *call(PyObject *self, PyObject *const *arguments, size_t flags,
+                      PyObject *names)
 {
     static const char *const parameters[] = {"status", "response_headers", "exc_info"};
     Py_ssize_t count = PyVectorcall_NARGS(flags);
@@ -174,12 +188,15 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, size_t flags, 
     PyObject *given[3] = {NULL, NULL, Py_None};
 
     if (count + named < 2 || count + named > 3) {
-        PyErr_Format(PyExc_TypeError, "start_response() takes 2 or 3 arguments (%zd given)",
+        PyErr_Format(PyExc_TypeError,
+                     "start_response() takes 2 or 3 arguments (%zd given)",
                      count + named);
         return NULL;
     }
     for (Py_ssize_t i = 0; i < 3; i++) {
-        PyObject *value = i < count ? arguments[i] : find_named(parameters[i], arguments + count, names);
+        PyObject *value = i < count
+                              ? arguments[i]
+                              : find_named(parameters[i], arguments + count, names);
 
         given[i] = value != NULL ? value : given[i];
         named -= i >= count && value != NULL ? 1 : 0;
@@ -201,7 +218,8 @@ static void dealloc(PyObject *self)
 }
 
 static PyMemberDef members[] = {
-    {"__vectorcalloffset__", Py_T_PYSSIZET, offsetof(struct start, vectorcall), Py_READONLY, NULL},
+    {"__vectorcalloffset__", Py_T_PYSSIZET, offsetof(struct start, vectorcall),
+     Py_READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -215,7 +233,8 @@ static PyType_Slot slots[] = {
 static PyType_Spec spec = {
     .name = "mod_wsgi.Adapter",
     .basicsize = sizeof(struct start),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = slots,
 };
 

@@ -1,4 +1,5 @@
-/* start.h: start_response and the write() that it returns; the rules for statuses and headers. */
+/* start.h: start_response and the write() that it returns; the rules for statuses and
+ * headers. */
 #ifndef PYW_WSGI_START_H
 #define PYW_WSGI_START_H
 

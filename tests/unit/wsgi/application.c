@@ -1,0 +1,121 @@
+#include "application.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "python/runtime.h"
+#include "wsgi/serve.h"
+
+static struct pyw_setup setup;
+static struct pyw_writer process_log;
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const struct pyw_pair pairs[] = {
+    {PYW_KEY_REQUEST_METHOD, {"", 0}, {"GET", 3}},
+    {PYW_KEY_REQUEST_URI, {"", 0}, {"/app/x?a=b", 10}},
+    {PYW_KEY_QUERY_STRING, {"", 0}, {"a=b", 3}},
+    {PYW_KEY_SCRIPT_NAME, {"", 0}, {"/app", 4}},
+    {PYW_KEY_PATH_INFO, {"", 0}, {"/x", 2}},
+    {PYW_KEY_SERVER_PROTOCOL, {"", 0}, {"HTTP/1.1", 8}},
+    {PYW_KEY_SERVER_NAME, {"", 0}, {"test.local", 10}},
+    {PYW_KEY_SERVER_PORT, {"", 0}, {"8080", 4}},
+    {PYW_KEY_HTTP_HOST, {"", 0}, {"test.local:8080", 15}},
+    {PYW_KEY_URL_SCHEME, {"", 0}, {"http", 4}},
+    {0, {"HTTP_X_ODD", 10}, {"caf\xe9", 4}},
+};
+
+static void take_log(enum pyw_level level, const char *text, size_t len)
+{
+    (void)level;
+    pthread_mutex_lock(&log_lock);
+    pyw_bytes_put(&process_log, text, len);
+    pyw_bytes_put(&process_log, "\n", 1);
+    pthread_mutex_unlock(&log_lock);
+}
+
+const char *application_process_log(void)
+{
+    return fake_text(&process_log);
+}
+
+void application_forget_log(void)
+{
+    pyw_bytes_clear(&process_log);
+}
+
+static void start_as(const char *group)
+{
+    char why[512] = "";
+
+    memset(&setup, 0, sizeof setup);
+    pyw_options_init(&setup.options);
+    setup.group = group;
+    setup.threads_per_process = 3;
+    setup.maximum_processes = 2;
+    setup.server_version[0] = 2;
+    setup.server_version[1] = 4;
+    setup.server_version[2] = 71;
+    pyw_bytes_init(&process_log);
+    pyw_serve_register();
+    /* Outside of a test, where Check's assertions do not work. */
+    if (pyw_runtime_check(&setup, why, sizeof why) != 0 ||
+        pyw_runtime_start(&setup, take_log, why, sizeof why) != 0) {
+        fprintf(stderr, "%s\n%s\n", why, application_process_log());
+        exit(EXIT_FAILURE);
+    }
+}
+
+void application_start(void)
+{
+    start_as("unit");
+}
+
+void application_start_embedded(void)
+{
+    start_as("");
+}
+
+const char *application_write(const char *source)
+{
+    static char directory[] = "/tmp/pywsgi-unit-XXXXXX";
+    static unsigned count;
+    size_t size = sizeof directory + 32;
+    char *path = malloc(size);
+    FILE *file;
+
+    if (count == 0) {
+        ck_assert_ptr_nonnull(mkdtemp(directory));
+    }
+    ck_assert_ptr_nonnull(path);
+    snprintf(path, size, "%s/app%u.wsgi", directory, count++);
+    file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(source, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    return path;
+}
+
+void application_request(struct fake *fake, const char *script)
+{
+    fake_init(fake);
+    fake->head.script = (struct pyw_span){script, strlen(script)};
+    fake->head.callable = PYW_SPAN("application");
+    fake->head.application_group = PYW_SPAN("");
+    fake->head.arrival_us = 1700000000500000;
+    fake->head.queued_us = 1700000000600000;
+    fake->head.pairs = pairs;
+    fake->head.pair_count = sizeof pairs / sizeof pairs[0];
+}
+
+void application_serve(struct fake *fake)
+{
+    pyw_serve_run(&fake->exchange);
+    ck_assert_msg(fake->violation == NULL, "%s", fake->violation);
+    ck_assert_msg(fake->has_ended, "the exchange was not ended");
+}
