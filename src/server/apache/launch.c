@@ -292,7 +292,9 @@ static void check_socket(const struct pyw_group *group, server_rec *s)
  * on would hold the port against the next server, and serve with nobody to replace it. */
 static void part_from_parent(void)
 {
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    /* Not SIGTERM: MPMs only heed that together with a word from the parent. An orderly parent has seen
+     * its children end before it ends itself. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (launch.lifeline[1] >= 0) {
         /* Only the parent may hold it, or the supervisor would not see its end. */
         close(launch.lifeline[1]);
@@ -300,7 +302,7 @@ static void part_from_parent(void)
         launch.lifeline[0] = launch.lifeline[1] = -1;
     }
     if (getppid() != launch.parent) {
-        (void)raise(SIGTERM); /* it ended before the line above asked to be told */
+        (void)raise(SIGKILL); /* it ended before the line above asked to be told */
     }
 }
 
