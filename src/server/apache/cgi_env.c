@@ -7,9 +7,8 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
-#include <unistd.h>
 
-#include "apache/module.h"
+#include "apache/places.h"
 
 #define OWN_PAIRS 48
 
@@ -137,7 +136,7 @@ static void add_own(struct env *env, const struct pyw_target *target)
     add(env, PYW_KEY_OWN_LISTENER_HOST,
         r->connection->local_addr->hostname != NULL ? r->connection->local_addr->hostname : "");
     add(env, PYW_KEY_OWN_LISTENER_PORT, decimal(r->pool, r->connection->local_addr->port));
-    add(env, PYW_KEY_OWN_SERVER_PID, decimal(r->pool, getpid()));
+    add(env, PYW_KEY_OWN_SERVER_PID, pyw_places_pid());
     add(env, PYW_KEY_OWN_REQUEST_ID, r->log_id);
     add(env, PYW_KEY_OWN_CONNECTION_ID, r->connection->log_id);
     add(env, PYW_KEY_OWN_SCRIPT_NAME, target->script_name);

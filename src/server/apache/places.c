@@ -8,10 +8,12 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "apache/module.h"
 
 static const char *module_dir = "";
+static char pid_text[16] = "";
 
 void pyw_places_find(apr_pool_t *pool)
 {
@@ -38,6 +40,16 @@ const char *pyw_places_module_dir(void)
 const char *pyw_places_libexec_dir(void)
 {
     return PYW_LIBEXECDIR;
+}
+
+void pyw_places_init_child(void)
+{
+    apr_snprintf(pid_text, sizeof(pid_text), "%d", (int)getpid());
+}
+
+const char *pyw_places_pid(void)
+{
+    return pid_text;
 }
 
 void pyw_places_fill_setup(struct pyw_setup *setup)

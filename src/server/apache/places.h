@@ -1,7 +1,7 @@
 /* places.h: where the module and its programs lie, and what server this is: facts that are the same for all
  * groups and for embedded mode.
  *
- * Determined once in the Apache parent (post_config); read-only afterwards.
+ * Determined once, in the Apache parent (post_config) and at the start of a child; read-only afterwards.
  */
 #ifndef PYW_APACHE_PLACES_H
 #define PYW_APACHE_PLACES_H
@@ -14,6 +14,10 @@ void pyw_places_find(apr_pool_t *pool);
 
 const char *pyw_places_module_dir(void);  /* of mod_pywsgi.so, links resolved */
 const char *pyw_places_libexec_dir(void); /* where `make install` puts the programs */
+
+/* The process id of this child, in decimal. Set by pyw_places_init_child. */
+const char *pyw_places_pid(void);
+void pyw_places_init_child(void);
 
 /* Apache's version, software name and MPM. */
 void pyw_places_fill_setup(struct pyw_setup *setup);

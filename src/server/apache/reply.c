@@ -184,10 +184,9 @@ int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset, uint64_
         close(fd);
         return -EPROTO;
     }
-    /* From here the request pool closes it. */
+    /* From here the request pool closes it. Its FD_CLOEXEC is set by whoever got the descriptor. */
     if (apr_os_file_put(&file, &os_file, APR_FOPEN_READ | APR_FOPEN_SENDFILE_ENABLED, r->pool) !=
-            APR_SUCCESS ||
-        apr_file_inherit_unset(file) != APR_SUCCESS) {
+        APR_SUCCESS) {
         close(fd);
         return -EPROTO;
     }
