@@ -1,7 +1,8 @@
 /* mod_pywsgi.c: the module records, and one register_hooks call per concept.
  *
- * Two records, one code: `LoadModule wsgi_module` keeps existing files and their <IfModule> lines
- * working, `LoadModule pywsgi_module` is the project's own name. Loading both is an error.
+ * Two records, one code: `LoadModule wsgi_module` keeps existing files and their
+ * <IfModule> lines working, `LoadModule pywsgi_module` is the project's own name.
+ * Loading both is an error.
  */
 #include <httpd.h>
 
@@ -30,9 +31,10 @@ static int check_loaded_once(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     (void)plog;
     (void)ptemp;
     if (is_loaded_twice) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, NULL,
-                     "mod_pywsgi is loaded as wsgi_module and as pywsgi_module: keep one of the two "
-                     "LoadModule lines.");
+        ap_log_error(
+            APLOG_MARK, APLOG_CRIT, 0, NULL,
+            "mod_pywsgi is loaded as wsgi_module and as pywsgi_module: keep one of the two "
+            "LoadModule lines.");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
@@ -61,20 +63,30 @@ static void register_pywsgi(apr_pool_t *pool)
     register_hooks(pool, &pywsgi_module);
 }
 
-/* STANDARD20_MODULE_STUFF names the record after the source file; <IfModule mod_wsgi.c> needs the name
- * that the file never had. */
-#define RECORD_HEAD(file_name)                                                                     \
-    MODULE_MAGIC_NUMBER_MAJOR, MODULE_MAGIC_NUMBER_MINOR, -1, file_name, NULL, NULL,               \
+/* STANDARD20_MODULE_STUFF names the record after the source file; <IfModule mod_wsgi.c>
+ * needs the name that the file never had. */
+#define RECORD_HEAD(file_name)                                                         \
+    MODULE_MAGIC_NUMBER_MAJOR, MODULE_MAGIC_NUMBER_MINOR, -1, file_name, NULL, NULL,   \
         MODULE_MAGIC_COOKIE, NULL
 
 module AP_MODULE_DECLARE_DATA wsgi_module = {
-    RECORD_HEAD("mod_wsgi.c"), pyw_conf_create_dir,    pyw_conf_merge_dir,
-    pyw_conf_create_server,    pyw_conf_merge_server,  pyw_directives,
-    register_wsgi,             AP_MODULE_FLAG_NONE,
+    RECORD_HEAD("mod_wsgi.c"),
+    pyw_conf_create_dir,
+    pyw_conf_merge_dir,
+    pyw_conf_create_server,
+    pyw_conf_merge_server,
+    pyw_directives,
+    register_wsgi,
+    AP_MODULE_FLAG_NONE,
 };
 
 module AP_MODULE_DECLARE_DATA pywsgi_module = {
-    RECORD_HEAD("mod_pywsgi.c"), pyw_conf_create_dir,   pyw_conf_merge_dir,
-    pyw_conf_create_server,      pyw_conf_merge_server, pyw_directives,
-    register_pywsgi,             AP_MODULE_FLAG_NONE,
+    RECORD_HEAD("mod_pywsgi.c"),
+    pyw_conf_create_dir,
+    pyw_conf_merge_dir,
+    pyw_conf_create_server,
+    pyw_conf_merge_server,
+    pyw_directives,
+    register_pywsgi,
+    AP_MODULE_FLAG_NONE,
 };

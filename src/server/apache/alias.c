@@ -7,21 +7,24 @@
 #include "apache/daemon_process.h"
 #include "apache/module.h"
 
-/* --- directives ------------------------------------------------------------------------------ */
+/* --- directives
+ * ------------------------------------------------------------------------------ */
 
 static const char *global_to_empty(const char *value)
 {
     return strcmp(value, "%{GLOBAL}") == 0 ? "" : value;
 }
 
-static const char *set_flag(cmd_parms *cmd, const char *name, const char *value, int *flag)
+static const char *set_flag(cmd_parms *cmd, const char *name, const char *value,
+                            int *flag)
 {
     if (strcasecmp(value, "On") == 0) {
         *flag = PYW_ON;
     } else if (strcasecmp(value, "Off") == 0) {
         *flag = PYW_OFF;
     } else {
-        return apr_psprintf(cmd->pool, "Invalid value '%s' for %s: must be one of: Off | On.",
+        return apr_psprintf(cmd->pool,
+                            "Invalid value '%s' for %s: must be one of: Off | On.",
                             value, name);
     }
     return NULL;
@@ -39,7 +42,8 @@ static const char *set_option(cmd_parms *cmd, struct pyw_alias *alias, const cha
         return NULL;
     }
     if (*value == '\0') {
-        return apr_psprintf(cmd->pool, "Invalid value for %s of WSGI script alias.", name);
+        return apr_psprintf(cmd->pool, "Invalid value for %s of WSGI script alias.",
+                            name);
     }
     if (strcmp(name, "callable-object") == 0) {
         alias->callable = value;
@@ -51,8 +55,8 @@ static const char *set_option(cmd_parms *cmd, struct pyw_alias *alias, const cha
     return "Invalid option to WSGI script alias definition.";
 }
 
-/* A script whose groups are both known now is imported when the process starts, before the first
- * request. @return NULL or an error sentence. */
+/* A script whose groups are both known now is imported when the process starts, before
+ * the first request. @return NULL or an error sentence. */
 static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
 {
     struct pyw_group_conf *group;
@@ -60,15 +64,17 @@ static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
 
     if (alias->process_group == NULL || alias->application_group == NULL ||
         strstr(alias->process_group, "%{") != NULL ||
-        strstr(alias->application_group, "%{") != NULL || alias->process_group[0] == '\0') {
+        strstr(alias->application_group, "%{") != NULL ||
+        alias->process_group[0] == '\0') {
         return NULL;
     }
     group = pyw_conf_find_group(alias->process_group);
     if (group == NULL) {
-        return apr_psprintf(cmd->pool,
-                            "WSGI process group not yet configured: put the WSGIDaemonProcess line "
-                            "of '%s' above.",
-                            alias->process_group);
+        return apr_psprintf(
+            cmd->pool,
+            "WSGI process group not yet configured: put the WSGIDaemonProcess line "
+            "of '%s' above.",
+            alias->process_group);
     }
     error = pyw_conf_refuse_group(group, cmd->server);
     if (error != NULL) {
@@ -81,16 +87,19 @@ static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
     return NULL;
 }
 
-static const char *add_alias(cmd_parms *cmd, struct pyw_alias *alias, const char *arguments)
+static const char *add_alias(cmd_parms *cmd, struct pyw_alias *alias,
+                             const char *arguments)
 {
-    struct pyw_server_conf *conf = ap_get_module_config(cmd->server->module_config, pyw_module);
+    struct pyw_server_conf *conf =
+        ap_get_module_config(cmd->server->module_config, pyw_module);
 
     alias->target = ap_getword_conf(cmd->pool, &arguments);
     if (*alias->target == '\0') {
         return "Location of WSGI script alias script not supplied.";
     }
     if (alias->pattern == NULL) {
-        /* Once here rather than on every request; r->uri, which is put behind it, is clean. */
+        /* Once here rather than on every request; r->uri, which is put behind it, is
+         * clean. */
         alias->target = ap_server_root_relative(cmd->pool, alias->target);
         if (alias->target == NULL) {
             return "Location of WSGI script alias script is not a path.";
@@ -100,8 +109,8 @@ static const char *add_alias(cmd_parms *cmd, struct pyw_alias *alias, const char
     for (;;) {
         const char *name;
         const char *value;
-        const char *error =
-            pyw_daemon_process_next_option(cmd, &arguments, "script alias", &name, &value);
+        const char *error = pyw_daemon_process_next_option(
+            cmd, &arguments, "script alias", &name, &value);
 
         if (error == NULL && name != NULL) {
             error = set_option(cmd, alias, name, value);
@@ -137,12 +146,14 @@ const char *pyw_alias_set_match(cmd_parms *cmd, void *dir_conf, const char *argu
     (void)dir_conf;
     alias->pattern = ap_pregcomp(cmd->pool, pattern, AP_REG_EXTENDED);
     if (alias->pattern == NULL) {
-        return apr_psprintf(cmd->pool, "Regular expression could not be compiled: %s.", pattern);
+        return apr_psprintf(cmd->pool, "Regular expression could not be compiled: %s.",
+                            pattern);
     }
     return add_alias(cmd, alias, arguments);
 }
 
-/* --- translation ----------------------------------------------------------------------------- */
+/* --- translation
+ * ----------------------------------------------------------------------------- */
 
 static const char *skip_slashes(const char *at)
 {
@@ -152,8 +163,8 @@ static const char *skip_slashes(const char *at)
     return at;
 }
 
-/* How much of `uri` the alias covers: any run of slashes matches a run of slashes, and the alias must
- * end where a component ends. 0 when it does not match. */
+/* How much of `uri` the alias covers: any run of slashes matches a run of slashes, and
+ * the alias must end where a component ends. 0 when it does not match. */
 static size_t match_url(const char *uri, const char *alias)
 {
     const char *at = uri;
@@ -211,7 +222,8 @@ static int translate_name(request_rec *r)
         return DECLINED;
     }
     for (int i = 0; i < aliases->nelts; i++) {
-        const struct pyw_alias *alias = APR_ARRAY_IDX(aliases, i, const struct pyw_alias *);
+        const struct pyw_alias *alias =
+            APR_ARRAY_IDX(aliases, i, const struct pyw_alias *);
         char *file = alias->pattern != NULL ? translate_match(r, alias)
                                             : translate_plain(r, alias);
 

@@ -19,7 +19,8 @@
 
 #define LIBRARY_NAME "pywsgi-embed.so"
 
-/* The interpreter of this child. `lock` guards the one start; afterwards `api` never changes. */
+/* The interpreter of this child. `lock` guards the one start; afterwards `api` never
+ * changes. */
 static struct {
     pthread_mutex_t lock;
     apr_pool_t *pool;
@@ -31,7 +32,8 @@ static struct {
     } shared;
 } embedded = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* --- the exchange ---------------------------------------------------------------------------- */
+/* --- the exchange
+ * ---------------------------------------------------------------------------- */
 
 struct bridge {
     struct pyw_exchange exchange; /* first: the operations get a pointer to it */
@@ -48,10 +50,14 @@ static struct bridge *bridge_of(struct pyw_exchange *exchange)
     return (struct bridge *)(void *)exchange;
 }
 
-static ssize_t read_body(struct pyw_exchange *exchange, void *buffer, size_t len, bool may_block)
+static ssize_t read_body(struct pyw_exchange *exchange, void *buffer, size_t len,
+                         bool may_block)
 {
-    /* Even without waiting, Apache's filters may run other modules' code: not with the GIL. */
-    return may_block ? pyw_client_body_read(&bridge_of(exchange)->body, buffer, len, true) : -EAGAIN;
+    /* Even without waiting, Apache's filters may run other modules' code: not with the
+     * GIL. */
+    return may_block
+               ? pyw_client_body_read(&bridge_of(exchange)->body, buffer, len, true)
+               : -EAGAIN;
 }
 
 static int add_head(struct bridge *bridge, const struct pyw_reply_head *head)
@@ -134,8 +140,8 @@ static int flush(struct pyw_exchange *exchange)
     return bridge->error;
 }
 
-static void log_text(struct pyw_exchange *exchange, enum pyw_level level, const char *text,
-                     size_t len)
+static void log_text(struct pyw_exchange *exchange, enum pyw_level level,
+                     const char *text, size_t len)
 {
     pyw_log_request_text(bridge_of(exchange)->r, level, text, len);
 }
@@ -167,14 +173,16 @@ static const struct pyw_exchange_ops operations = {
     .end = end,
 };
 
-/* --- the interpreter ------------------------------------------------------------------------- */
+/* --- the interpreter
+ * ------------------------------------------------------------------------- */
 
 static void log_process(enum pyw_level level, const char *text, size_t len)
 {
     pyw_log_server_text(embedded.server, level, text, len);
 }
 
-/* Where pywsgi-embed.so is: with the environment of WSGIPythonHome, else beside the module. */
+/* Where pywsgi-embed.so is: with the environment of WSGIPythonHome, else beside the
+ * module. */
 static const char *find_library(apr_pool_t *pool, char *why, size_t why_size)
 {
     const char *home = pyw_conf_global()->python_home;
@@ -182,10 +190,13 @@ static const char *find_library(apr_pool_t *pool, char *why, size_t why_size)
     size_t count = 0;
 
     if (home != NULL) {
-        candidates[count++] = apr_pstrcat(pool, home, "/libexec/mod_pywsgi/" LIBRARY_NAME, NULL);
+        candidates[count++] =
+            apr_pstrcat(pool, home, "/libexec/mod_pywsgi/" LIBRARY_NAME, NULL);
     }
-    candidates[count++] = apr_pstrcat(pool, pyw_places_module_dir(), "/" LIBRARY_NAME, NULL);
-    candidates[count++] = apr_pstrcat(pool, pyw_places_libexec_dir(), "/" LIBRARY_NAME, NULL);
+    candidates[count++] =
+        apr_pstrcat(pool, pyw_places_module_dir(), "/" LIBRARY_NAME, NULL);
+    candidates[count++] =
+        apr_pstrcat(pool, pyw_places_libexec_dir(), "/" LIBRARY_NAME, NULL);
     for (size_t i = 0; i < count; i++) {
         int rv = pyw_path_check(candidates[i], R_OK, why, why_size);
 
@@ -197,7 +208,8 @@ static const char *find_library(apr_pool_t *pool, char *why, size_t why_size)
         }
     }
     apr_snprintf(why, why_size,
-                 "there is no " LIBRARY_NAME " in '%s', '%s' or the environment of WSGIPythonHome; "
+                 "there is no " LIBRARY_NAME
+                 " in '%s', '%s' or the environment of WSGIPythonHome; "
                  "install mod_pywsgi there, or use daemon mode (WSGIDaemonProcess)",
                  pyw_places_module_dir(), pyw_places_libexec_dir());
     return NULL;
@@ -221,7 +233,8 @@ static const struct pyw_embed_api *load(char *why, size_t why_size)
     api = dlsym(library, PYW_EMBED_API_SYMBOL);
     if (api == NULL || api->version != PYW_EMBED_API_VERSION) {
         apr_snprintf(why, why_size,
-                     "'%s' is of another version of mod_pywsgi than the Apache module", path);
+                     "'%s' is of another version of mod_pywsgi than the Apache module",
+                     path);
         return NULL;
     }
     return api;
@@ -240,7 +253,8 @@ static void start(void)
     char why[1024] = "";
     const struct pyw_embed_api *api = load(why, sizeof(why));
 
-    if (api != NULL && api->start(&embedded.setup, log_process, why, sizeof(why)) != 0) {
+    if (api != NULL &&
+        api->start(&embedded.setup, log_process, why, sizeof(why)) != 0) {
         api = NULL;
     }
     if (api == NULL) {
@@ -269,7 +283,8 @@ static uint32_t ask_mpm(int query, uint32_t fallback)
 {
     int answer = 0;
 
-    return ap_mpm_query(query, &answer) == APR_SUCCESS && answer > 0 ? (uint32_t)answer : fallback;
+    return ap_mpm_query(query, &answer) == APR_SUCCESS && answer > 0 ? (uint32_t)answer
+                                                                     : fallback;
 }
 
 void pyw_bridge_init_child(apr_pool_t *pchild, server_rec *s)

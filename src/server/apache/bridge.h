@@ -1,5 +1,5 @@
-/* bridge.h: embedded mode: loads pywsgi-embed.so into the Apache child when the first request needs it, and
- * implements the exchange over Apache's filters.
+/* bridge.h: embedded mode: loads pywsgi-embed.so into the Apache child when the first
+ * request needs it, and implements the exchange over Apache's filters.
  *
  * Apache children; any worker thread.
  */

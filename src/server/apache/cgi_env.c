@@ -27,7 +27,8 @@ static void add_named(struct env *env, uint8_t key, const char *name, const char
         return;
     }
     pair->key = key;
-    pair->name = key != 0 ? pyw_head_key_name(key) : (struct pyw_span){name, strlen(name)};
+    pair->name =
+        key != 0 ? pyw_head_key_name(key) : (struct pyw_span){name, strlen(name)};
     pair->value = (struct pyw_span){value, strlen(value)};
     env->count++;
 }
@@ -42,7 +43,8 @@ static const char *decimal(apr_pool_t *pool, long number)
     return apr_ltoa(pool, number);
 }
 
-/* The request target as the client sent it, without scheme and host of an absolute form. */
+/* The request target as the client sent it, without scheme and host of an absolute
+ * form. */
 static const char *original_uri(request_rec *r)
 {
     const char *start = r->the_request != NULL ? strchr(r->the_request, ' ') : NULL;
@@ -96,7 +98,8 @@ static void add_request(struct env *env, const struct pyw_target *target)
     add(env, PYW_KEY_SCRIPT_FILENAME, r->filename);
     add(env, PYW_KEY_CONTENT_TYPE, apr_table_get(r->headers_in, "Content-Type"));
     if (!r->read_chunked) {
-        add(env, PYW_KEY_CONTENT_LENGTH, apr_table_get(r->headers_in, "Content-Length"));
+        add(env, PYW_KEY_CONTENT_LENGTH,
+            apr_table_get(r->headers_in, "Content-Length"));
     }
     if (first != r) {
         add(env, PYW_KEY_REDIRECT_URL, first->uri);
@@ -108,7 +111,8 @@ static void add_server(struct env *env)
 {
     request_rec *r = env->r;
 
-    add(env, PYW_KEY_SERVER_NAME, ap_escape_html(r->pool, ap_get_server_name_for_url(r)));
+    add(env, PYW_KEY_SERVER_NAME,
+        ap_escape_html(r->pool, ap_get_server_name_for_url(r)));
     add(env, PYW_KEY_SERVER_PORT, decimal(r->pool, ap_get_server_port(r)));
     add(env, PYW_KEY_SERVER_ADDR, r->connection->local_ip);
     add(env, PYW_KEY_SERVER_SOFTWARE, ap_get_server_banner());
@@ -134,8 +138,11 @@ static void add_own(struct env *env, const struct pyw_target *target)
     add(env, PYW_KEY_OWN_REQUEST_HANDLER, r->handler);
     add(env, PYW_KEY_OWN_HANDLER_SCRIPT, "");
     add(env, PYW_KEY_OWN_LISTENER_HOST,
-        r->connection->local_addr->hostname != NULL ? r->connection->local_addr->hostname : "");
-    add(env, PYW_KEY_OWN_LISTENER_PORT, decimal(r->pool, r->connection->local_addr->port));
+        r->connection->local_addr->hostname != NULL
+            ? r->connection->local_addr->hostname
+            : "");
+    add(env, PYW_KEY_OWN_LISTENER_PORT,
+        decimal(r->pool, r->connection->local_addr->port));
     add(env, PYW_KEY_OWN_SERVER_PID, pyw_places_pid());
     add(env, PYW_KEY_OWN_REQUEST_ID, r->log_id);
     add(env, PYW_KEY_OWN_CONNECTION_ID, r->connection->log_id);
@@ -143,8 +150,9 @@ static void add_own(struct env *env, const struct pyw_target *target)
     add(env, PYW_KEY_OWN_PATH_INFO, target->path_info);
 }
 
-/* "X-Some-Name" -> "HTTP_X_SOME_NAME"; NULL when the name has a character that could make two headers
- * one (RFC 3875 4.1.18 leaves the choice; a spoofed X_Some_Name must not pass for X-Some-Name). */
+/* "X-Some-Name" -> "HTTP_X_SOME_NAME"; NULL when the name has a character that could
+ * make two headers one (RFC 3875 4.1.18 leaves the choice; a spoofed X_Some_Name must
+ * not pass for X-Some-Name). */
 static const char *environ_name(apr_pool_t *pool, const char *header, size_t *len)
 {
     size_t header_len = strlen(header);
@@ -167,17 +175,20 @@ static const char *environ_name(apr_pool_t *pool, const char *header, size_t *le
 }
 
 /* Headers that never become HTTP_*. */
-static bool is_withheld(const struct env *env, const struct pyw_target *target, const char *name)
+static bool is_withheld(const struct env *env, const struct pyw_target *target,
+                        const char *name)
 {
     const core_dir_config *core;
 
     switch (apr_tolower(name[0])) {
     case 'c':
-        return strcasecmp(name, "Content-Type") == 0 || strcasecmp(name, "Content-Length") == 0;
+        return strcasecmp(name, "Content-Type") == 0 ||
+               strcasecmp(name, "Content-Length") == 0;
     case 'p':
         /* httpoxy: HTTP_PROXY means something else to HTTP clients. */
         return strcasecmp(name, "Proxy") == 0 ||
-               (strcasecmp(name, "Proxy-Authorization") == 0 && !target->pass_authorization);
+               (strcasecmp(name, "Proxy-Authorization") == 0 &&
+                !target->pass_authorization);
     case 'a':
         if (strcasecmp(name, "Authorization") != 0 || target->pass_authorization) {
             return false;
@@ -192,7 +203,8 @@ static bool is_withheld(const struct env *env, const struct pyw_target *target, 
 static void add_headers(struct env *env, const struct pyw_target *target)
 {
     const apr_array_header_t *headers = apr_table_elts(env->r->headers_in);
-    const apr_table_entry_t *entries = (const apr_table_entry_t *)(const void *)headers->elts;
+    const apr_table_entry_t *entries =
+        (const apr_table_entry_t *)(const void *)headers->elts;
 
     for (int i = 0; i < headers->nelts; i++) {
         const char *name;
@@ -216,8 +228,9 @@ static bool has_pair(const struct env *env, size_t own, uint8_t key, const char 
     for (size_t i = 0; i < own; i++) {
         const struct pyw_pair *pair = &env->pairs[i];
 
-        if (key != 0 ? pair->key == key
-                     : pair->name.len == len && memcmp(pair->name.data, name, len) == 0) {
+        if (key != 0
+                ? pair->key == key
+                : pair->name.len == len && memcmp(pair->name.data, name, len) == 0) {
             return true;
         }
     }
@@ -238,7 +251,8 @@ static bool is_reserved(uint8_t key, const char *name)
 static void add_variables(struct env *env)
 {
     const apr_array_header_t *variables = apr_table_elts(env->r->subprocess_env);
-    const apr_table_entry_t *entries = (const apr_table_entry_t *)(const void *)variables->elts;
+    const apr_table_entry_t *entries =
+        (const apr_table_entry_t *)(const void *)variables->elts;
     size_t own = env->count;
 
     for (int i = 0; i < variables->nelts; i++) {
@@ -249,9 +263,10 @@ static void add_variables(struct env *env)
             continue;
         }
         key = pyw_head_key_of(name, strlen(name));
-        /* REMOTE_USER is not Apache's own where nobody was authenticated by it: a module such as
-         * mod_auth_* or mod_shib may set it. */
-        if (is_reserved(key, name) && key != PYW_KEY_REMOTE_USER && key != PYW_KEY_AUTH_TYPE) {
+        /* REMOTE_USER is not Apache's own where nobody was authenticated by it: a
+         * module such as mod_auth_* or mod_shib may set it. */
+        if (is_reserved(key, name) && key != PYW_KEY_REMOTE_USER &&
+            key != PYW_KEY_AUTH_TYPE) {
             continue;
         }
         if (!has_pair(env, own, key, name)) {

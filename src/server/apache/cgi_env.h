@@ -1,8 +1,9 @@
-/* cgi_env.h: the environ of a request as name/value pairs: CGI variables, the client's headers, what
- * SetEnv and other modules put into the environment, and our own mod_wsgi.* names (compat 2.2).
+/* cgi_env.h: the environ of a request as name/value pairs: CGI variables, the client's
+ * headers, what SetEnv and other modules put into the environment, and our own
+ * mod_wsgi.* names (compat 2.2).
  *
- * Names that Apache computes can be faked neither by SetEnv nor by a header. Apache worker threads;
- * pool: the request's.
+ * Names that Apache computes can be faked neither by SetEnv nor by a header. Apache
+ * worker threads; pool: the request's.
  */
 #ifndef PYW_APACHE_CGI_ENV_H
 #define PYW_APACHE_CGI_ENV_H

@@ -45,8 +45,9 @@ static ssize_t fail_with(struct pyw_client_body *body, apr_status_t rv)
     if (rv == APR_ENOSPC || status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
         return fail(body, -EFBIG, HTTP_REQUEST_ENTITY_TOO_LARGE);
     }
-    if (body->r->connection->aborted || APR_STATUS_IS_EOF(rv) || APR_STATUS_IS_ECONNRESET(rv) ||
-        APR_STATUS_IS_EPIPE(rv) || APR_STATUS_IS_ECONNABORTED(rv) || rv == APR_INCOMPLETE) {
+    if (body->r->connection->aborted || APR_STATUS_IS_EOF(rv) ||
+        APR_STATUS_IS_ECONNRESET(rv) || APR_STATUS_IS_EPIPE(rv) ||
+        APR_STATUS_IS_ECONNABORTED(rv) || rv == APR_INCOMPLETE) {
         return fail(body, -EPIPE, HTTP_BAD_REQUEST);
     }
     return fail(body, -EBADMSG, status);
@@ -72,8 +73,10 @@ static ssize_t refill(struct pyw_client_body *body, size_t len, bool may_block)
     return rv == APR_SUCCESS ? 0 : fail_with(body, rv);
 }
 
-/* Takes bytes of the first bucket. @return bytes; 0: the bucket had none and is gone. */
-static ssize_t take(struct pyw_client_body *body, char *buffer, size_t len, bool may_block)
+/* Takes bytes of the first bucket. @return bytes; 0: the bucket had none and is gone.
+ */
+static ssize_t take(struct pyw_client_body *body, char *buffer, size_t len,
+                    bool may_block)
 {
     apr_bucket *bucket = APR_BRIGADE_FIRST(body->brigade);
     const char *data;
@@ -89,7 +92,8 @@ static ssize_t take(struct pyw_client_body *body, char *buffer, size_t len, bool
         apr_bucket_delete(bucket);
         return 0;
     }
-    rv = apr_bucket_read(bucket, &data, &size, may_block ? APR_BLOCK_READ : APR_NONBLOCK_READ);
+    rv = apr_bucket_read(bucket, &data, &size,
+                         may_block ? APR_BLOCK_READ : APR_NONBLOCK_READ);
     if (rv != APR_SUCCESS) {
         return !may_block && APR_STATUS_IS_EAGAIN(rv) ? -EAGAIN : fail_with(body, rv);
     }

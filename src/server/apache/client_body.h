@@ -1,7 +1,8 @@
 /* client_body.h: the request body as it comes out of Apache's input filters.
  *
- * Both modes: the relay reads without blocking, the embedded bridge blocks. Apache worker threads.
- * The first read makes Apache send 100 Continue where the client expects it.
+ * Both modes: the relay reads without blocking, the embedded bridge blocks. Apache
+ * worker threads. The first read makes Apache send 100 Continue where the client
+ * expects it.
  */
 #ifndef PYW_APACHE_CLIENT_BODY_H
 #define PYW_APACHE_CLIENT_BODY_H
@@ -22,8 +23,9 @@ struct pyw_client_body {
 /* `has_body` false: nothing is ever read. */
 void pyw_client_body_init(struct pyw_client_body *body, request_rec *r, bool has_body);
 
-/* Up to `len` bytes. @return bytes; 0: the end; -EAGAIN (not when blocking): nothing there yet;
- * -EPIPE: the client left, -ETIMEDOUT: it was too slow, -EFBIG: over LimitRequestBody, -EBADMSG: malformed. */
+/* Up to `len` bytes. @return bytes; 0: the end; -EAGAIN (not when blocking): nothing
+ * there yet; -EPIPE: the client left, -ETIMEDOUT: it was too slow, -EFBIG: over
+ * LimitRequestBody, -EBADMSG: malformed. */
 ssize_t pyw_client_body_read(struct pyw_client_body *body, char *buffer, size_t len,
                              bool may_block);
 

@@ -36,9 +36,11 @@ void *pyw_conf_merge_dir(apr_pool_t *pool, void *base_conf, void *add_conf)
     struct pyw_dir_conf *conf = apr_pcalloc(pool, sizeof(*conf));
 
     conf->process_group = inner_text(base->process_group, add->process_group);
-    conf->application_group = inner_text(base->application_group, add->application_group);
+    conf->application_group =
+        inner_text(base->application_group, add->application_group);
     conf->callable = inner_text(base->callable, add->callable);
-    conf->pass_authorization = inner_flag(base->pass_authorization, add->pass_authorization);
+    conf->pass_authorization =
+        inner_flag(base->pass_authorization, add->pass_authorization);
     conf->chunked_request = inner_flag(base->chunked_request, add->chunked_request);
     conf->script_reloading = inner_flag(base->script_reloading, add->script_reloading);
     return conf;
@@ -98,7 +100,8 @@ struct pyw_group_conf *pyw_conf_find_group(const char *name)
     return NULL;
 }
 
-const char *pyw_conf_refuse_group(const struct pyw_group_conf *group, const server_rec *s)
+const char *pyw_conf_refuse_group(const struct pyw_group_conf *group,
+                                  const server_rec *s)
 {
     const server_rec *owner = group->server;
 

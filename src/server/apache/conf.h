@@ -1,21 +1,22 @@
-/* conf.h: the configuration: what the directives wrote, per directory, per virtual host, and once for the
- * whole server.
+/* conf.h: the configuration: what the directives wrote, per directory, per virtual
+ * host, and once for the whole server.
  *
- * Written by the Apache parent while it reads the configuration; read-only afterwards, in every
- * process and thread. Pool: the configuration's.
+ * Written by the Apache parent while it reads the configuration; read-only afterwards,
+ * in every process and thread. Pool: the configuration's.
  */
 #ifndef PYW_APACHE_CONF_H
 #define PYW_APACHE_CONF_H
 
-#include <apr_tables.h>
 #include <httpd.h>
+#include <apr_tables.h>
 
 #include "base/options.h"
 
 /* A flag that may not have been set. */
 enum pyw_flag { PYW_UNSET = -1, PYW_OFF = 0, PYW_ON = 1 };
 
-/* Per directory; what stands outside of any section is the server's outermost directory. */
+/* Per directory; what stands outside of any section is the server's outermost
+ * directory. */
 struct pyw_dir_conf {
     const char *process_group;     /* NULL: unset; "" is embedded mode */
     const char *application_group; /* NULL: unset; "" is the main interpreter */
@@ -27,10 +28,10 @@ struct pyw_dir_conf {
 
 /* One WSGIScriptAlias or WSGIScriptAliasMatch. */
 struct pyw_alias {
-    const char *url;      /* NULL for a Match */
-    ap_regex_t *pattern;  /* NULL for a plain alias */
+    const char *url;     /* NULL for a Match */
+    ap_regex_t *pattern; /* NULL for a plain alias */
     const char *target;
-    const char *process_group;     /* options: NULL where not given */
+    const char *process_group; /* options: NULL where not given */
     const char *application_group;
     const char *callable;
     int pass_authorization;
@@ -77,8 +78,9 @@ const struct pyw_server_conf *pyw_conf_server(const server_rec *s);
 
 /* The group of that name, or NULL. */
 struct pyw_group_conf *pyw_conf_find_group(const char *name);
-/* Whether a virtual host may use a group: defined in the main server, in the host itself, or in one of
- * the same ServerName. @return NULL, or why not. */
-const char *pyw_conf_refuse_group(const struct pyw_group_conf *group, const server_rec *s);
+/* Whether a virtual host may use a group: defined in the main server, in the host
+ * itself, or in one of the same ServerName. @return NULL, or why not. */
+const char *pyw_conf_refuse_group(const struct pyw_group_conf *group,
+                                  const server_rec *s);
 
 #endif

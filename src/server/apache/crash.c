@@ -10,7 +10,8 @@
 
 #define WAIT_FOR_ENDING_MS 1000
 
-static bool find_ending(const struct pyw_group *group, int32_t pid, struct pyw_ending *ending)
+static bool find_ending(const struct pyw_group *group, int32_t pid,
+                        struct pyw_ending *ending)
 {
     int64_t deadline_ms = pyw_clock_now_ms() + WAIT_FOR_ENDING_MS;
 
@@ -36,7 +37,8 @@ void pyw_crash_report(request_rec *r, const struct pyw_group *group,
     char how[64];
 
     if (!find_ending(group, process->pid, &ending)) {
-        PYW_LOG(pyw_log_request, r, CHANNEL_LOST, process->pid, group->name, r->method, r->uri);
+        PYW_LOG(pyw_log_request, r, CHANNEL_LOST, process->pid, group->name, r->method,
+                r->uri);
         return;
     }
     if (WIFSIGNALED(ending.status)) {
@@ -47,6 +49,6 @@ void pyw_crash_report(request_rec *r, const struct pyw_group *group,
     } else {
         snprintf(how, sizeof(how), "exit with status %d", WEXITSTATUS(ending.status));
     }
-    PYW_LOG(pyw_log_request, r, PROCESS_LOST, process->pid, group->name, how, r->method, r->uri);
+    PYW_LOG(pyw_log_request, r, PROCESS_LOST, process->pid, group->name, how, r->method,
+            r->uri);
 }
-

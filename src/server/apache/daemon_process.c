@@ -7,8 +7,9 @@
 #include "apache/conf.h"
 #include "supervisor/identity.h"
 
-const char *pyw_daemon_process_next_option(cmd_parms *cmd, const char **line, const char *what,
-                                           const char **name, const char **value)
+const char *pyw_daemon_process_next_option(cmd_parms *cmd, const char **line,
+                                           const char *what, const char **name,
+                                           const char **value)
 {
     char *word = NULL;
     char *equals;
@@ -21,7 +22,8 @@ const char *pyw_daemon_process_next_option(cmd_parms *cmd, const char **line, co
     if (**line == '\0') {
         return NULL;
     }
-    /* Apache's own words: `name="a b"` is one word to people, two to ap_getword_conf. */
+    /* Apache's own words: `name="a b"` is one word to people, two to ap_getword_conf.
+     */
     equals = strpbrk((char *)(uintptr_t)*line, "= \t\"'");
     if (equals == NULL || *equals != '=' || equals == *line) {
         return apr_psprintf(cmd->pool, "Invalid option to WSGI %s definition.", what);
@@ -45,17 +47,19 @@ static const char *resolve_user(cmd_parms *cmd, struct pyw_group_conf *group)
         return NULL;
     }
     if (pyw_identity_find_user(user, &group->uid) != 0) {
-        return apr_psprintf(cmd->pool, "Invalid user '%s' for WSGI daemon process: there is none.",
+        return apr_psprintf(cmd->pool,
+                            "Invalid user '%s' for WSGI daemon process: there is none.",
                             user);
     }
     if (group->uid == 0) {
         return "WSGI process blocked from running as root.";
     }
     if (geteuid() != 0 && group->uid != geteuid()) {
-        return apr_psprintf(cmd->pool,
-                            "user=%s of WSGI daemon process '%s' needs an Apache that is started "
-                            "by root.",
-                            user, group->name);
+        return apr_psprintf(
+            cmd->pool,
+            "user=%s of WSGI daemon process '%s' needs an Apache that is started "
+            "by root.",
+            user, group->name);
     }
     group->has_user = true;
     return NULL;
@@ -69,14 +73,16 @@ static const char *resolve_group(cmd_parms *cmd, struct pyw_group_conf *group)
         return NULL;
     }
     if (pyw_identity_find_group(text, &group->gid) != 0) {
-        return apr_psprintf(cmd->pool, "Invalid group '%s' for WSGI daemon process: there is none.",
-                            text);
+        return apr_psprintf(
+            cmd->pool, "Invalid group '%s' for WSGI daemon process: there is none.",
+            text);
     }
     if (geteuid() != 0 && group->gid != getegid()) {
-        return apr_psprintf(cmd->pool,
-                            "group=%s of WSGI daemon process '%s' needs an Apache that is started "
-                            "by root.",
-                            text, group->name);
+        return apr_psprintf(
+            cmd->pool,
+            "group=%s of WSGI daemon process '%s' needs an Apache that is started "
+            "by root.",
+            text, group->name);
     }
     group->has_group = true;
     return NULL;
@@ -94,10 +100,12 @@ static const char *resolve_identity(cmd_parms *cmd, struct pyw_group_conf *group
         return error;
     }
     group->socket_uid = (uid_t)-1;
-    if (socket_user != NULL && pyw_identity_find_user(socket_user, &group->socket_uid) != 0) {
-        return apr_psprintf(cmd->pool,
-                            "Invalid socket-user '%s' for WSGI daemon process: there is none.",
-                            socket_user);
+    if (socket_user != NULL &&
+        pyw_identity_find_user(socket_user, &group->socket_uid) != 0) {
+        return apr_psprintf(
+            cmd->pool,
+            "Invalid socket-user '%s' for WSGI daemon process: there is none.",
+            socket_user);
     }
     if (group->options.supplementary_groups != NULL && geteuid() != 0) {
         return "supplementary-groups= of WSGI daemon process needs an Apache that is started by "
@@ -106,7 +114,8 @@ static const char *resolve_identity(cmd_parms *cmd, struct pyw_group_conf *group
     return NULL;
 }
 
-static const char *read_options(cmd_parms *cmd, struct pyw_group_conf *group, const char *line)
+static const char *read_options(cmd_parms *cmd, struct pyw_group_conf *group,
+                                const char *line)
 {
     for (;;) {
         const char *name;
@@ -124,7 +133,8 @@ static const char *read_options(cmd_parms *cmd, struct pyw_group_conf *group, co
     }
 }
 
-const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf, const char *arguments)
+const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf,
+                                   const char *arguments)
 {
     struct pyw_group_conf *group;
     const char *error;
@@ -135,8 +145,8 @@ const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf, const char *a
         return "Name of WSGI daemon process not supplied.";
     }
     if (pyw_conf_find_group(name) != NULL) {
-        return apr_psprintf(cmd->pool, "Name duplicates previous WSGI daemon definition: %s.",
-                            name);
+        return apr_psprintf(
+            cmd->pool, "Name duplicates previous WSGI daemon definition: %s.", name);
     }
     group = apr_pcalloc(cmd->pool, sizeof(*group));
     group->name = name;

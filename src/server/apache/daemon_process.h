@@ -10,11 +10,14 @@
 #include <http_config.h>
 
 /* WSGIDaemonProcess NAME [option=value]... @return NULL, or the error sentence. */
-const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf, const char *arguments);
+const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf,
+                                   const char *arguments);
 
-/* Splits the next `name=value` off a line of conf words. @return NULL and the two texts (NULL, NULL at
- * the end of the line), or an error sentence; `what` names the directive's subject. */
-const char *pyw_daemon_process_next_option(cmd_parms *cmd, const char **line, const char *what,
-                                           const char **name, const char **value);
+/* Splits the next `name=value` off a line of conf words. @return NULL and the two texts
+ * (NULL, NULL at the end of the line), or an error sentence; `what` names the
+ * directive's subject. */
+const char *pyw_daemon_process_next_option(cmd_parms *cmd, const char **line,
+                                           const char *what, const char **name,
+                                           const char **value);
 
 #endif

@@ -7,7 +7,8 @@
 #include "apache/conf.h"
 #include "apache/daemon_process.h"
 
-/* --- setters --------------------------------------------------------------------------------- */
+/* --- setters
+ * --------------------------------------------------------------------------------- */
 
 /* A text of the per-directory configuration; the offset comes with the table row. */
 static const char *set_dir_text(cmd_parms *cmd, void *dir_conf, const char *value)
@@ -35,7 +36,8 @@ static const char *parse_flag(cmd_parms *cmd, const char *value, int *flag)
 
 static const char *set_dir_flag(cmd_parms *cmd, void *dir_conf, const char *value)
 {
-    return parse_flag(cmd, value, (int *)(void *)((char *)dir_conf + (size_t)cmd->info));
+    return parse_flag(cmd, value,
+                      (int *)(void *)((char *)dir_conf + (size_t)cmd->info));
 }
 
 static const char *set_global_text(cmd_parms *cmd, void *dir_conf, const char *value)
@@ -69,26 +71,32 @@ static const char *set_socket_prefix(cmd_parms *cmd, void *dir_conf, const char 
     return set_global_text(cmd, dir_conf, path);
 }
 
-static const char *set_restrict_embedded(cmd_parms *cmd, void *dir_conf, const char *value)
+static const char *set_restrict_embedded(cmd_parms *cmd, void *dir_conf,
+                                         const char *value)
 {
     const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
 
     (void)dir_conf;
-    return error != NULL ? error : parse_flag(cmd, value, &pyw_conf_global()->restrict_embedded);
+    return error != NULL
+               ? error
+               : parse_flag(cmd, value, &pyw_conf_global()->restrict_embedded);
 }
 
-/* A name of mod_wsgi's that this version has not: said at start, never silently accepted. */
+/* A name of mod_wsgi's that this version has not: said at start, never silently
+ * accepted. */
 static const char *refuse(cmd_parms *cmd, void *dir_conf, const char *arguments)
 {
     (void)dir_conf;
     (void)arguments;
-    return apr_psprintf(cmd->pool,
-                        "%s is not built into this version of mod_pywsgi: take it out, or see "
-                        "docs/migrating.md.",
-                        cmd->cmd->name);
+    return apr_psprintf(
+        cmd->pool,
+        "%s is not built into this version of mod_pywsgi: take it out, or see "
+        "docs/migrating.md.",
+        cmd->cmd->name);
 }
 
-/* --- the table ------------------------------------------------------------------------------- */
+/* --- the table
+ * ------------------------------------------------------------------------------- */
 
 #define SERVER RSRC_CONF
 #define SECTIONS (RSRC_CONF | ACCESS_CONF)
@@ -96,8 +104,8 @@ static const char *refuse(cmd_parms *cmd, void *dir_conf, const char *arguments)
 
 #define DIR_FIELD(field) ((void *)offsetof(struct pyw_dir_conf, field))
 #define GLOBAL_FIELD(field) ((void *)offsetof(struct pyw_global_conf, field))
-#define REFUSED(name)                                                                              \
-    AP_INIT_RAW_ARGS(name, refuse, NULL, RSRC_CONF | OR_ALL,                                       \
+#define REFUSED(name)                                                                  \
+    AP_INIT_RAW_ARGS(name, refuse, NULL, RSRC_CONF | OR_ALL,                           \
                      "Not built into this version of mod_pywsgi.")
 
 const command_rec pyw_directives[] = {
@@ -109,22 +117,22 @@ const command_rec pyw_directives[] = {
                      "The name of a process group, and options."),
     AP_INIT_TAKE1("WSGIProcessGroup", set_dir_text, DIR_FIELD(process_group), SECTIONS,
                   "The process group that serves the application."),
-    AP_INIT_TAKE1("WSGIApplicationGroup", set_dir_text, DIR_FIELD(application_group), SECTIONS,
-                  "The interpreter that runs the application."),
+    AP_INIT_TAKE1("WSGIApplicationGroup", set_dir_text, DIR_FIELD(application_group),
+                  SECTIONS, "The interpreter that runs the application."),
     AP_INIT_TAKE1("WSGICallableObject", set_dir_text, DIR_FIELD(callable), HTACCESS,
                   "The name of the application in its script."),
-    AP_INIT_TAKE1("WSGIPassAuthorization", set_dir_flag, DIR_FIELD(pass_authorization), HTACCESS,
-                  "On: the application sees the Authorization header."),
-    AP_INIT_TAKE1("WSGIChunkedRequest", set_dir_flag, DIR_FIELD(chunked_request), HTACCESS,
-                  "Off: a chunked request body is answered 411."),
-    AP_INIT_TAKE1("WSGIScriptReloading", set_dir_flag, DIR_FIELD(script_reloading), HTACCESS,
-                  "Off: a script that changed is not loaded again."),
+    AP_INIT_TAKE1("WSGIPassAuthorization", set_dir_flag, DIR_FIELD(pass_authorization),
+                  HTACCESS, "On: the application sees the Authorization header."),
+    AP_INIT_TAKE1("WSGIChunkedRequest", set_dir_flag, DIR_FIELD(chunked_request),
+                  HTACCESS, "Off: a chunked request body is answered 411."),
+    AP_INIT_TAKE1("WSGIScriptReloading", set_dir_flag, DIR_FIELD(script_reloading),
+                  HTACCESS, "Off: a script that changed is not loaded again."),
     AP_INIT_TAKE1("WSGIPythonHome", set_python_home, GLOBAL_FIELD(python_home), SERVER,
                   "The virtual environment or prefix of Python."),
     AP_INIT_TAKE1("WSGIPythonPath", set_global_text, GLOBAL_FIELD(python_path), SERVER,
                   "Directories for sys.path, separated by ':'."),
-    AP_INIT_TAKE1("WSGISocketPrefix", set_socket_prefix, GLOBAL_FIELD(socket_prefix), SERVER,
-                  "The beginning of the path of the directory for sockets."),
+    AP_INIT_TAKE1("WSGISocketPrefix", set_socket_prefix, GLOBAL_FIELD(socket_prefix),
+                  SERVER, "The beginning of the path of the directory for sockets."),
     AP_INIT_TAKE1("WSGIRestrictEmbedded", set_restrict_embedded, NULL, SERVER,
                   "On: no application runs in Apache's own processes."),
     REFUSED("WSGIHandlerScript"),

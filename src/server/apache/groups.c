@@ -16,7 +16,8 @@
 /* A successor starts beside each process that it replaces. */
 #define SLOTS_PER_PROCESS 2
 
-/* --- the socket directory -------------------------------------------------------------------- */
+/* --- the socket directory
+ * -------------------------------------------------------------------- */
 
 /* Sockets that a server of the same process id left behind when it was killed. */
 static void remove_leftovers(const char *path)
@@ -35,8 +36,10 @@ static void remove_leftovers(const char *path)
     closedir(dir);
 }
 
-/* Makes sure of a directory of our own that Apache's user can pass. @return NULL or a sentence. */
-static const char *make_socket_dir(apr_pool_t *pool, const char *path, bool is_for_others)
+/* Makes sure of a directory of our own that Apache's user can pass. @return NULL or a
+ * sentence. */
+static const char *make_socket_dir(apr_pool_t *pool, const char *path,
+                                   bool is_for_others)
 {
     bool is_root = geteuid() == 0;
     struct stat about;
@@ -46,19 +49,23 @@ static const char *make_socket_dir(apr_pool_t *pool, const char *path, bool is_f
         mode |= is_for_others ? S_IXGRP | S_IXOTH : S_IXGRP;
     }
     if (mkdir(path, S_IRWXU) != 0 && errno != EEXIST) {
-        return apr_psprintf(pool,
-                            "the socket directory '%s' could not be made: %s. Set WSGISocketPrefix "
-                            "to a place that Apache may write to",
-                            path, strerror(errno));
+        return apr_psprintf(
+            pool,
+            "the socket directory '%s' could not be made: %s. Set WSGISocketPrefix "
+            "to a place that Apache may write to",
+            path, strerror(errno));
     }
-    if (lstat(path, &about) != 0 || !S_ISDIR(about.st_mode) || about.st_uid != geteuid()) {
-        return apr_psprintf(pool, "'%s' is in the way and is not a directory of ours: remove it",
-                            path);
+    if (lstat(path, &about) != 0 || !S_ISDIR(about.st_mode) ||
+        about.st_uid != geteuid()) {
+        return apr_psprintf(
+            pool, "'%s' is in the way and is not a directory of ours: remove it", path);
     }
     remove_leftovers(path);
-    if ((is_root && chown(path, 0, ap_unixd_config.group_id) != 0) || chmod(path, mode) != 0) {
-        return apr_psprintf(pool, "the socket directory '%s' could not be given its owner: %s", path,
-                            strerror(errno));
+    if ((is_root && chown(path, 0, ap_unixd_config.group_id) != 0) ||
+        chmod(path, mode) != 0) {
+        return apr_psprintf(
+            pool, "the socket directory '%s' could not be given its owner: %s", path,
+            strerror(errno));
     }
     return NULL;
 }
@@ -73,7 +80,8 @@ static const char *socket_dir_path(apr_pool_t *pool, unsigned generation)
     return apr_psprintf(pool, "%s.%d.%u", prefix, (int)getpid(), generation);
 }
 
-/* --- one group ------------------------------------------------------------------------------- */
+/* --- one group
+ * ------------------------------------------------------------------------------- */
 
 static const char *set_identity(apr_pool_t *pool, struct pyw_group *group,
                                 const struct pyw_group_conf *conf)
@@ -86,17 +94,18 @@ static const char *set_identity(apr_pool_t *pool, struct pyw_group *group,
         identity->uid = conf->has_user ? conf->uid : ap_unixd_config.user_id;
         identity->gid = conf->has_group ? conf->gid : ap_unixd_config.group_id;
         if (identity->uid == 0) {
-            return apr_psprintf(pool,
-                                "process group '%s': WSGI process blocked from running as root. Set "
-                                "User in the server's configuration, or user= here",
-                                conf->name);
+            return apr_psprintf(
+                pool,
+                "process group '%s': WSGI process blocked from running as root. Set "
+                "User in the server's configuration, or user= here",
+                conf->name);
         }
     } else {
         identity->uid = geteuid();
         identity->gid = getegid();
     }
-    if (pyw_identity_complete(identity, conf->options.supplementary_groups, why, sizeof(why)) !=
-        0) {
+    if (pyw_identity_complete(identity, conf->options.supplementary_groups, why,
+                              sizeof(why)) != 0) {
         return apr_psprintf(pool, "process group '%s': %s", conf->name, why);
     }
     if (!identity->is_changed || identity->uid == ap_unixd_config.user_id) {
@@ -107,9 +116,11 @@ static const char *set_identity(apr_pool_t *pool, struct pyw_group *group,
 
 static void set_preloads(struct pyw_setup *setup, const struct pyw_group_conf *conf)
 {
-    for (int i = 0; i < conf->preloads->nelts && setup->preload_count < PYW_SETUP_MAX_PRELOADS;
+    for (int i = 0;
+         i < conf->preloads->nelts && setup->preload_count < PYW_SETUP_MAX_PRELOADS;
          i++) {
-        const struct pyw_alias *alias = APR_ARRAY_IDX(conf->preloads, i, const struct pyw_alias *);
+        const struct pyw_alias *alias =
+            APR_ARRAY_IDX(conf->preloads, i, const struct pyw_alias *);
         struct stat about;
 
         /* An alias to a directory maps many scripts: none of them is known yet. */
@@ -151,7 +162,8 @@ static uid_t socket_owner(const struct pyw_group_conf *conf)
 }
 
 static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *conf,
-                               const char *dir, unsigned index, struct pyw_group **prepared)
+                               const char *dir, unsigned index,
+                               struct pyw_group **prepared)
 {
     struct pyw_group *group = apr_pcalloc(pool, sizeof(*group));
     char why[1024] = "out of memory";
@@ -186,7 +198,8 @@ const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned genera
         return NULL;
     }
     for (int i = 0; i < confs->nelts; i++) {
-        const struct pyw_group_conf *conf = APR_ARRAY_IDX(confs, i, struct pyw_group_conf *);
+        const struct pyw_group_conf *conf =
+            APR_ARRAY_IDX(confs, i, struct pyw_group_conf *);
 
         is_for_others |= conf->socket_uid != (uid_t)-1;
     }
@@ -195,7 +208,8 @@ const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned genera
     if (error != NULL) {
         return error;
     }
-    plan->groups = apr_pcalloc(pconf, (apr_size_t)confs->nelts * sizeof(struct pyw_group *));
+    plan->groups =
+        apr_pcalloc(pconf, (apr_size_t)confs->nelts * sizeof(struct pyw_group *));
     for (int i = 0; i < confs->nelts; i++) {
         error = prepare_one(pconf, APR_ARRAY_IDX(confs, i, struct pyw_group_conf *),
                             plan->socket_dir, (unsigned)i, &plan->groups[i]);

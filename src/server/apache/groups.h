@@ -1,18 +1,19 @@
-/* groups.h: the process groups of a configuration, made ready for the supervisor: identity, group table,
- * sockets in a directory of their own, and the scripts to import at start.
+/* groups.h: the process groups of a configuration, made ready for the supervisor:
+ * identity, group table, sockets in a directory of their own, and the scripts to import
+ * at start.
  *
  * Apache parent, post_config.
  */
 #ifndef PYW_APACHE_GROUPS_H
 #define PYW_APACHE_GROUPS_H
 
-#include <apr_pools.h>
 #include <httpd.h>
+#include <apr_pools.h>
 
 #include "supervisor/supervisor.h"
 
-/* Fills in groups, their number and the socket directory of the plan, all in `pconf` but for what
- * pyw_group_close releases. @return NULL, or a sentence. */
+/* Fills in groups, their number and the socket directory of the plan, all in `pconf`
+ * but for what pyw_group_close releases. @return NULL, or a sentence. */
 const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned generation,
                                struct pyw_supervisor_plan *plan);
 

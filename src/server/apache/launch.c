@@ -29,12 +29,14 @@
 
 #define RETAINED_KEY "pywsgi-launch"
 #define SUPERVISORS_MAX 64
-/* A stopping server waits this long for the daemons; they are given 5 s for running requests. */
+/* A stopping server waits this long for the daemons; they are given 5 s for running
+ * requests. */
 #define STOP_WAIT_MS 10000
 #define STOP_LOOK_MS 20
 
-/* Survives restarts, where the module itself is loaded anew: supervisors of earlier generations may still
- * be finishing, and the parent must know them as its own when they end. Plain data only. */
+/* Survives restarts, where the module itself is loaded anew: supervisors of earlier
+ * generations may still be finishing, and the parent must know them as its own when
+ * they end. Plain data only. */
 struct retained {
     unsigned generation;
     size_t count;
@@ -60,7 +62,8 @@ struct pyw_pool *pyw_launch_pool(const char *group)
     return pools != NULL ? apr_hash_get(pools, group, APR_HASH_KEY_STRING) : NULL;
 }
 
-/* --- supervisors known to the parent --------------------------------------------------------- */
+/* --- supervisors known to the parent
+ * --------------------------------------------------------- */
 
 static void remember(pid_t pid)
 {
@@ -103,10 +106,12 @@ static void supervisor_changed(int reason, void *data, apr_wait_t status)
 
 static void watch(apr_proc_t *process)
 {
-    apr_proc_other_child_register(process, supervisor_changed, process, NULL, launch.pconf);
+    apr_proc_other_child_register(process, supervisor_changed, process, NULL,
+                                  launch.pconf);
 }
 
-/* Supervisors of earlier generations, forgotten by Apache when their configuration went. */
+/* Supervisors of earlier generations, forgotten by Apache when their configuration
+ * went. */
 static void watch_earlier(void)
 {
     for (size_t i = 0; i < launch.retained->count; i++) {
@@ -117,9 +122,11 @@ static void watch_earlier(void)
     }
 }
 
-/* --- the supervisor process ------------------------------------------------------------------ */
+/* --- the supervisor process
+ * ------------------------------------------------------------------ */
 
-static void log_for_supervisor(void *context, enum pyw_level level, const char *format, ...)
+static void log_for_supervisor(void *context, enum pyw_level level, const char *format,
+                               ...)
 {
     server_rec *s = context != NULL ? context : launch.server;
     char text[8192];
@@ -133,7 +140,8 @@ static void log_for_supervisor(void *context, enum pyw_level level, const char *
 
 __attribute__((noreturn)) static void be_supervisor(void)
 {
-    /* The kernel's word that the parent is gone, should the pipe be held open by somebody. */
+    /* The kernel's word that the parent is gone, should the pipe be held open by
+     * somebody. */
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     close(launch.lifeline[1]);
     ap_close_listeners();
@@ -168,7 +176,8 @@ static bool start_supervisor(void)
     return true;
 }
 
-/* --- the end of a configuration -------------------------------------------------------------- */
+/* --- the end of a configuration
+ * -------------------------------------------------------------- */
 
 static void wait_for(pid_t pid, int64_t deadline_ms)
 {
@@ -196,8 +205,9 @@ static apr_status_t leave(void *data)
     }
     if (launch.lifeline[1] >= 0) {
         if (is_restart) {
-            /* The new generation does not wait for the old one to finish. Where the byte cannot be
-             * written, the end of the pipe says the same more abruptly. */
+            /* The new generation does not wait for the old one to finish. Where the
+             * byte cannot be written, the end of the pipe says the same more abruptly.
+             */
             (void)!write(launch.lifeline[1], &retire, 1);
         }
         close(launch.lifeline[1]);
@@ -222,7 +232,9 @@ static apr_status_t leave(void *data)
     return APR_SUCCESS;
 }
 
-/* --- hooks ----------------------------------------------------------------------------------- */
+/* --- hooks
+ * -----------------------------------------------------------------------------------
+ */
 
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
@@ -236,7 +248,8 @@ static struct retained *get_retained(void)
 {
     struct retained *retained = ap_retained_data_get(RETAINED_KEY);
 
-    return retained != NULL ? retained : ap_retained_data_create(RETAINED_KEY, sizeof(*retained));
+    return retained != NULL ? retained
+                            : ap_retained_data_create(RETAINED_KEY, sizeof(*retained));
 }
 
 static int launch_groups(apr_pool_t *pconf, server_rec *s)
@@ -251,12 +264,14 @@ static int launch_groups(apr_pool_t *pconf, server_rec *s)
     launch.plan.log = log_for_supervisor;
     apr_pool_cleanup_register(pconf, NULL, leave, apr_pool_cleanup_null);
     if (launch.plan.group_count > 0) {
-        (void)start_supervisor(); /* logged; other requests of the server need no daemons */
+        (void)start_supervisor(); /* logged; other requests of the server need no
+                                     daemons */
     }
     return OK;
 }
 
-static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                       server_rec *s)
 {
     (void)plog;
     (void)ptemp;
@@ -277,7 +292,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     return launch_groups(pconf, s);
 }
 
-/* The Apache user must be able to reach the sockets: better said now than once per request. */
+/* The Apache user must be able to reach the sockets: better said now than once per
+ * request. */
 static void check_socket(const struct pyw_group *group, server_rec *s)
 {
     char why[1024];
@@ -288,12 +304,13 @@ static void check_socket(const struct pyw_group *group, server_rec *s)
     }
 }
 
-/* What a forked child must not share with the parent, and how it learns of its end: a child that lives
- * on would hold the port against the next server, and serve with nobody to replace it. */
+/* What a forked child must not share with the parent, and how it learns of its end: a
+ * child that lives on would hold the port against the next server, and serve with
+ * nobody to replace it. */
 static void part_from_parent(void)
 {
-    /* Not SIGTERM: MPMs only heed that together with a word from the parent. An orderly parent has seen
-     * its children end before it ends itself. */
+    /* Not SIGTERM: MPMs only heed that together with a word from the parent. An orderly
+     * parent has seen its children end before it ends itself. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (launch.lifeline[1] >= 0) {
         /* Only the parent may hold it, or the supervisor would not see its end. */
@@ -308,7 +325,8 @@ static void part_from_parent(void)
 
 static void init_child(apr_pool_t *pchild, server_rec *s)
 {
-    int is_single = ap_exists_config_define("ONE_PROCESS") || ap_exists_config_define("DEBUG");
+    int is_single =
+        ap_exists_config_define("ONE_PROCESS") || ap_exists_config_define("DEBUG");
 
     pyw_places_init_child();
     pools = apr_hash_make(pchild);

@@ -1,5 +1,6 @@
-/* launch.h: from WSGIDaemonProcess lines to running processes: prepares the groups in the Apache parent,
- * forks the supervisor, notices when it ends, and tells it when the configuration or the server goes.
+/* launch.h: from WSGIDaemonProcess lines to running processes: prepares the groups in
+ * the Apache parent, forks the supervisor, notices when it ends, and tells it when the
+ * configuration or the server goes.
  */
 #ifndef PYW_APACHE_LAUNCH_H
 #define PYW_APACHE_LAUNCH_H

@@ -52,25 +52,29 @@ static size_t step_over(const char *text, size_t len, size_t line)
     return line < len && text[line] == '\n' ? line + 1 : line;
 }
 
-void pyw_log_request_text(request_rec *r, enum pyw_level level, const char *text, size_t len)
+void pyw_log_request_text(request_rec *r, enum pyw_level level, const char *text,
+                          size_t len)
 {
     while (len > 0) {
         size_t line = line_length(text, len);
         size_t step = step_over(text, len, line);
 
-        ap_log_rerror_(NULL, 0, PYW_MODULE_INDEX, (int)level, 0, r, "%.*s", (int)line, text);
+        ap_log_rerror_(NULL, 0, PYW_MODULE_INDEX, (int)level, 0, r, "%.*s", (int)line,
+                       text);
         text += step;
         len -= step;
     }
 }
 
-void pyw_log_server_text(server_rec *s, enum pyw_level level, const char *text, size_t len)
+void pyw_log_server_text(server_rec *s, enum pyw_level level, const char *text,
+                         size_t len)
 {
     while (len > 0) {
         size_t line = line_length(text, len);
         size_t step = step_over(text, len, line);
 
-        ap_log_error_(NULL, 0, PYW_MODULE_INDEX, (int)level, 0, s, "%.*s", (int)line, text);
+        ap_log_error_(NULL, 0, PYW_MODULE_INDEX, (int)level, 0, s, "%.*s", (int)line,
+                      text);
         text += step;
         len -= step;
     }

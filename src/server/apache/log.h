@@ -1,4 +1,5 @@
-/* log.h: our records in Apache's error log, under the name of whichever module record is loaded.
+/* log.h: our records in Apache's error log, under the name of whichever module record
+ * is loaded.
  *
  * Apache parent, children and supervisor; any thread.
  */
@@ -15,8 +16,11 @@ void pyw_log_server(server_rec *s, enum pyw_level level, const char *format, ...
 void pyw_log_request(request_rec *r, enum pyw_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Text from an application, as it is but for what Apache escapes: one record per line. */
-void pyw_log_request_text(request_rec *r, enum pyw_level level, const char *text, size_t len);
-void pyw_log_server_text(server_rec *s, enum pyw_level level, const char *text, size_t len);
+/* Text from an application, as it is but for what Apache escapes: one record per line.
+ */
+void pyw_log_request_text(request_rec *r, enum pyw_level level, const char *text,
+                          size_t len);
+void pyw_log_server_text(server_rec *s, enum pyw_level level, const char *text,
+                         size_t len);
 
 #endif

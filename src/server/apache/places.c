@@ -1,10 +1,10 @@
 #include "apache/places.h"
 
+#include <httpd.h>
 #include <ap_mpm.h>
 #include <ap_release.h>
 #include <apr_strings.h>
 #include <dlfcn.h>
-#include <httpd.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

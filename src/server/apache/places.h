@@ -1,7 +1,8 @@
-/* places.h: where the module and its programs lie, and what server this is: facts that are the same for all
- * groups and for embedded mode.
+/* places.h: where the module and its programs lie, and what server this is: facts that
+ * are the same for all groups and for embedded mode.
  *
- * Determined once, in the Apache parent (post_config) and at the start of a child; read-only afterwards.
+ * Determined once, in the Apache parent (post_config) and at the start of a child;
+ * read-only afterwards.
  */
 #ifndef PYW_APACHE_PLACES_H
 #define PYW_APACHE_PLACES_H

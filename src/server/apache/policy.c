@@ -32,8 +32,8 @@ int pyw_policy_check_script(request_rec *r)
 int pyw_policy_check_body(request_rec *r, const struct pyw_target *target)
 {
     apr_off_t limit = ap_get_limit_req_body(r);
-    int status = ap_setup_client_block(r, target->may_be_chunked ? REQUEST_CHUNKED_DECHUNK
-                                                                 : REQUEST_CHUNKED_ERROR);
+    int status = ap_setup_client_block(
+        r, target->may_be_chunked ? REQUEST_CHUNKED_DECHUNK : REQUEST_CHUNKED_ERROR);
 
     if (status != OK) {
         /* Apache has logged 400 and 501 itself. */
@@ -43,7 +43,8 @@ int pyw_policy_check_body(request_rec *r, const struct pyw_target *target)
         return status;
     }
     if (limit > 0 && r->remaining > limit) {
-        PYW_LOG(pyw_log_request, r, BODY_TOO_LARGE, (long long)r->remaining, (long long)limit);
+        PYW_LOG(pyw_log_request, r, BODY_TOO_LARGE, (long long)r->remaining,
+                (long long)limit);
         return HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
     return OK;

@@ -1,5 +1,5 @@
-/* policy.h: what must hold before a request reaches Python (compat 1.13): a script that exists and may
- * be executed, a body that can be framed, a size that is allowed.
+/* policy.h: what must hold before a request reaches Python (compat 1.13): a script that
+ * exists and may be executed, a body that can be framed, a size that is allowed.
  *
  * Apache worker threads.
  */

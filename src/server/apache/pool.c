@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "channel/socket.h"
 
-/* How long a request looks at an unchanged group table at most: a lost wake-up costs no more. */
+/* How long a request looks at an unchanged group table at most: a lost wake-up costs no
+ * more. */
 #define LOOK_AGAIN_MS 200
 /* recv() returns this often so that the relay can look at the client too. */
 #define RECEIVE_PATIENCE_MS 100
@@ -56,8 +57,10 @@ struct pyw_pool *pyw_pool_create(apr_pool_t *apr_pool, const struct pyw_group *g
     struct pyw_pool *pool = apr_pcalloc(apr_pool, sizeof(*pool));
 
     pool->group = group;
-    pool->shared.idle = apr_pcalloc(apr_pool, group->slots * sizeof(*pool->shared.idle));
-    pool->shared.in_flight = apr_pcalloc(apr_pool, group->slots * sizeof(*pool->shared.in_flight));
+    pool->shared.idle =
+        apr_pcalloc(apr_pool, group->slots * sizeof(*pool->shared.idle));
+    pool->shared.in_flight =
+        apr_pcalloc(apr_pool, group->slots * sizeof(*pool->shared.in_flight));
     /* Children that start together should not all begin with the first process. */
     pool->shared.turn = (uint32_t)getpid();
     if (pthread_mutex_init(&pool->lock, NULL) != 0) {
@@ -72,8 +75,10 @@ const struct pyw_group *pyw_pool_group(const struct pyw_pool *pool)
     return pool->group;
 }
 
-/* Takes the top of the slot's stack if it leads to that very process; stale channels are closed. */
-static struct pyw_channel *take_idle(struct pyw_pool *pool, const struct pyw_choice *process)
+/* Takes the top of the slot's stack if it leads to that very process; stale channels
+ * are closed. */
+static struct pyw_channel *take_idle(struct pyw_pool *pool,
+                                     const struct pyw_choice *process)
 {
     struct pyw_channel **stack = &pool->shared.idle[process->slot];
     struct pyw_channel *channel;
@@ -90,13 +95,14 @@ static struct pyw_channel *take_idle(struct pyw_pool *pool, const struct pyw_cho
 }
 
 /* Chooses a process and counts the request in. @return 0 or -EAGAIN. */
-static int choose(struct pyw_pool *pool, struct pyw_choice *process, struct pyw_channel **idle)
+static int choose(struct pyw_pool *pool, struct pyw_choice *process,
+                  struct pyw_channel **idle)
 {
     int rv;
 
     pthread_mutex_lock(&pool->lock);
-    rv = pyw_table_choose(pool->group->table, pool->shared.in_flight, pool->shared.turn++,
-                          process);
+    rv = pyw_table_choose(pool->group->table, pool->shared.in_flight,
+                          pool->shared.turn++, process);
     if (rv == 0) {
         pool->shared.in_flight[process->slot]++;
         *idle = take_idle(pool, process);
@@ -136,8 +142,8 @@ static int open_channel(const struct pyw_group *group, const struct pyw_choice *
     return 0;
 }
 
-/* Waits for a change of the group table. @return 0; -ETIMEDOUT; -ECONNREFUSED: waiting is no use, as no
- * process is on its way and the last did not start. */
+/* Waits for a change of the group table. @return 0; -ETIMEDOUT; -ECONNREFUSED: waiting
+ * is no use, as no process is on its way and the last did not start. */
 static int wait_for_process(const struct pyw_group *group, uint32_t seen,
                             const struct pyw_patience *patience)
 {
@@ -150,7 +156,8 @@ static int wait_for_process(const struct pyw_group *group, uint32_t seen,
     if (left == 0) {
         return -ETIMEDOUT;
     }
-    pyw_table_wait(group->table, seen, left < 0 || left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left);
+    pyw_table_wait(group->table, seen,
+                   left < 0 || left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left);
     return 0;
 }
 

@@ -1,8 +1,9 @@
-/* pool.h: the channels of one Apache child to the processes of one group, kept open between requests,
- * and the choice of the process for the next request.
+/* pool.h: the channels of one Apache child to the processes of one group, kept open
+ * between requests, and the choice of the process for the next request.
  *
- * Apache children. One pool per group and child; any worker thread, behind the pool's lock. A channel
- * in use belongs to one thread. Lock order: nothing is called while the lock is held.
+ * Apache children. One pool per group and child; any worker thread, behind the pool's
+ * lock. A channel in use belongs to one thread. Lock order: nothing is called while the
+ * lock is held.
  */
 #ifndef PYW_APACHE_POOL_H
 #define PYW_APACHE_POOL_H
@@ -20,7 +21,7 @@ struct pyw_channel {
     struct pyw_choice process;
     struct pyw_inbox inbox;
     struct pyw_outbox outbox;
-    bool is_new; /* HELLO has not been exchanged */
+    bool is_new;              /* HELLO has not been exchanged */
     struct pyw_channel *next; /* in the pool */
 };
 
@@ -31,12 +32,15 @@ struct pyw_pool *pyw_pool_create(apr_pool_t *pool, const struct pyw_group *group
 
 /* How long a request waits for a process: clock.h deadlines. */
 struct pyw_patience {
-    int64_t connect_ms; /* for one to become ready or to have room in its backlog (connect-timeout=) */
-    int64_t start_ms;   /* while one is on its way: an application may take its time to import */
+    int64_t connect_ms; /* for one to become ready or to have room in its backlog
+                           (connect-timeout=) */
+    int64_t start_ms;   /* while one is on its way: an application may take its time to
+                           import */
 };
 
-/* A channel to the ready process with the least load; waits for one. @return 0; -ETIMEDOUT: none in time;
- * -ECONNREFUSED: the group cannot start its processes; -errno of connect. */
+/* A channel to the ready process with the least load; waits for one. @return 0;
+ * -ETIMEDOUT: none in time; -ECONNREFUSED: the group cannot start its processes; -errno
+ * of connect. */
 int pyw_pool_acquire(struct pyw_pool *pool, const struct pyw_patience *patience,
                      struct pyw_channel **channel);
 

@@ -16,12 +16,13 @@
 
 /* Body that goes out before the daemon has answered, and is kept in case it refuses. */
 #define KEPT_BODY_MAX PYW_FRAME_CHUNK
-/* While only the client can move things on, its filters are asked again this often: that is how
- * mod_reqtimeout gets to say that it is too slow. */
+/* While only the client can move things on, its filters are asked again this often:
+ * that is how mod_reqtimeout gets to say that it is too slow. */
 #define CLIENT_LOOK_MS 1000
 /* HTTP/2 streams have no descriptor of their own to wait on. */
 #define STREAM_LOOK_MS 10
-/* One more try than a group can have processes draining at once; more would be a loop. */
+/* One more try than a group can have processes draining at once; more would be a loop.
+ */
 #define TRIES_MAX 64
 /* After a REFUSE, until the supervisor has seen that the process drains. */
 #define REFUSED_WAIT_MS 20
@@ -41,7 +42,8 @@ struct relay {
     struct pyw_request_head *head;
     struct pyw_client_body body;
     struct pyw_reply reply;
-    struct pyw_writer writer;   /* REQUEST and the body kept so far; later scratch for one BODY */
+    struct pyw_writer
+        writer; /* REQUEST and the body kept so far; later scratch for one BODY */
     unsigned char hello[PYW_FRAME_HEADER_LEN + 2 + PYW_FRAME_SECRET_LEN];
     bool wants_body;            /* the client may be asked for body (100 Continue) */
     bool has_sent_end;          /* BODY_END went out, or there is no body */
@@ -53,7 +55,8 @@ struct relay {
     int result;
 };
 
-/* --- outcomes -------------------------------------------------------------------------------- */
+/* --- outcomes
+ * -------------------------------------------------------------------------------- */
 
 static enum step done(struct relay *relay, int result)
 {
@@ -83,7 +86,8 @@ static enum step broken(struct relay *relay, const char *why)
 static enum step lost(struct relay *relay, int error)
 {
     /* Reset before a byte of a bodyless request was read: it cannot have run. */
-    if (!relay->is_answered && (error == -EPIPE || (error == -ECONNRESET && relay->has_sent_end))) {
+    if (!relay->is_answered &&
+        (error == -EPIPE || (error == -ECONNRESET && relay->has_sent_end))) {
         return STEP_RETRY;
     }
     pyw_crash_report(relay->r, relay->group, &relay->channel->process);
@@ -102,7 +106,8 @@ static void note_progress(struct relay *relay)
     relay->deadline_ms = pyw_clock_now_ms() + socket_timeout_ms(relay);
 }
 
-/* --- request, towards the daemon ------------------------------------------------------------- */
+/* --- request, towards the daemon
+ * ------------------------------------------------------------- */
 
 static bool may_read_body(const struct relay *relay)
 {
@@ -112,7 +117,8 @@ static bool may_read_body(const struct relay *relay)
     return relay->is_answered || relay->writer.len < KEPT_BODY_MAX;
 }
 
-/* Puts what the client has sent behind what the writer holds, as one BODY frame, and BODY_END at the end.
+/* Puts what the client has sent behind what the writer holds, as one BODY frame, and
+ * BODY_END at the end.
  * @return bytes of frames added; 0: nothing there yet; -errno of the client. */
 static ssize_t append_body(struct relay *relay)
 {
@@ -124,8 +130,8 @@ static ssize_t append_body(struct relay *relay)
         return -ENOMEM;
     }
     (void)pyw_frame_start(writer, PYW_FRAME_BODY, 0);
-    got = pyw_client_body_read(&relay->body, (char *)writer->data + writer->len, PYW_FRAME_CHUNK,
-                               false);
+    got = pyw_client_body_read(&relay->body, (char *)writer->data + writer->len,
+                               PYW_FRAME_CHUNK, false);
     if (got <= 0) {
         writer->len = start;
     } else {
@@ -142,23 +148,27 @@ static ssize_t append_body(struct relay *relay)
     return (ssize_t)(writer->len - start);
 }
 
-/* The client's body cannot be had: the application is told why, and so is the client if it is still there. */
+/* The client's body cannot be had: the application is told why, and so is the client if
+ * it is still there. */
 static enum step body_failed(struct relay *relay, int error)
 {
     struct pyw_writer notice;
 
     pyw_bytes_init(&notice);
-    pyw_frame_put_reason(&notice, PYW_FRAME_ABORT, (uint8_t)pyw_client_body_abort_reason(error));
+    pyw_frame_put_reason(&notice, PYW_FRAME_ABORT,
+                         (uint8_t)pyw_client_body_abort_reason(error));
     if (!notice.failed && pyw_outbox_is_empty(&relay->channel->outbox)) {
         /* Best effort: closing the channel tells the application the rest. */
-        (void)send(relay->channel->fd, notice.data, notice.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)send(relay->channel->fd, notice.data, notice.len,
+                   MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     pyw_bytes_free(&notice);
     PYW_LOG(pyw_log_request, relay->r, BODY_FAILED, strerror(-error));
     if (error == -EPIPE) {
         return client_gone(relay);
     }
-    return fail(relay, relay->body.status != OK ? relay->body.status : HTTP_INTERNAL_SERVER_ERROR);
+    return fail(relay, relay->body.status != OK ? relay->body.status
+                                                : HTTP_INTERNAL_SERVER_ERROR);
 }
 
 /* Moves body from the client to the daemon until one of them would block. */
@@ -184,7 +194,8 @@ static enum step push_body(struct relay *relay)
         if (added == 0) {
             return STEP_GO_ON;
         }
-        relay->client_deadline_ms = pyw_clock_now_ms() + apr_time_as_msec(relay->r->server->timeout);
+        relay->client_deadline_ms =
+            pyw_clock_now_ms() + apr_time_as_msec(relay->r->server->timeout);
         piece.iov_base = relay->writer.data + start;
         piece.iov_len = (size_t)added;
         rv = pyw_outbox_send(outbox, &piece, 1, -1);
@@ -200,7 +211,8 @@ static enum step push_body(struct relay *relay)
 
 static void pack_hello(struct relay *relay)
 {
-    struct pyw_hello hello = {.version_low = PYW_FRAME_VERSION, .version_high = PYW_FRAME_VERSION};
+    struct pyw_hello hello = {.version_low = PYW_FRAME_VERSION,
+                              .version_high = PYW_FRAME_VERSION};
     struct pyw_writer writer;
 
     memcpy(hello.secret, relay->group->setup.secret, sizeof(hello.secret));
@@ -231,7 +243,8 @@ static enum step send_request(struct relay *relay)
     return rv == 0 || rv == -EAGAIN ? STEP_GO_ON : lost(relay, rv);
 }
 
-/* --- response, from the daemon --------------------------------------------------------------- */
+/* --- response, from the daemon
+ * --------------------------------------------------------------- */
 
 static enum step take_head(struct relay *relay, struct pyw_span payload)
 {
@@ -239,8 +252,10 @@ static enum step take_head(struct relay *relay, struct pyw_span payload)
     struct pyw_reply_head head;
     const char *why = NULL;
 
-    if (pyw_head_get_reply(payload, headers, sizeof(headers) / sizeof(headers[0]), &head) != 0) {
-        return broken(relay, "its response head is malformed or has more than 256 headers");
+    if (pyw_head_get_reply(payload, headers, sizeof(headers) / sizeof(headers[0]),
+                           &head) != 0) {
+        return broken(relay,
+                      "its response head is malformed or has more than 256 headers");
     }
     if (pyw_reply_set_head(&relay->reply, &head, &why) != 0) {
         return broken(relay, why);
@@ -261,7 +276,9 @@ static enum step take_file(struct relay *relay, struct pyw_span payload)
         return broken(relay, "a FILE frame is malformed");
     }
     if (pyw_reply_add_file(&relay->reply, fd, range.offset, range.length) != 0) {
-        return broken(relay, "a FILE frame names no stretch of a regular file, or comes too early or is too long");
+        return broken(
+            relay,
+            "a FILE frame names no stretch of a regular file, or comes too early or is too long");
     }
     return STEP_GO_ON;
 }
@@ -274,8 +291,10 @@ static enum step take_refuse(struct relay *relay, struct pyw_span payload)
         return broken(relay, "a REFUSE came at the wrong time");
     }
     if (reason == PYW_REFUSE_PROTOCOL) {
-        return broken(relay, "it speaks another version of the protocol: install the same mod_pywsgi in Apache and in the "
-                             "application's environment");
+        return broken(
+            relay,
+            "it speaks another version of the protocol: install the same mod_pywsgi in Apache and in the "
+            "application's environment");
     }
     return STEP_RETRY;
 }
@@ -312,7 +331,8 @@ static enum step take_hello(struct relay *relay, struct pyw_span payload)
 
     if (!relay->channel->is_new || pyw_frame_get_hello(payload, &hello) != 0 ||
         !pyw_frame_is_secret(hello.secret, relay->group->setup.secret)) {
-        return broken(relay, "its HELLO is malformed, late, or without the secret of the group");
+        return broken(
+            relay, "its HELLO is malformed, late, or without the secret of the group");
     }
     relay->channel->is_new = false;
     return STEP_GO_ON;
@@ -323,18 +343,21 @@ static enum step take_inform(struct relay *relay, struct pyw_span payload)
     struct pyw_header headers[1];
     struct pyw_reply_head head;
 
-    if (pyw_head_get_reply(payload, headers, 1, &head) != 0 || head.status != HTTP_CONTINUE) {
+    if (pyw_head_get_reply(payload, headers, 1, &head) != 0 ||
+        head.status != HTTP_CONTINUE) {
         return broken(relay, "an interim response is not 100 Continue");
     }
     relay->wants_body = true;
-    relay->client_deadline_ms = pyw_clock_now_ms() + apr_time_as_msec(relay->r->server->timeout);
+    relay->client_deadline_ms =
+        pyw_clock_now_ms() + apr_time_as_msec(relay->r->server->timeout);
     return STEP_GO_ON;
 }
 
 static enum step take_data(struct relay *relay, struct pyw_span payload)
 {
     if (pyw_reply_add_data(&relay->reply, payload.data, payload.len) != 0) {
-        return broken(relay, "it sent body before a head, or more than its Content-Length");
+        return broken(relay,
+                      "it sent body before a head, or more than its Content-Length");
     }
     return STEP_GO_ON;
 }
@@ -397,12 +420,14 @@ static enum step take_frames(struct relay *relay)
     return step;
 }
 
-/* --- the loop -------------------------------------------------------------------------------- */
+/* --- the loop
+ * -------------------------------------------------------------------------------- */
 
 /* The client's socket, or -1 where it has none of its own (HTTP/2 streams). */
 static int client_socket(request_rec *r)
 {
-    apr_socket_t *socket = r->connection->master == NULL ? ap_get_conn_socket(r->connection) : NULL;
+    apr_socket_t *socket =
+        r->connection->master == NULL ? ap_get_conn_socket(r->connection) : NULL;
     apr_os_sock_t fd;
 
     return socket != NULL && apr_os_sock_get(&fd, socket) == APR_SUCCESS ? fd : -1;
@@ -462,7 +487,8 @@ static enum step wait_and_move(struct relay *relay)
     int ready;
 
     fds[0].fd = channel->fd;
-    fds[0].events = (short)(POLLIN | (pyw_outbox_is_empty(&channel->outbox) ? 0 : POLLOUT));
+    fds[0].events =
+        (short)(POLLIN | (pyw_outbox_is_empty(&channel->outbox) ? 0 : POLLOUT));
     fds[0].revents = 0;
     fds[1].fd = client_fd;
     fds[1].events = awaits_client(relay) ? POLLIN : 0;
@@ -504,7 +530,8 @@ static enum step exchange(struct relay *relay)
     enum step step = send_request(relay);
 
     note_progress(relay);
-    relay->client_deadline_ms = pyw_clock_now_ms() + apr_time_as_msec(relay->r->server->timeout);
+    relay->client_deadline_ms =
+        pyw_clock_now_ms() + apr_time_as_msec(relay->r->server->timeout);
     if (step == STEP_GO_ON && may_just_receive(relay)) {
         step = receive(relay, 0);
     }
@@ -517,7 +544,8 @@ static enum step exchange(struct relay *relay)
     return step;
 }
 
-/* --- one try after another ------------------------------------------------------------------- */
+/* --- one try after another
+ * ------------------------------------------------------------------- */
 
 static void give_back(struct relay *relay, enum step step)
 {
@@ -544,7 +572,8 @@ static int no_process(struct relay *relay, int error)
         PYW_LOG(pyw_log_request, relay->r, GROUP_BUSY, group->name,
                 (long long)group->setup.options.connect_timeout_s);
     } else {
-        PYW_LOG(pyw_log_request, relay->r, CONNECT_FAILED, group->name, strerror(-error));
+        PYW_LOG(pyw_log_request, relay->r, CONNECT_FAILED, group->name,
+                strerror(-error));
     }
     return HTTP_SERVICE_UNAVAILABLE;
 }
@@ -578,7 +607,8 @@ static int try_all(struct relay *relay)
 int pyw_relay_run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *head,
                   bool has_body)
 {
-    struct relay relay = {.r = r, .pool = pool, .group = pyw_pool_group(pool), .head = head};
+    struct relay relay = {
+        .r = r, .pool = pool, .group = pyw_pool_group(pool), .head = head};
     int result;
 
     head->queued_us = pyw_clock_epoch_us();

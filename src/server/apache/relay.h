@@ -1,8 +1,8 @@
-/* relay.h: daemon mode: carries one request to a process of the group and its response back, both ways at
- * once, in one loop on the Apache worker thread.
+/* relay.h: daemon mode: carries one request to a process of the group and its response
+ * back, both ways at once, in one loop on the Apache worker thread.
  *
- * Whatever the daemon sends is hostile input. Nothing is lost by a REFUSE: what was sent is kept until
- * the first frame of an answer, and goes to another process.
+ * Whatever the daemon sends is hostile input. Nothing is lost by a REFUSE: what was
+ * sent is kept until the first frame of an answer, and goes to another process.
  */
 #ifndef PYW_APACHE_RELAY_H
 #define PYW_APACHE_RELAY_H

@@ -21,7 +21,9 @@ void pyw_reply_init(struct pyw_reply *reply, request_rec *r)
     reply->sent = 0;
 }
 
-/* --- head ------------------------------------------------------------------------------------ */
+/* --- head
+ * ------------------------------------------------------------------------------------
+ */
 
 static bool is_token(struct pyw_span text)
 {
@@ -118,8 +120,8 @@ int pyw_reply_set_head(struct pyw_reply *reply, const struct pyw_reply_head *hea
     reply->declared = head->content_length;
     r->status = head->status;
     if (head->reason.len > 0) {
-        r->status_line = apr_psprintf(r->pool, "%u %.*s", head->status, (int)head->reason.len,
-                                      head->reason.data);
+        r->status_line = apr_psprintf(r->pool, "%u %.*s", head->status,
+                                      (int)head->reason.len, head->reason.data);
     }
     for (size_t i = 0; i < head->header_count; i++) {
         set_header(r, &head->headers[i]);
@@ -130,7 +132,9 @@ int pyw_reply_set_head(struct pyw_reply *reply, const struct pyw_reply_head *hea
     return 0;
 }
 
-/* --- body ------------------------------------------------------------------------------------ */
+/* --- body
+ * ------------------------------------------------------------------------------------
+ */
 
 /* Counts body in. @return 0 or -EPROTO. */
 static int count_body(struct pyw_reply *reply, uint64_t length)
@@ -165,16 +169,19 @@ int pyw_reply_add_data(struct pyw_reply *reply, const char *data, size_t len)
     return rv;
 }
 
-/* A stretch that lies within a regular file: anything else would block or lie about its length. */
+/* A stretch that lies within a regular file: anything else would block or lie about its
+ * length. */
 static bool is_within_file(int fd, uint64_t offset, uint64_t length)
 {
     struct stat about;
 
-    return fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && offset <= (uint64_t)about.st_size &&
+    return fstat(fd, &about) == 0 && S_ISREG(about.st_mode) &&
+           offset <= (uint64_t)about.st_size &&
            length <= (uint64_t)about.st_size - offset;
 }
 
-int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset, uint64_t length)
+int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset,
+                       uint64_t length)
 {
     request_rec *r = reply->r;
     apr_file_t *file = NULL;
@@ -184,15 +191,18 @@ int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset, uint64_
         close(fd);
         return -EPROTO;
     }
-    /* From here the request pool closes it. Its FD_CLOEXEC is set by whoever got the descriptor. */
-    if (apr_os_file_put(&file, &os_file, APR_FOPEN_READ | APR_FOPEN_SENDFILE_ENABLED, r->pool) !=
-        APR_SUCCESS) {
+    /* From here the request pool closes it. Its FD_CLOEXEC is set by whoever got the
+     * descriptor. */
+    if (apr_os_file_put(&file, &os_file, APR_FOPEN_READ | APR_FOPEN_SENDFILE_ENABLED,
+                        r->pool) != APR_SUCCESS) {
         close(fd);
         return -EPROTO;
     }
-    apr_pool_cleanup_register(r->pool, file, (apr_status_t(*)(void *))(void (*)(void))apr_file_close,
+    apr_pool_cleanup_register(r->pool, file,
+                              (apr_status_t(*)(void *))(void (*)(void))apr_file_close,
                               apr_pool_cleanup_null);
-    apr_brigade_insert_file(reply->brigade, file, (apr_off_t)offset, (apr_off_t)length, r->pool);
+    apr_brigade_insert_file(reply->brigade, file, (apr_off_t)offset, (apr_off_t)length,
+                            r->pool);
     return 0;
 }
 
@@ -217,13 +227,16 @@ int pyw_reply_push(struct pyw_reply *reply, bool flush)
     return rv != APR_SUCCESS || r->connection->aborted ? -EPIPE : 0;
 }
 
-/* --- end ------------------------------------------------------------------------------------- */
+/* --- end
+ * -------------------------------------------------------------------------------------
+ */
 
-/* Where only the end of the connection tells the client that the body is complete, an ordinary close
- * would pass a part for the whole: the connection is reset instead. */
+/* Where only the end of the connection tells the client that the body is complete, an
+ * ordinary close would pass a part for the whole: the connection is reset instead. */
 static void reset_on_close(request_rec *r)
 {
-    apr_socket_t *socket = r->connection->master == NULL ? ap_get_conn_socket(r->connection) : NULL;
+    apr_socket_t *socket =
+        r->connection->master == NULL ? ap_get_conn_socket(r->connection) : NULL;
     struct linger now = {.l_onoff = 1, .l_linger = 0};
     apr_os_sock_t fd;
 
@@ -233,8 +246,8 @@ static void reset_on_close(request_rec *r)
     }
 }
 
-/* Ends a response whose head is out so that the client sees that it is cut: no last chunk, a reset
- * HTTP/2 stream, a closed connection. */
+/* Ends a response whose head is out so that the client sees that it is cut: no last
+ * chunk, a reset HTTP/2 stream, a closed connection. */
 static int cut(struct pyw_reply *reply)
 {
     request_rec *r = reply->r;
@@ -244,7 +257,8 @@ static int cut(struct pyw_reply *reply)
     reply->is_over = true;
     c->keepalive = AP_CONN_CLOSE;
     /* The chunk filter takes this bucket as the sign to leave the last chunk out. */
-    append(reply, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, buckets(reply)));
+    append(reply,
+           ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, buckets(reply)));
     append(reply, apr_bucket_flush_create(buckets(reply)));
     (void)ap_pass_brigade(r->output_filters, reply->brigade);
     apr_brigade_cleanup(reply->brigade);
@@ -284,7 +298,8 @@ static bool is_bodyless(const struct pyw_reply *reply)
 int pyw_reply_end(struct pyw_reply *reply, enum pyw_outcome outcome)
 {
     if (outcome == PYW_OUTCOME_OK && reply->has_head && !reply->is_over) {
-        if (reply->declared >= 0 && reply->sent < reply->declared && !is_bodyless(reply)) {
+        if (reply->declared >= 0 && reply->sent < reply->declared &&
+            !is_bodyless(reply)) {
             return cut(reply);
         }
         return finish(reply);
@@ -293,6 +308,7 @@ int pyw_reply_end(struct pyw_reply *reply, enum pyw_outcome outcome)
         reply->r->connection->aborted = 1;
         return pyw_reply_fail(reply, OK);
     }
-    return pyw_reply_fail(reply, outcome == PYW_OUTCOME_TIMEOUT ? HTTP_GATEWAY_TIME_OUT
-                                                                : HTTP_INTERNAL_SERVER_ERROR);
+    return pyw_reply_fail(reply, outcome == PYW_OUTCOME_TIMEOUT
+                                     ? HTTP_GATEWAY_TIME_OUT
+                                     : HTTP_INTERNAL_SERVER_ERROR);
 }

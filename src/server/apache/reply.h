@@ -1,5 +1,6 @@
-/* reply.h: the response on its way into Apache's output filters, the same for both modes. What comes from
- * a daemon process is treated as hostile: a head is checked before any of it is used.
+/* reply.h: the response on its way into Apache's output filters, the same for both
+ * modes. What comes from a daemon process is treated as hostile: a head is checked
+ * before any of it is used.
  *
  * Apache worker threads; owned by the relay or the bridge, for one request.
  */
@@ -23,25 +24,29 @@ struct pyw_reply {
 
 void pyw_reply_init(struct pyw_reply *reply, request_rec *r);
 
-/* Checks the head and makes it the response's. @return 0; -EPROTO: it must not go out, `why` says why. */
+/* Checks the head and makes it the response's. @return 0; -EPROTO: it must not go out,
+ * `why` says why. */
 int pyw_reply_set_head(struct pyw_reply *reply, const struct pyw_reply_head *head,
                        const char **why);
 
-/* Adds body; `data` stays valid until the next push. @return 0; -EPROTO: no head, or more than declared. */
+/* Adds body; `data` stays valid until the next push. @return 0; -EPROTO: no head, or
+ * more than declared. */
 int pyw_reply_add_data(struct pyw_reply *reply, const char *data, size_t len);
 /* The same from a file; takes the descriptor over, in every case. */
-int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset, uint64_t length);
+int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset,
+                       uint64_t length);
 
 bool pyw_reply_has_unpushed(const struct pyw_reply *reply);
 
 /* Passes what was added to the client. @return 0; -EPIPE: the client has gone. */
 int pyw_reply_push(struct pyw_reply *reply, bool flush);
 
-/* Ends the response according to how the request ended. @return what the handler returns to Apache:
- * OK, or the status of an error page where no head was sent. */
+/* Ends the response according to how the request ended. @return what the handler
+ * returns to Apache: OK, or the status of an error page where no head was sent. */
 int pyw_reply_end(struct pyw_reply *reply, enum pyw_outcome outcome);
 
-/* The same where something on our side failed: `status` is used if no head was sent, else it is cut. */
+/* The same where something on our side failed: `status` is used if no head was sent,
+ * else it is cut. */
 int pyw_reply_fail(struct pyw_reply *reply, int status);
 
 #endif

@@ -53,7 +53,8 @@ static void fill_head(request_rec *r, const struct pyw_target *target,
 }
 
 /* Sends the request where its process group says. */
-static int dispatch(request_rec *r, const struct pyw_target *target, struct pyw_request_head *head)
+static int dispatch(request_rec *r, const struct pyw_target *target,
+                    struct pyw_request_head *head)
 {
     const struct pyw_group_conf *group;
     struct pyw_pool *pool;

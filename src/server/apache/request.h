@@ -1,5 +1,5 @@
-/* request.h: the content handler: the steps of a request, in order, and the one place where failures
- * become HTTP statuses.
+/* request.h: the content handler: the steps of a request, in order, and the one place
+ * where failures become HTTP statuses.
  *
  * Apache worker threads.
  */

@@ -52,7 +52,8 @@ static const char *expand_resource(request_rec *r, const struct pyw_target *targ
                        target->script_name, NULL);
 }
 
-/* %{ENV:name}: request notes, then SetEnv and its kin, then the server's environment. */
+/* %{ENV:name}: request notes, then SetEnv and its kin, then the server's environment.
+ */
 static const char *expand_env(request_rec *r, const char *token)
 {
     static const char prefix[] = "%{ENV:";
@@ -72,7 +73,8 @@ static const char *expand_env(request_rec *r, const char *token)
 }
 
 /* One round; NULL when it is no token, or an unknown one. */
-static const char *expand_once(request_rec *r, const struct pyw_target *target, const char *text)
+static const char *expand_once(request_rec *r, const struct pyw_target *target,
+                               const char *text)
 {
     if (strcmp(text, "%{GLOBAL}") == 0) {
         return "";
@@ -90,7 +92,8 @@ static const char *expand_once(request_rec *r, const struct pyw_target *target, 
 }
 
 /* A group name; what cannot be expanded stays as it is. */
-static const char *expand_group(request_rec *r, const struct pyw_target *target, const char *text)
+static const char *expand_group(request_rec *r, const struct pyw_target *target,
+                                const char *text)
 {
     for (int i = 0; i < EXPANSIONS_MAX && *text == '%'; i++) {
         const char *expanded;
@@ -119,7 +122,8 @@ static const char *expand_callable(request_rec *r, const char *text)
 }
 
 /* The alias' option, else the directive, else the default. */
-static const char *first_text(const char *option, const char *directive, const char *fallback)
+static const char *first_text(const char *option, const char *directive,
+                              const char *fallback)
 {
     if (option != NULL) {
         return option;
@@ -143,8 +147,8 @@ static void split_url(request_rec *r, struct pyw_target *target)
     if (len > 0 && r->uri[len] == '\0' && *path_info == '\0') {
         target->script_name = collapse_slashes(r->pool, r->uri);
     } else {
-        target->script_name = collapse_slashes(r->pool, apr_pstrmemdup(r->pool, r->uri,
-                                                                       (apr_size_t)len));
+        target->script_name =
+            collapse_slashes(r->pool, apr_pstrmemdup(r->pool, r->uri, (apr_size_t)len));
     }
     target->path_info = collapse_slashes(r->pool, path_info);
 }
@@ -160,14 +164,18 @@ void pyw_target_resolve(request_rec *r, struct pyw_target *target)
     }
     split_url(r, target);
     target->script = r->filename;
-    target->process_group =
-        expand_group(r, target, first_text(alias->process_group, conf->process_group, ""));
+    target->process_group = expand_group(
+        r, target, first_text(alias->process_group, conf->process_group, ""));
     target->application_group = expand_group(
-        r, target, first_text(alias->application_group, conf->application_group, "%{RESOURCE}"));
-    target->callable =
-        expand_callable(r, first_text(alias->callable, conf->callable, DEFAULT_CALLABLE));
+        r, target,
+        first_text(alias->application_group, conf->application_group, "%{RESOURCE}"));
+    target->callable = expand_callable(
+        r, first_text(alias->callable, conf->callable, DEFAULT_CALLABLE));
     target->pass_authorization =
-        first_flag(alias->pass_authorization, conf->pass_authorization, PYW_OFF) == PYW_ON;
-    target->may_be_chunked = first_flag(PYW_UNSET, conf->chunked_request, PYW_ON) == PYW_ON;
-    target->is_reloading = first_flag(PYW_UNSET, conf->script_reloading, PYW_ON) == PYW_ON;
+        first_flag(alias->pass_authorization, conf->pass_authorization, PYW_OFF) ==
+        PYW_ON;
+    target->may_be_chunked =
+        first_flag(PYW_UNSET, conf->chunked_request, PYW_ON) == PYW_ON;
+    target->is_reloading =
+        first_flag(PYW_UNSET, conf->script_reloading, PYW_ON) == PYW_ON;
 }

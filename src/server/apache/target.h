@@ -1,5 +1,5 @@
-/* target.h: where a request goes: script, callable, process group, application group, after tokens
- * such as %{RESOURCE} have been expanded (compat 1.2).
+/* target.h: where a request goes: script, callable, process group, application group,
+ * after tokens such as %{RESOURCE} have been expanded (compat 1.2).
  *
  * Apache worker threads. Pool: the request's.
  */

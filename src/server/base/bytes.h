@@ -1,8 +1,9 @@
-/* bytes.h: cursors over byte buffers, for reading and writing the little-endian fields of
- * docs/protocol.md without a cast and without running past an end.
+/* bytes.h: cursors over byte buffers, for reading and writing the little-endian fields
+ * of docs/protocol.md without a cast and without running past an end.
  *
- * A cursor never fails half-way: the first read or write that does not fit sets `failed`, later
- * ones do nothing (reads give 0 and empty strings), and the caller checks once at the end.
+ * A cursor never fails half-way: the first read or write that does not fit sets
+ * `failed`, later ones do nothing (reads give 0 and empty strings), and the caller
+ * checks once at the end.
  *
  * Thread: none; a cursor belongs to whoever declared it.
  */
@@ -13,15 +14,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes that somebody else owns; `data` may hold any byte, and is not NUL-terminated. */
+/* Bytes that somebody else owns; `data` may hold any byte, and is not NUL-terminated.
+ */
 struct pyw_span {
     const char *data;
     size_t len;
 };
 
 /* A span over a string literal. */
-#define PYW_SPAN(literal)                                                                          \
-    (struct pyw_span) { (literal), sizeof(literal) - 1 }
+#define PYW_SPAN(literal)                                                              \
+    (struct pyw_span)                                                                  \
+    {                                                                                  \
+        (literal), sizeof(literal) - 1                                                 \
+    }
 
 struct pyw_reader {
     const unsigned char *at;
@@ -54,7 +59,7 @@ struct pyw_span pyw_bytes_get_str32(struct pyw_reader *reader);
 bool pyw_bytes_is_done(const struct pyw_reader *reader);
 
 void pyw_bytes_init(struct pyw_writer *writer);
-void pyw_bytes_free(struct pyw_writer *writer); /* idempotent */
+void pyw_bytes_free(struct pyw_writer *writer);  /* idempotent */
 void pyw_bytes_clear(struct pyw_writer *writer); /* keeps the memory */
 /* Makes room for `more` further bytes; false (and `failed`) when memory is short. */
 bool pyw_bytes_reserve(struct pyw_writer *writer, size_t more);

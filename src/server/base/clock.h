@@ -1,5 +1,5 @@
-/* clock.h: time. Deadlines are on the monotonic clock, in milliseconds; times that people see are
- * microseconds since the epoch.
+/* clock.h: time. Deadlines are on the monotonic clock, in milliseconds; times that
+ * people see are microseconds since the epoch.
  */
 #ifndef PYW_BASE_CLOCK_H
 #define PYW_BASE_CLOCK_H
@@ -13,7 +13,8 @@ int64_t pyw_clock_now_us(void);   /* monotonic */
 int64_t pyw_clock_epoch_us(void); /* wall clock */
 int64_t pyw_clock_cpu_us(void);   /* CPU time of the calling thread */
 
-/* Milliseconds from now to a deadline as poll() takes them: 0 when past, -1 for NEVER. */
+/* Milliseconds from now to a deadline as poll() takes them: 0 when past, -1 for NEVER.
+ */
 int pyw_clock_until(int64_t deadline_ms);
 
 /* The start-up back-off: 100 ms doubling to 10 s. `failures` >= 1. */

@@ -29,8 +29,10 @@ static const struct frame_rule rules[PYW_FRAME_TYPES] = {
 };
 
 static const char *const outcome_names[PYW_OUTCOME_COUNT] = {
-    [PYW_OUTCOME_OK] = "ok",           [PYW_OUTCOME_ERROR] = "error",
-    [PYW_OUTCOME_SHORT] = "short",     [PYW_OUTCOME_TIMEOUT] = "timeout",
+    [PYW_OUTCOME_OK] = "ok",
+    [PYW_OUTCOME_ERROR] = "error",
+    [PYW_OUTCOME_SHORT] = "short",
+    [PYW_OUTCOME_TIMEOUT] = "timeout",
     [PYW_OUTCOME_GONE] = "client gone",
 };
 
@@ -43,8 +45,8 @@ void pyw_frame_pack(unsigned char out[PYW_FRAME_HEADER_LEN], enum pyw_frame_type
     pyw_bytes_store_u32(out + 4, (uint32_t)length);
 }
 
-int pyw_frame_unpack(const unsigned char in[PYW_FRAME_HEADER_LEN], enum pyw_frame_way way,
-                     struct pyw_frame *frame)
+int pyw_frame_unpack(const unsigned char in[PYW_FRAME_HEADER_LEN],
+                     enum pyw_frame_way way, struct pyw_frame *frame)
 {
     frame->version = in[0];
     frame->type = in[1];
@@ -53,7 +55,8 @@ int pyw_frame_unpack(const unsigned char in[PYW_FRAME_HEADER_LEN], enum pyw_fram
     if (frame->version != PYW_FRAME_VERSION || frame->type >= PYW_FRAME_TYPES) {
         return -EPROTO;
     }
-    if ((rules[frame->type].ways & way) == 0 || frame->length > rules[frame->type].cap) {
+    if ((rules[frame->type].ways & way) == 0 ||
+        frame->length > rules[frame->type].cap) {
         return -EPROTO;
     }
     return 0;
@@ -72,7 +75,8 @@ const char *pyw_frame_outcome_name(unsigned outcome)
     return outcome < PYW_OUTCOME_COUNT ? outcome_names[outcome] : "unknown";
 }
 
-size_t pyw_frame_start(struct pyw_writer *writer, enum pyw_frame_type type, uint16_t flags)
+size_t pyw_frame_start(struct pyw_writer *writer, enum pyw_frame_type type,
+                       uint16_t flags)
 {
     unsigned char header[PYW_FRAME_HEADER_LEN];
     size_t start = writer->len;
@@ -139,7 +143,8 @@ void pyw_frame_put_empty(struct pyw_writer *writer, enum pyw_frame_type type)
     pyw_frame_finish(writer, pyw_frame_start(writer, type, 0));
 }
 
-void pyw_frame_put_reason(struct pyw_writer *writer, enum pyw_frame_type type, uint8_t reason)
+void pyw_frame_put_reason(struct pyw_writer *writer, enum pyw_frame_type type,
+                          uint8_t reason)
 {
     size_t start = pyw_frame_start(writer, type, 0);
 
@@ -179,8 +184,8 @@ int pyw_frame_get_file(struct pyw_span payload, struct pyw_file_range *range)
     return 0;
 }
 
-void pyw_frame_put_log(struct pyw_writer *writer, enum pyw_level level, const char *text,
-                       size_t len)
+void pyw_frame_put_log(struct pyw_writer *writer, enum pyw_level level,
+                       const char *text, size_t len)
 {
     size_t start = pyw_frame_start(writer, PYW_FRAME_LOG, 0);
 
@@ -189,7 +194,8 @@ void pyw_frame_put_log(struct pyw_writer *writer, enum pyw_level level, const ch
     pyw_frame_finish(writer, start);
 }
 
-int pyw_frame_get_log(struct pyw_span payload, enum pyw_level *level, struct pyw_span *text)
+int pyw_frame_get_log(struct pyw_span payload, enum pyw_level *level,
+                      struct pyw_span *text)
 {
     struct pyw_reader reader;
     uint8_t number;

@@ -1,8 +1,9 @@
-/* frame.h: the frames of the channel between an Apache child and a daemon process, as laid out in
- * docs/protocol.md: an 8-byte header, then a payload whose length is capped per type.
+/* frame.h: the frames of the channel between an Apache child and a daemon process, as
+ * laid out in docs/protocol.md: an 8-byte header, then a payload whose length is capped
+ * per type.
  *
- * Floor 1: no socket is touched here. Used by channel/ in both processes, by apache/relay (child)
- * and by host/ (daemon).
+ * Floor 1: no socket is touched here. Used by channel/ in both processes, by
+ * apache/relay (child) and by host/ (daemon).
  */
 #ifndef PYW_BASE_FRAME_H
 #define PYW_BASE_FRAME_H
@@ -16,7 +17,8 @@
 #define PYW_FRAME_VERSION 1
 #define PYW_FRAME_HEADER_LEN 8
 #define PYW_FRAME_SECRET_LEN 32
-/* What a sender puts into one BODY or DATA frame at most (the cap a reader applies is larger). */
+/* What a sender puts into one BODY or DATA frame at most (the cap a reader applies is
+ * larger). */
 #define PYW_FRAME_CHUNK 65536
 
 /* Who may send a frame. */
@@ -61,8 +63,8 @@ enum pyw_refuse {
     PYW_REFUSE_PROTOCOL = 4 /* wrong version or secret; trying again is no use */
 };
 
-/* How a request ended (END). Everything but OK that comes after HEAD must be seen by the client as
- * a cut response. */
+/* How a request ended (END). Everything but OK that comes after HEAD must be seen by
+ * the client as a cut response. */
 enum pyw_outcome {
     PYW_OUTCOME_OK = 0,
     PYW_OUTCOME_ERROR = 1,   /* the application failed: 500, or cut */
@@ -113,17 +115,17 @@ struct pyw_end {
 void pyw_frame_pack(unsigned char out[PYW_FRAME_HEADER_LEN], enum pyw_frame_type type,
                     uint16_t flags, size_t length);
 
-/* Reads a header. @return 0; -EPROTO: wrong version, unknown type, a type that `way` does not send,
- * or a length over the type's cap. */
-int pyw_frame_unpack(const unsigned char in[PYW_FRAME_HEADER_LEN], enum pyw_frame_way way,
-                     struct pyw_frame *frame);
+/* Reads a header. @return 0; -EPROTO: wrong version, unknown type, a type that `way`
+ * does not send, or a length over the type's cap. */
+int pyw_frame_unpack(const unsigned char in[PYW_FRAME_HEADER_LEN],
+                     enum pyw_frame_way way, struct pyw_frame *frame);
 
 /* "REQUEST", ...; "unknown" for anything else. */
 const char *pyw_frame_name(unsigned type);
 const char *pyw_frame_outcome_name(unsigned outcome);
 
-/* Payloads. Each `put` appends header and payload to the writer; each `get` returns 0 or -EPROTO and
- * borrows from `payload`. */
+/* Payloads. Each `put` appends header and payload to the writer; each `get` returns 0
+ * or -EPROTO and borrows from `payload`. */
 void pyw_frame_put_hello(struct pyw_writer *writer, const struct pyw_hello *hello);
 int pyw_frame_get_hello(struct pyw_span payload, struct pyw_hello *hello);
 /* True when the secrets are the same; takes the same time wherever they differ. */
@@ -131,19 +133,22 @@ bool pyw_frame_is_secret(const unsigned char a[PYW_FRAME_SECRET_LEN],
                          const unsigned char b[PYW_FRAME_SECRET_LEN]);
 void pyw_frame_put_empty(struct pyw_writer *writer, enum pyw_frame_type type);
 /* ABORT and REFUSE: one byte of reason. */
-void pyw_frame_put_reason(struct pyw_writer *writer, enum pyw_frame_type type, uint8_t reason);
+void pyw_frame_put_reason(struct pyw_writer *writer, enum pyw_frame_type type,
+                          uint8_t reason);
 int pyw_frame_get_reason(struct pyw_span payload, uint8_t *reason);
 void pyw_frame_put_file(struct pyw_writer *writer, const struct pyw_file_range *range);
 int pyw_frame_get_file(struct pyw_span payload, struct pyw_file_range *range);
-void pyw_frame_put_log(struct pyw_writer *writer, enum pyw_level level, const char *text,
-                       size_t len);
-int pyw_frame_get_log(struct pyw_span payload, enum pyw_level *level, struct pyw_span *text);
+void pyw_frame_put_log(struct pyw_writer *writer, enum pyw_level level,
+                       const char *text, size_t len);
+int pyw_frame_get_log(struct pyw_span payload, enum pyw_level *level,
+                      struct pyw_span *text);
 void pyw_frame_put_end(struct pyw_writer *writer, const struct pyw_end *end);
 int pyw_frame_get_end(struct pyw_span payload, struct pyw_end *end);
 
 /* Starts a frame whose length is not known yet; `finish` fills it in.
  * @return where the frame starts in the writer. */
-size_t pyw_frame_start(struct pyw_writer *writer, enum pyw_frame_type type, uint16_t flags);
+size_t pyw_frame_start(struct pyw_writer *writer, enum pyw_frame_type type,
+                       uint16_t flags);
 void pyw_frame_finish(struct pyw_writer *writer, size_t start);
 
 #endif

@@ -24,8 +24,8 @@ struct pyw_span pyw_head_key_name(uint8_t key)
 static unsigned hash_name(const char *name, size_t len)
 {
     /* First, middle and last byte tell most names apart; the rest is linear probing. */
-    return ((unsigned)len * 31u + (unsigned char)name[0] * 7u + (unsigned char)name[len / 2] * 13u +
-            (unsigned char)name[len - 1] * 3u) &
+    return ((unsigned)len * 31u + (unsigned char)name[0] * 7u +
+            (unsigned char)name[len / 2] * 13u + (unsigned char)name[len - 1] * 3u) &
            (HASH_SIZE - 1);
 }
 
@@ -51,7 +51,8 @@ uint8_t pyw_head_key_of(const char *name, size_t len)
     if (len == 0) {
         return 0;
     }
-    for (at = hash_name(name, len); key_by_hash[at] != 0; at = (at + 1) & (HASH_SIZE - 1)) {
+    for (at = hash_name(name, len); key_by_hash[at] != 0;
+         at = (at + 1) & (HASH_SIZE - 1)) {
         const struct pyw_span *key = &key_names[key_by_hash[at]];
 
         if (key->len == len && memcmp(key->data, name, len) == 0) {
@@ -66,7 +67,8 @@ static void put_span16(struct pyw_writer *writer, struct pyw_span span)
     pyw_bytes_put_str16(writer, span.data, span.len);
 }
 
-void pyw_head_put_request(struct pyw_writer *writer, const struct pyw_request_head *head)
+void pyw_head_put_request(struct pyw_writer *writer,
+                          const struct pyw_request_head *head)
 {
     size_t start = pyw_frame_start(writer, PYW_FRAME_REQUEST, head->flags);
 
@@ -97,13 +99,15 @@ void pyw_head_put_request(struct pyw_writer *writer, const struct pyw_request_he
 static int get_pair(struct pyw_reader *reader, struct pyw_pair *pair)
 {
     pair->key = pyw_bytes_get_u8(reader);
-    pair->name = pair->key == 0 ? pyw_bytes_get_str16(reader) : pyw_head_key_name(pair->key);
+    pair->name =
+        pair->key == 0 ? pyw_bytes_get_str16(reader) : pyw_head_key_name(pair->key);
     pair->value = pyw_bytes_get_str32(reader);
     return reader->failed || pair->name.len == 0 ? -EPROTO : 0;
 }
 
-int pyw_head_get_request(struct pyw_span payload, uint16_t flags, struct pyw_pair *pairs,
-                         size_t capacity, struct pyw_request_head *head)
+int pyw_head_get_request(struct pyw_span payload, uint16_t flags,
+                         struct pyw_pair *pairs, size_t capacity,
+                         struct pyw_request_head *head)
 {
     struct pyw_reader reader;
 
@@ -132,7 +136,8 @@ int pyw_head_get_request(struct pyw_span payload, uint16_t flags, struct pyw_pai
     return pyw_bytes_is_done(&reader) ? 0 : -EPROTO;
 }
 
-void pyw_head_put_reply(struct pyw_writer *writer, uint8_t type, const struct pyw_reply_head *head)
+void pyw_head_put_reply(struct pyw_writer *writer, uint8_t type,
+                        const struct pyw_reply_head *head)
 {
     size_t start = pyw_frame_start(writer, (enum pyw_frame_type)type, 0);
 
@@ -146,13 +151,14 @@ void pyw_head_put_reply(struct pyw_writer *writer, uint8_t type, const struct py
     pyw_bytes_put_u16(writer, (uint16_t)head->header_count);
     for (size_t i = 0; i < head->header_count; i++) {
         put_span16(writer, head->headers[i].name);
-        pyw_bytes_put_str32(writer, head->headers[i].value.data, head->headers[i].value.len);
+        pyw_bytes_put_str32(writer, head->headers[i].value.data,
+                            head->headers[i].value.len);
     }
     pyw_frame_finish(writer, start);
 }
 
-int pyw_head_get_reply(struct pyw_span payload, struct pyw_header *headers, size_t capacity,
-                       struct pyw_reply_head *head)
+int pyw_head_get_reply(struct pyw_span payload, struct pyw_header *headers,
+                       size_t capacity, struct pyw_reply_head *head)
 {
     struct pyw_reader reader;
 

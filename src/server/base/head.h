@@ -1,11 +1,13 @@
-/* head.h: the head of a request (REQUEST frame) and of a response (HEAD and INFORM frames).
+/* head.h: the head of a request (REQUEST frame) and of a response (HEAD and INFORM
+ * frames).
  *
- * A request head is what an application protocol (WSGI now) needs to know before the body: where to
- * go (script, callable, interpreter), when it arrived, and an ordered list of environ names and
- * values. In embedded mode the same struct is filled without any bytes being packed.
+ * A request head is what an application protocol (WSGI now) needs to know before the
+ * body: where to go (script, callable, interpreter), when it arrived, and an ordered
+ * list of environ names and values. In embedded mode the same struct is filled without
+ * any bytes being packed.
  *
- * Ownership: spans borrow; they point into the frame (daemon) or the request pool (child) and live
- * as long as the exchange.
+ * Ownership: spans borrow; they point into the frame (daemon) or the request pool
+ * (child) and live as long as the exchange.
  */
 #ifndef PYW_BASE_HEAD_H
 #define PYW_BASE_HEAD_H
@@ -32,11 +34,12 @@ struct pyw_pair {
 };
 
 struct pyw_request_head {
-    uint16_t flags;         /* PYW_REQUEST_* of frame.h */
-    int64_t arrival_us;     /* Apache accepted the request; microseconds since the epoch */
-    int64_t queued_us;      /* the child began to look for a process; 0 in embedded mode */
+    uint16_t flags;     /* PYW_REQUEST_* of frame.h */
+    int64_t arrival_us; /* Apache accepted the request; microseconds since the epoch */
+    int64_t queued_us;  /* the child began to look for a process; 0 in embedded mode */
     int64_t content_length; /* -1: not known */
-    int64_t script_mtime;   /* microseconds since the epoch, as APR has it; 0: there is no file */
+    int64_t script_mtime; /* microseconds since the epoch, as APR has it; 0: there is no
+                             file */
     struct pyw_span script;
     struct pyw_span callable;
     struct pyw_span application_group; /* "" is the main interpreter */
@@ -51,8 +54,8 @@ struct pyw_header {
 
 struct pyw_reply_head {
     uint16_t status;
-    struct pyw_span reason;  /* may be empty */
-    int64_t content_length;  /* as declared or worked out; -1: unknown */
+    struct pyw_span reason; /* may be empty */
+    int64_t content_length; /* as declared or worked out; -1: unknown */
     size_t header_count;
     const struct pyw_header *headers; /* Content-Length is among them when known */
 };
@@ -63,16 +66,20 @@ struct pyw_span pyw_head_key_name(uint8_t key);
 uint8_t pyw_head_key_of(const char *name, size_t len);
 
 /* Appends a REQUEST frame. Writer `failed` when it is too large. */
-void pyw_head_put_request(struct pyw_writer *writer, const struct pyw_request_head *head);
+void pyw_head_put_request(struct pyw_writer *writer,
+                          const struct pyw_request_head *head);
 
-/* Reads a REQUEST payload; the pairs go to `pairs`, an array of PYW_HEAD_MAX_PAIRS or of `capacity`.
+/* Reads a REQUEST payload; the pairs go to `pairs`, an array of PYW_HEAD_MAX_PAIRS or
+ * of `capacity`.
  * @return 0; -EPROTO: malformed; -E2BIG: more pairs than fit. */
-int pyw_head_get_request(struct pyw_span payload, uint16_t flags, struct pyw_pair *pairs,
-                         size_t capacity, struct pyw_request_head *head);
+int pyw_head_get_request(struct pyw_span payload, uint16_t flags,
+                         struct pyw_pair *pairs, size_t capacity,
+                         struct pyw_request_head *head);
 
 /* Appends a HEAD (or INFORM) frame. */
-void pyw_head_put_reply(struct pyw_writer *writer, uint8_t type, const struct pyw_reply_head *head);
-int pyw_head_get_reply(struct pyw_span payload, struct pyw_header *headers, size_t capacity,
-                       struct pyw_reply_head *head);
+void pyw_head_put_reply(struct pyw_writer *writer, uint8_t type,
+                        const struct pyw_reply_head *head);
+int pyw_head_get_reply(struct pyw_span payload, struct pyw_header *headers,
+                       size_t capacity, struct pyw_reply_head *head);
 
 #endif

@@ -24,12 +24,26 @@ struct option_row {
     int64_t fallback;
 };
 
-#define TEXT(name, field) {name, OPTION_TEXT, offsetof(struct pyw_options, field), 0, 0, 0}
-#define PATH(name, field) {name, OPTION_PATH, offsetof(struct pyw_options, field), 0, 0, 0}
-#define NUMBER(name, field, low, high, fallback)                                                   \
-    {name, OPTION_NUMBER, offsetof(struct pyw_options, field), low, high, fallback}
-#define OCTAL(name, field) {name, OPTION_OCTAL, offsetof(struct pyw_options, field), 0, 0777, -1}
-#define NOT_BUILT(name) {name, OPTION_NOT_BUILT, 0, 0, 0, 0}
+#define TEXT(name, field)                                                              \
+    {                                                                                  \
+        name, OPTION_TEXT, offsetof(struct pyw_options, field), 0, 0, 0                \
+    }
+#define PATH(name, field)                                                              \
+    {                                                                                  \
+        name, OPTION_PATH, offsetof(struct pyw_options, field), 0, 0, 0                \
+    }
+#define NUMBER(name, field, low, high, fallback)                                       \
+    {                                                                                  \
+        name, OPTION_NUMBER, offsetof(struct pyw_options, field), low, high, fallback  \
+    }
+#define OCTAL(name, field)                                                             \
+    {                                                                                  \
+        name, OPTION_OCTAL, offsetof(struct pyw_options, field), 0, 0777, -1           \
+    }
+#define NOT_BUILT(name)                                                                \
+    {                                                                                  \
+        name, OPTION_NOT_BUILT, 0, 0, 0, 0                                             \
+    }
 
 static const struct option_row rows[] = {
     TEXT("user", user),
@@ -81,12 +95,14 @@ static const struct option_row rows[] = {
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
-static const char **text_field(const struct pyw_options *options, const struct option_row *row)
+static const char **text_field(const struct pyw_options *options,
+                               const struct option_row *row)
 {
     return (const char **)((char *)(uintptr_t)options + row->offset);
 }
 
-static int64_t *number_field(const struct pyw_options *options, const struct option_row *row)
+static int64_t *number_field(const struct pyw_options *options,
+                             const struct option_row *row)
 {
     return (int64_t *)((char *)(uintptr_t)options + row->offset);
 }
@@ -116,8 +132,8 @@ static const struct option_row *find_row(const char *name)
     return NULL;
 }
 
-static int set_number(struct pyw_options *options, const struct option_row *row, const char *value,
-                      char *why, size_t why_size)
+static int set_number(struct pyw_options *options, const struct option_row *row,
+                      const char *value, char *why, size_t why_size)
 {
     int base = row->kind == OPTION_OCTAL ? 8 : 10;
     char *end = NULL;
@@ -125,50 +141,57 @@ static int set_number(struct pyw_options *options, const struct option_row *row,
 
     errno = 0;
     number = strtoll(value, &end, base);
-    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 || number < row->low ||
-        number > row->high) {
-        snprintf(why, why_size,
-                 base == 8 ? "Invalid %s '%s' for WSGI daemon process: give an octal number of at "
-                             "most 0%" PRIo64 "."
-                           : "Invalid %s '%s' for WSGI daemon process: give a whole number of at "
-                             "least %" PRId64 ".",
-                 row->name, value, base == 8 ? row->high : row->low);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
+        number < row->low || number > row->high) {
+        snprintf(
+            why, why_size,
+            base == 8
+                ? "Invalid %s '%s' for WSGI daemon process: give an octal number of at "
+                  "most 0%" PRIo64 "."
+                : "Invalid %s '%s' for WSGI daemon process: give a whole number of at "
+                  "least %" PRId64 ".",
+            row->name, value, base == 8 ? row->high : row->low);
         return -EINVAL;
     }
     *number_field(options, row) = number;
     return 0;
 }
 
-int pyw_options_set(struct pyw_options *options, const char *name, const char *value, char *why,
-                    size_t why_size)
+int pyw_options_set(struct pyw_options *options, const char *name, const char *value,
+                    char *why, size_t why_size)
 {
     const struct option_row *row = find_row(name);
 
     if (row == NULL) {
-        snprintf(why, why_size, "Invalid option to WSGI daemon process definition: %s.", name);
-        return -EINVAL;
-    }
-    if (row->kind == OPTION_NOT_BUILT) {
-        snprintf(why, why_size,
-                 "Option %s= of WSGIDaemonProcess is not built into this version of mod_pywsgi: "
-                 "take it out.",
+        snprintf(why, why_size, "Invalid option to WSGI daemon process definition: %s.",
                  name);
         return -EINVAL;
     }
+    if (row->kind == OPTION_NOT_BUILT) {
+        snprintf(
+            why, why_size,
+            "Option %s= of WSGIDaemonProcess is not built into this version of mod_pywsgi: "
+            "take it out.",
+            name);
+        return -EINVAL;
+    }
     if (value[0] == '\0' || (row->kind == OPTION_PATH && value[0] != '/')) {
-        snprintf(why, why_size, "Invalid %s '%s' for WSGI daemon process: give %s.", name, value,
+        snprintf(why, why_size, "Invalid %s '%s' for WSGI daemon process: give %s.",
+                 name, value,
                  row->kind == OPTION_PATH ? "an absolute path" : "a value");
         return -EINVAL;
     }
     if (is_number(row)) {
-        options->has_processes |= row->offset == offsetof(struct pyw_options, processes);
+        options->has_processes |=
+            row->offset == offsetof(struct pyw_options, processes);
         return set_number(options, row, value, why, why_size);
     }
     *text_field(options, row) = value;
     return 0;
 }
 
-void pyw_options_each(const struct pyw_options *options, pyw_options_visit *visit, void *context)
+void pyw_options_each(const struct pyw_options *options, pyw_options_visit *visit,
+                      void *context)
 {
     char number[32];
 
@@ -182,8 +205,8 @@ void pyw_options_each(const struct pyw_options *options, pyw_options_visit *visi
                              options->has_processes);
 
             if (is_given) {
-                snprintf(number, sizeof(number), row->kind == OPTION_OCTAL ? "%" PRIo64 : "%" PRId64,
-                         value);
+                snprintf(number, sizeof(number),
+                         row->kind == OPTION_OCTAL ? "%" PRIo64 : "%" PRId64, value);
                 visit(context, row->name, number);
             }
         } else if (row->kind != OPTION_NOT_BUILT && *text_field(options, row) != NULL) {

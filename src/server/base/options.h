@@ -1,6 +1,7 @@
-/* options.h: the options of a process group (WSGIDaemonProcess NAME key=value ...), one table for all
- * who care: the directive (apache/daemon_process) that parses them, the supervisor that applies
- * identity and limits, and the daemon that reads the rest from its setup (base/setup).
+/* options.h: the options of a process group (WSGIDaemonProcess NAME key=value ...), one
+ * table for all who care: the directive (apache/daemon_process) that parses them, the
+ * supervisor that applies identity and limits, and the daemon that reads the rest from
+ * its setup (base/setup).
  *
  * Adding one: a field here, a row in options.c, a row in docs/directives.md, a test.
  */
@@ -14,8 +15,8 @@
 #define PYW_OPTIONS_MAX_PROCESSES 1024
 #define PYW_OPTIONS_MAX_THREADS 65533
 
-/* Strings borrow from the caller of pyw_options_set (a config pool, or the daemon's setup) and are
- * NULL when the option was not given. */
+/* Strings borrow from the caller of pyw_options_set (a config pool, or the daemon's
+ * setup) and are NULL when the option was not given. */
 struct pyw_options {
     const char *user;
     const char *group;
@@ -32,7 +33,7 @@ struct pyw_options {
     int64_t threads;
     int64_t umask; /* -1: inherited */
     int64_t connect_timeout_s;
-    int64_t socket_timeout_s; /* 0: Apache's Timeout */
+    int64_t socket_timeout_s;  /* 0: Apache's Timeout */
     int64_t request_timeout_s; /* 0: none */
     int64_t listen_backlog;
     int64_t stack_size; /* bytes; 0: the system's default */
@@ -41,12 +42,14 @@ struct pyw_options {
 
 void pyw_options_init(struct pyw_options *options);
 
-/* Sets one option from its text. @return 0, or -EINVAL with a sentence for the user in `why`. */
-int pyw_options_set(struct pyw_options *options, const char *name, const char *value, char *why,
-                    size_t why_size);
+/* Sets one option from its text. @return 0, or -EINVAL with a sentence for the user in
+ * `why`. */
+int pyw_options_set(struct pyw_options *options, const char *name, const char *value,
+                    char *why, size_t why_size);
 
 /* Walks the options that were given, as the texts that pyw_options_set takes. */
 typedef void pyw_options_visit(void *context, const char *name, const char *value);
-void pyw_options_each(const struct pyw_options *options, pyw_options_visit *visit, void *context);
+void pyw_options_each(const struct pyw_options *options, pyw_options_visit *visit,
+                      void *context);
 
 #endif

@@ -13,8 +13,8 @@ static const char *wish(int mode)
     return (mode & X_OK) != 0 ? "execute or search" : "read";
 }
 
-static void explain(int error, const char *component, const char *path, int mode, char *why,
-                    size_t why_size)
+static void explain(int error, const char *component, const char *path, int mode,
+                    char *why, size_t why_size)
 {
     if (error == ENOENT || error == ENOTDIR) {
         snprintf(why, why_size, "'%s' does not exist%s%s%s", component,
@@ -24,12 +24,13 @@ static void explain(int error, const char *component, const char *path, int mode
         return;
     }
     if (error == EACCES) {
-        snprintf(why, why_size,
-                 "user id %u may not %s '%s'%s%s: give that user access (chmod or chgrp) or put it "
-                 "elsewhere",
-                 (unsigned)geteuid(), wish(mode), component,
-                 strcmp(component, path) == 0 ? "" : ", which is on the way to ",
-                 strcmp(component, path) == 0 ? "" : path);
+        snprintf(
+            why, why_size,
+            "user id %u may not %s '%s'%s%s: give that user access (chmod or chgrp) or put it "
+            "elsewhere",
+            (unsigned)geteuid(), wish(mode), component,
+            strcmp(component, path) == 0 ? "" : ", which is on the way to ",
+            strcmp(component, path) == 0 ? "" : path);
         return;
     }
     snprintf(why, why_size, "'%s': %s", component, strerror(error));
@@ -51,7 +52,8 @@ int pyw_path_check(const char *path, int mode, char *why, size_t why_size)
         return 0;
     }
     if (path[0] != '/' || len >= sizeof(component)) {
-        snprintf(why, why_size, "'%s' is not an absolute path of a usable length", path);
+        snprintf(why, why_size, "'%s' is not an absolute path of a usable length",
+                 path);
         return -EINVAL;
     }
     for (size_t i = 1; i < len; i++) {

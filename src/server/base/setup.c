@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each entry is u16 name length, name, NUL, u32 value length, value, NUL: the NULs let the reader
- * use the bytes as C strings where they lie. */
+/* Each entry is u16 name length, name, NUL, u32 value length, value, NUL: the NULs let
+ * the reader use the bytes as C strings where they lie. */
 
 enum field_kind { FIELD_TEXT, FIELD_U32, FIELD_BOOL };
 
@@ -17,7 +17,10 @@ struct field_row {
     size_t offset;
 };
 
-#define FIELD(name, kind, field) {name, kind, offsetof(struct pyw_setup, field)}
+#define FIELD(name, kind, field)                                                       \
+    {                                                                                  \
+        name, kind, offsetof(struct pyw_setup, field)                                  \
+    }
 
 static const struct field_row fields[] = {
     FIELD("group", FIELD_TEXT, group),
@@ -41,7 +44,8 @@ static const struct field_row fields[] = {
 #define PRELOAD_SCRIPT "preload-script"
 #define PRELOAD_GROUP "preload-group"
 
-static void put_entry(struct pyw_writer *writer, const char *name, const void *value, size_t len)
+static void put_entry(struct pyw_writer *writer, const char *name, const void *value,
+                      size_t len)
 {
     pyw_bytes_put_str16(writer, name, strlen(name));
     pyw_bytes_put_u8(writer, 0);
@@ -67,7 +71,8 @@ static void put_field(struct pyw_writer *writer, const struct pyw_setup *setup,
 
     if (row->kind == FIELD_TEXT) {
         memcpy(&text, at, sizeof(text));
-        put_entry(writer, row->name, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
+        put_entry(writer, row->name, text != NULL ? text : "",
+                  text != NULL ? strlen(text) : 0);
         return;
     }
     if (row->kind == FIELD_BOOL) {
@@ -98,7 +103,8 @@ void pyw_setup_put(struct pyw_writer *writer, const struct pyw_setup *setup)
     pyw_options_each(&setup->options, put_option, writer);
 }
 
-static int set_field(struct pyw_setup *setup, const struct field_row *row, const char *value)
+static int set_field(struct pyw_setup *setup, const struct field_row *row,
+                     const char *value)
 {
     char *at = (char *)setup + row->offset;
     char *end = NULL;
@@ -147,8 +153,9 @@ static int set_entry(struct pyw_setup *setup, const char *name, struct pyw_span 
 
     if (strncmp(name, OPTION_PREFIX, strlen(OPTION_PREFIX)) == 0) {
         name += strlen(OPTION_PREFIX);
-        return pyw_options_set(&setup->options, name, value.data, why, sizeof(why)) == 0 ? 0
-                                                                                          : -EPROTO;
+        return pyw_options_set(&setup->options, name, value.data, why, sizeof(why)) == 0
+                   ? 0
+                   : -EPROTO;
     }
     if (strcmp(name, SECRET_NAME) == 0) {
         if (value.len != sizeof(setup->secret)) {
@@ -168,7 +175,8 @@ static int set_entry(struct pyw_setup *setup, const char *name, struct pyw_span 
     return -EPROTO;
 }
 
-int pyw_setup_get(const char *text, size_t len, struct pyw_setup *setup, char *why, size_t why_size)
+int pyw_setup_get(const char *text, size_t len, struct pyw_setup *setup, char *why,
+                  size_t why_size)
 {
     struct pyw_reader reader;
 

@@ -1,9 +1,10 @@
-/* setup.h: what the supervisor tells a daemon process at start, as an ordered list of names and
- * values in a sealed memory file (descriptor PYW_SETUP_FD), not on the command line where everybody
- * could read it. docs/protocol.md, "Setup", lists the names.
+/* setup.h: what the supervisor tells a daemon process at start, as an ordered list of
+ * names and values in a sealed memory file (descriptor PYW_SETUP_FD), not on the
+ * command line where everybody could read it. docs/protocol.md, "Setup", lists the
+ * names.
  *
- * Written by supervisor/spawn, read once by host/main; embedded mode fills the struct directly
- * (apache/bridge) and never packs it.
+ * Written by supervisor/spawn, read once by host/main; embedded mode fills the struct
+ * directly (apache/bridge) and never packs it.
  */
 #ifndef PYW_BASE_SETUP_H
 #define PYW_BASE_SETUP_H
@@ -16,7 +17,8 @@
 #include "base/frame.h"
 #include "base/options.h"
 
-/* The descriptors that a daemon process starts with, beside 0 (/dev/null), 1 and 2 (the log). */
+/* The descriptors that a daemon process starts with, beside 0 (/dev/null), 1 and 2 (the
+ * log). */
 enum pyw_setup_fds {
     PYW_SETUP_FD = 3,    /* this setup, read-only */
     PYW_TABLE_FD = 4,    /* the group table (channel/table) */
@@ -39,14 +41,15 @@ struct pyw_setup {
     uint32_t slot;     /* index in the group table */
     uint32_t generation;
     unsigned char secret[PYW_FRAME_SECRET_LEN];
-    uint32_t peer_uid;            /* the only user, beside root, who may connect */
-    const char *server_software;  /* Apache's, as in the Server header */
+    uint32_t peer_uid;           /* the only user, beside root, who may connect */
+    const char *server_software; /* Apache's, as in the Server header */
     const char *mpm_name;
     uint32_t server_version[3];   /* Apache's: apache.version */
     uint32_t maximum_processes;   /* mod_wsgi.maximum_processes */
     uint32_t threads_per_process; /* mod_wsgi.threads_per_process */
     bool is_multiprocess;         /* wsgi.multiprocess */
-    bool is_debug;                /* one process on a terminal (httpd -X): std streams are left alone */
+    bool
+        is_debug; /* one process on a terminal (httpd -X): std streams are left alone */
     size_t preload_count;
     struct pyw_preload preloads[PYW_SETUP_MAX_PRELOADS];
     struct pyw_options options;
@@ -57,6 +60,7 @@ void pyw_setup_put(struct pyw_writer *writer, const struct pyw_setup *setup);
 
 /* Reads a packed setup; its strings point into `text`, which the caller owns and keeps.
  * @return 0, or -EPROTO with the offending name in `why`. */
-int pyw_setup_get(const char *text, size_t len, struct pyw_setup *setup, char *why, size_t why_size);
+int pyw_setup_get(const char *text, size_t len, struct pyw_setup *setup, char *why,
+                  size_t why_size);
 
 #endif

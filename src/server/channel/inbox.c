@@ -9,10 +9,12 @@
 #define CAPACITY_AT_REST 16384
 /* Room for a full chunk of body and its neighbours. */
 #define CAPACITY_FOR_BODY (PYW_FRAME_CHUNK * 2)
-/* A peer sends one descriptor at a time; room for more lets us close what it should not send. */
+/* A peer sends one descriptor at a time; room for more lets us close what it should not
+ * send. */
 #define FILES_MAX 8
 
-void pyw_inbox_init(struct pyw_inbox *inbox, int fd, enum pyw_frame_way way, bool takes_files)
+void pyw_inbox_init(struct pyw_inbox *inbox, int fd, enum pyw_frame_way way,
+                    bool takes_files)
 {
     memset(inbox, 0, sizeof(*inbox));
     inbox->fd = fd;
@@ -51,7 +53,8 @@ static int set_capacity(struct pyw_inbox *inbox, size_t capacity)
     return 0;
 }
 
-/* How much room the frame at the front needs, or as much as a chunk when it is a large one. */
+/* How much room the frame at the front needs, or as much as a chunk when it is a large
+ * one. */
 static size_t wanted_capacity(const struct pyw_inbox *inbox)
 {
     struct pyw_frame frame;
@@ -113,7 +116,8 @@ static void take_files(struct pyw_inbox *inbox, struct msghdr *message)
     }
 }
 
-static ssize_t receive_with_files(struct pyw_inbox *inbox, struct iovec *room, int flags)
+static ssize_t receive_with_files(struct pyw_inbox *inbox, struct iovec *room,
+                                  int flags)
 {
     union {
         struct cmsghdr align;
@@ -142,11 +146,13 @@ ssize_t pyw_inbox_fill(struct pyw_inbox *inbox, int flags)
     room.iov_base = inbox->buffer + inbox->end;
     room.iov_len = inbox->capacity - inbox->end;
     if (room.iov_len == 0) {
-        /* Nothing taken out and no frame larger than what is there: the caller did not call next. */
+        /* Nothing taken out and no frame larger than what is there: the caller did not
+         * call next. */
         return -ENOBUFS;
     }
     do {
-        /* A daemon is sent no files; the kernel drops any that come where none are asked for. */
+        /* A daemon is sent no files; the kernel drops any that come where none are
+         * asked for. */
         got = inbox->takes_files ? receive_with_files(inbox, &room, flags)
                                  : recv(inbox->fd, room.iov_base, room.iov_len, flags);
     } while (got < 0 && errno == EINTR);
@@ -157,7 +163,8 @@ ssize_t pyw_inbox_fill(struct pyw_inbox *inbox, int flags)
     return got;
 }
 
-int pyw_inbox_next(struct pyw_inbox *inbox, struct pyw_frame *frame, struct pyw_span *payload)
+int pyw_inbox_next(struct pyw_inbox *inbox, struct pyw_frame *frame,
+                   struct pyw_span *payload)
 {
     size_t unread = inbox->end - inbox->start;
 
@@ -193,7 +200,8 @@ bool pyw_inbox_find(const struct pyw_inbox *inbox, enum pyw_frame_type type,
         }
         if (frame.type == type) {
             if (payload != NULL) {
-                *payload = (struct pyw_span){(const char *)inbox->buffer + at, frame.length};
+                *payload =
+                    (struct pyw_span){(const char *)inbox->buffer + at, frame.length};
             }
             return true;
         }
@@ -227,7 +235,8 @@ void pyw_inbox_rest(struct pyw_inbox *inbox)
     }
 }
 
-int pyw_inbox_lend(struct pyw_inbox *inbox, struct pyw_inbox_memory *memory, size_t capacity)
+int pyw_inbox_lend(struct pyw_inbox *inbox, struct pyw_inbox_memory *memory,
+                   size_t capacity)
 {
     if (inbox->buffer != NULL) {
         return 0;

@@ -72,7 +72,8 @@ int pyw_outbox_continue(struct pyw_outbox *outbox)
     return 0;
 }
 
-int pyw_outbox_send(struct pyw_outbox *outbox, const struct iovec *pieces, size_t count, int file)
+int pyw_outbox_send(struct pyw_outbox *outbox, const struct iovec *pieces, size_t count,
+                    int file)
 {
     if (count > PYW_OUTBOX_PIECES || !pyw_outbox_is_empty(outbox)) {
         return -EINVAL;

@@ -1,5 +1,5 @@
-/* outbox.h: the sending half of a channel: a few buffers, sent without blocking and continued when the
- * socket takes more.
+/* outbox.h: the sending half of a channel: a few buffers, sent without blocking and
+ * continued when the socket takes more.
  *
  * Both processes. Not locked: one thread at a time owns an outbox.
  */
@@ -14,7 +14,8 @@
 
 struct pyw_outbox {
     int fd; /* borrowed */
-    struct iovec pieces[PYW_OUTBOX_PIECES]; /* what is left; the bytes are the caller's */
+    struct iovec
+        pieces[PYW_OUTBOX_PIECES]; /* what is left; the bytes are the caller's */
     size_t count;
     size_t at; /* the first piece not wholly sent */
     int file;  /* goes with the first byte; -1; the caller's */
@@ -22,10 +23,13 @@ struct pyw_outbox {
 
 void pyw_outbox_init(struct pyw_outbox *outbox, int fd);
 
-/* Starts to send up to PYW_OUTBOX_PIECES pieces, with `file` (or -1) beside their first byte.
- * @return 0: all sent; -EAGAIN: call `continue` when the socket is writable, the bytes stay put until
- * then; -EPIPE or -ECONNRESET: the peer closed; -errno. The outbox must be empty before. */
-int pyw_outbox_send(struct pyw_outbox *outbox, const struct iovec *pieces, size_t count, int file);
+/* Starts to send up to PYW_OUTBOX_PIECES pieces, with `file` (or -1) beside their first
+ * byte.
+ * @return 0: all sent; -EAGAIN: call `continue` when the socket is writable, the bytes
+ * stay put until then; -EPIPE or -ECONNRESET: the peer closed; -errno. The outbox must
+ * be empty before. */
+int pyw_outbox_send(struct pyw_outbox *outbox, const struct iovec *pieces, size_t count,
+                    int file);
 int pyw_outbox_continue(struct pyw_outbox *outbox);
 
 bool pyw_outbox_is_empty(const struct pyw_outbox *outbox);

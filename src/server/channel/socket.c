@@ -28,9 +28,11 @@ static int set_address(struct sockaddr_un *address, const char *path)
     return 0;
 }
 
-static int bind_and_listen(int fd, const struct sockaddr_un *address, int backlog, uid_t owner)
+static int bind_and_listen(int fd, const struct sockaddr_un *address, int backlog,
+                           uid_t owner)
 {
-    /* The directory admits nobody but us and `owner`, so the moment before chmod is not seen. */
+    /* The directory admits nobody but us and `owner`, so the moment before chmod is not
+     * seen. */
     if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 ||
         chmod(address->sun_path, S_IRUSR | S_IWUSR) != 0) {
         return -errno;
@@ -165,5 +167,7 @@ int pyw_socket_set_patience(int fd, int milliseconds)
     struct timeval patience = {.tv_sec = milliseconds / 1000,
                                .tv_usec = (milliseconds % 1000) * 1000};
 
-    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 ? 0 : -errno;
+    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0
+               ? 0
+               : -errno;
 }

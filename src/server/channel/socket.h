@@ -1,5 +1,5 @@
-/* socket.h: the unix stream sockets under the channels: listening, connecting with a deadline, and the
- * credentials of the other side.
+/* socket.h: the unix stream sockets under the channels: listening, connecting with a
+ * deadline, and the credentials of the other side.
  *
  * Errors: -errno everywhere. Descriptors returned are close-on-exec and the caller's.
  */
@@ -12,8 +12,9 @@
 /* The longest path that a unix socket address takes, without its NUL. */
 #define PYW_SOCKET_PATH_MAX 107
 
-/* Creates and binds a listening socket of mode 0600 that belongs to `owner` (-1: nobody else).
- * Parent process, before any thread. @return descriptor; -ENAMETOOLONG, or as bind(2), listen(2). */
+/* Creates and binds a listening socket of mode 0600 that belongs to `owner` (-1: nobody
+ * else). Parent process, before any thread. @return descriptor; -ENAMETOOLONG, or as
+ * bind(2), listen(2). */
 int pyw_socket_listen(const char *path, int backlog, uid_t owner);
 
 /* Connects; while the backlog is full it tries again until the deadline (clock.h).
@@ -23,13 +24,15 @@ int pyw_socket_connect(const char *path, int64_t deadline_ms);
 /* @return descriptor; -EAGAIN: nobody waits any more. */
 int pyw_socket_accept(int listener);
 
-/* The user on the other side, as the kernel saw it at connect() or listen(). @return 0 or -errno. */
+/* The user on the other side, as the kernel saw it at connect() or listen(). @return 0
+ * or -errno. */
 int pyw_socket_peer(int fd, uid_t *uid);
 
 /* Waits until `fd` is ready for `events` (poll.h). @return 0, -ETIMEDOUT or -errno. */
 int pyw_socket_wait(int fd, short events, int64_t deadline_ms);
 
-/* Makes recv() on the socket give up with EAGAIN after so many milliseconds. @return 0 or -errno. */
+/* Makes recv() on the socket give up with EAGAIN after so many milliseconds. @return 0
+ * or -errno. */
 int pyw_socket_set_patience(int fd, int milliseconds);
 
 #endif

@@ -25,7 +25,8 @@ struct slot {
     _Atomic uint32_t generation;
     _Atomic int32_t pid;
     /* daemon */
-    _Alignas(CACHE_LINE) _Atomic uint32_t report; /* generation << 8 | enum pyw_report */
+    _Alignas(
+        CACHE_LINE) _Atomic uint32_t report; /* generation << 8 | enum pyw_report */
     _Atomic uint32_t capacity;
     _Atomic uint32_t active;
     _Atomic uint64_t served;
@@ -132,9 +133,9 @@ static int read_slots(int fd, uint32_t *slots)
     if (fstat(fd, &about) != 0) {
         return -errno;
     }
-    if (pread(fd, start, sizeof(start), 0) != (ssize_t)sizeof(start) || start[0] != TABLE_MAGIC ||
-        start[1] != TABLE_VERSION || start[2] == 0 || start[2] > PYW_TABLE_SLOTS_MAX ||
-        about.st_size != (off_t)size_for(start[2])) {
+    if (pread(fd, start, sizeof(start), 0) != (ssize_t)sizeof(start) ||
+        start[0] != TABLE_MAGIC || start[1] != TABLE_VERSION || start[2] == 0 ||
+        start[2] > PYW_TABLE_SLOTS_MAX || about.st_size != (off_t)size_for(start[2])) {
         return -EPROTO;
     }
     *slots = start[2];
@@ -164,15 +165,16 @@ uint32_t pyw_table_slots(const struct pyw_table *table)
 
 const char *pyw_table_state_name(unsigned state)
 {
-    static const char *const names[PYW_STATE_COUNT] = {"free", "starting", "ready", "draining",
-                                                       "gone"};
+    static const char *const names[PYW_STATE_COUNT] = {"free", "starting", "ready",
+                                                       "draining", "gone"};
 
     return state < PYW_STATE_COUNT ? names[state] : "unknown";
 }
 
 static struct slot *slot_at(const struct pyw_table *table, uint32_t slot)
 {
-    /* Callers count up to pyw_table_slots; anything else would be a bug of ours, kept harmless. */
+    /* Callers count up to pyw_table_slots; anything else would be a bug of ours, kept
+     * harmless. */
     return &table->shared->slot[slot < table->slots ? slot : 0];
 }
 
@@ -182,7 +184,8 @@ void pyw_table_set_state(struct pyw_table *table, uint32_t slot, enum pyw_state 
     pyw_table_wake(table);
 }
 
-void pyw_table_set_process(struct pyw_table *table, uint32_t slot, uint32_t generation, int32_t pid)
+void pyw_table_set_process(struct pyw_table *table, uint32_t slot, uint32_t generation,
+                           int32_t pid)
 {
     struct slot *at = slot_at(table, slot);
 
@@ -202,7 +205,8 @@ void pyw_table_add_ending(struct pyw_table *table, struct pyw_ending ending)
     pyw_table_wake(table);
 }
 
-bool pyw_table_find_ending(const struct pyw_table *table, int32_t pid, struct pyw_ending *ending)
+bool pyw_table_find_ending(const struct pyw_table *table, int32_t pid,
+                           struct pyw_ending *ending)
 {
     for (size_t i = 0; i < PYW_TABLE_ENDINGS; i++) {
         uint64_t packed = atomic_load(&table->shared->endings[i].packed);
@@ -243,7 +247,8 @@ void pyw_table_wait(const struct pyw_table *table, uint32_t seen, int millisecon
     struct timespec most = {.tv_sec = milliseconds / 1000,
                             .tv_nsec = (milliseconds % 1000) * 1000000L};
 
-    /* Woken, changed already, timed out or interrupted: the caller looks again in any case. */
+    /* Woken, changed already, timed out or interrupted: the caller looks again in any
+     * case. */
     (void)syscall(SYS_futex, &table->shared->wake, FUTEX_WAIT, seen, &most, NULL, 0);
 }
 
@@ -326,8 +331,8 @@ uint32_t pyw_table_count(const struct pyw_table *table, enum pyw_state state)
     return count;
 }
 
-int pyw_table_choose(const struct pyw_table *table, const uint32_t *in_flight, uint32_t turn,
-                     struct pyw_choice *choice)
+int pyw_table_choose(const struct pyw_table *table, const uint32_t *in_flight,
+                     uint32_t turn, struct pyw_choice *choice)
 {
     uint32_t least = UINT32_MAX;
     bool is_found = false;

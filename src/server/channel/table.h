@@ -1,13 +1,15 @@
-/* table.h: the group table, one shared memory segment per process group: which of its processes is
- * ready, how busy each is, and how the last ones ended.
+/* table.h: the group table, one shared memory segment per process group: which of its
+ * processes is ready, how busy each is, and how the last ones ended.
  *
- * Mapped by the Apache parent, which creates it, the supervisor, every Apache child, and the group's
- * own daemons; the latter run application code, so nobody believes a value: every index is checked,
- * no pointer is stored, and a wrong number costs a bad choice of process at worst.
+ * Mapped by the Apache parent, which creates it, the supervisor, every Apache child,
+ * and the group's own daemons; the latter run application code, so nobody believes a
+ * value: every index is checked, no pointer is stored, and a wrong number costs a bad
+ * choice of process at worst.
  *
- * Who writes what: `state`, `generation`, `pid`, the counts of failures and the list of endings: the
- * supervisor. `report`, `capacity`, `active`, `served`: the slot's daemon. Children only read; what
- * they have in flight themselves they count in their own memory, so a killed child leaks nothing.
+ * Who writes what: `state`, `generation`, `pid`, the counts of failures and the list of
+ * endings: the supervisor. `report`, `capacity`, `active`, `served`: the slot's daemon.
+ * Children only read; what they have in flight themselves they count in their own
+ * memory, so a killed child leaks nothing.
  */
 #ifndef PYW_CHANNEL_TABLE_H
 #define PYW_CHANNEL_TABLE_H
@@ -91,13 +93,15 @@ uint64_t pyw_table_served(const struct pyw_table *table, uint32_t slot);
 uint32_t pyw_table_failures(const struct pyw_table *table);
 uint32_t pyw_table_count(const struct pyw_table *table, enum pyw_state state);
 
-/* Child: the ready process with the least load, that is the larger of what it reports and what this
- * child has in flight there (`in_flight`, one number per slot); ties go round from `turn`.
+/* Child: the ready process with the least load, that is the larger of what it reports
+ * and what this child has in flight there (`in_flight`, one number per slot); ties go
+ * round from `turn`.
  * @return 0; -EAGAIN: none is ready. */
-int pyw_table_choose(const struct pyw_table *table, const uint32_t *in_flight, uint32_t turn,
-                     struct pyw_choice *choice);
+int pyw_table_choose(const struct pyw_table *table, const uint32_t *in_flight,
+                     uint32_t turn, struct pyw_choice *choice);
 /* Child: how a process ended. @return true when the supervisor has said. */
-bool pyw_table_find_ending(const struct pyw_table *table, int32_t pid, struct pyw_ending *ending);
+bool pyw_table_find_ending(const struct pyw_table *table, int32_t pid,
+                           struct pyw_ending *ending);
 
 /* Child: sleeps until something changed after `seen` was read, or the time is over. */
 uint32_t pyw_table_seen(const struct pyw_table *table);

@@ -21,13 +21,14 @@ static int make_secret(struct pyw_group *group, char *why, size_t why_size)
     return 0;
 }
 
-static int open_listener(struct pyw_group *group, uint32_t slot, const char *dir, unsigned index,
-                         uid_t owner)
+static int open_listener(struct pyw_group *group, uint32_t slot, const char *dir,
+                         unsigned index, uid_t owner)
 {
     char path[PATH_MAX];
     int fd;
 
-    if (snprintf(path, sizeof(path), "%s/%u.%u", dir, index, slot) >= (int)sizeof(path)) {
+    if (snprintf(path, sizeof(path), "%s/%u.%u", dir, index, slot) >=
+        (int)sizeof(path)) {
         return -ENAMETOOLONG;
     }
     fd = pyw_socket_listen(path, (int)group->setup.options.listen_backlog, owner);
@@ -39,8 +40,8 @@ static int open_listener(struct pyw_group *group, uint32_t slot, const char *dir
     return group->socket_paths[slot] != NULL ? 0 : -ENOMEM;
 }
 
-static int open_listeners(struct pyw_group *group, const char *dir, unsigned index, uid_t owner,
-                          char *why, size_t why_size)
+static int open_listeners(struct pyw_group *group, const char *dir, unsigned index,
+                          uid_t owner, char *why, size_t why_size)
 {
     group->listeners = malloc(group->slots * sizeof(*group->listeners));
     group->socket_paths = calloc(group->slots, sizeof(*group->socket_paths));
@@ -54,17 +55,18 @@ static int open_listeners(struct pyw_group *group, const char *dir, unsigned ind
         int rv = open_listener(group, slot, dir, index, owner);
 
         if (rv != 0) {
-            snprintf(why, why_size,
-                     "its socket in '%s' could not be made: %s%s", dir, strerror(-rv),
-                     rv == -ENAMETOOLONG ? "; set WSGISocketPrefix to a shorter path" : "");
+            snprintf(why, why_size, "its socket in '%s' could not be made: %s%s", dir,
+                     strerror(-rv),
+                     rv == -ENAMETOOLONG ? "; set WSGISocketPrefix to a shorter path"
+                                         : "");
             return rv;
         }
     }
     return 0;
 }
 
-int pyw_group_open(struct pyw_group *group, const char *dir, unsigned index, uid_t socket_owner,
-                   char *why, size_t why_size)
+int pyw_group_open(struct pyw_group *group, const char *dir, unsigned index,
+                   uid_t socket_owner, char *why, size_t why_size)
 {
     int rv = make_secret(group, why, why_size);
 
@@ -86,7 +88,8 @@ static void close_slot(struct pyw_group *group, uint32_t slot, bool unlink_socke
     }
     if (group->socket_paths != NULL && group->socket_paths[slot] != NULL) {
         if (unlink_sockets) {
-            (void)unlink(group->socket_paths[slot]); /* nothing to be done where it is gone */
+            (void)unlink(
+                group->socket_paths[slot]); /* nothing to be done where it is gone */
         }
         free(group->socket_paths[slot]);
     }

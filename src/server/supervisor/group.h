@@ -1,6 +1,6 @@
-/* group.h: a process group as the parent prepared it: options, identity, group table, and one listening
- * socket per slot. Made in the Apache parent before the supervisor is forked and never changed after;
- * the supervisor and the children read the same memory.
+/* group.h: a process group as the parent prepared it: options, identity, group table,
+ * and one listening socket per slot. Made in the Apache parent before the supervisor is
+ * forked and never changed after; the supervisor and the children read the same memory.
  */
 #ifndef PYW_SUPERVISOR_GROUP_H
 #define PYW_SUPERVISOR_GROUP_H
@@ -19,19 +19,24 @@ struct pyw_group {
     struct pyw_table *table;
     int table_fd;
     uint32_t slots;
-    int *listeners;            /* one per slot */
-    char **socket_paths;       /* one per slot */
-    const char *module_dir;    /* where mod_pywsgi.so lies: a place to look for the daemon program */
-    const char *libexec_dir;   /* another: where `make install` puts it */
-    const char *apache_home;   /* not NULL: the directory that processes stay in when home= is absent */
-    void *log_context;         /* for pyw_supervisor_log */
+    int *listeners;          /* one per slot */
+    char **socket_paths;     /* one per slot */
+    const char *module_dir;  /* where mod_pywsgi.so lies: a place to look for the daemon
+                                program */
+    const char *libexec_dir; /* another: where `make install` puts it */
+    const char *apache_home; /* not NULL: the directory that processes stay in when
+                                home= is absent */
+    void *log_context;       /* for pyw_supervisor_log */
 };
 
-/* Creates the group table, the secret and the sockets `<dir>/<name-index>.<slot>` of a group.
- * @return 0, or -errno with a sentence in `why`; what was made is released by pyw_group_close. */
-int pyw_group_open(struct pyw_group *group, const char *dir, unsigned index, uid_t socket_owner,
-                   char *why, size_t why_size);
-/* Closes the sockets (and, with `unlink_sockets`, removes them) and the table. Idempotent. */
+/* Creates the group table, the secret and the sockets `<dir>/<name-index>.<slot>` of a
+ * group.
+ * @return 0, or -errno with a sentence in `why`; what was made is released by
+ * pyw_group_close. */
+int pyw_group_open(struct pyw_group *group, const char *dir, unsigned index,
+                   uid_t socket_owner, char *why, size_t why_size);
+/* Closes the sockets (and, with `unlink_sockets`, removes them) and the table.
+ * Idempotent. */
 void pyw_group_close(struct pyw_group *group, bool unlink_sockets);
 
 #endif

@@ -10,7 +10,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* Higher than any capability a kernel has; PR_CAPBSET_DROP says EINVAL past the last. */
+/* Higher than any capability a kernel has; PR_CAPBSET_DROP says EINVAL past the last.
+ */
 #define CAPABILITIES_MAX 64
 
 /* "#123" as a number. @return 0 or -ENOENT. */
@@ -86,17 +87,20 @@ static int add_listed_groups(struct pyw_identity *identity, const char *list, ch
         gid_t gid;
 
         if (len == 0 || len >= sizeof(name)) {
-            snprintf(why, why_size, "supplementary-groups= has an empty or overlong name");
+            snprintf(why, why_size,
+                     "supplementary-groups= has an empty or overlong name");
             return -EINVAL;
         }
         memcpy(name, list, len);
         name[len] = '\0';
         if (pyw_identity_find_group(name, &gid) != 0) {
-            snprintf(why, why_size, "there is no group '%s' (supplementary-groups=)", name);
+            snprintf(why, why_size, "there is no group '%s' (supplementary-groups=)",
+                     name);
             return -ENOENT;
         }
         if (add_group(identity, gid) != 0) {
-            snprintf(why, why_size, "more than %d supplementary groups", PYW_IDENTITY_GROUPS);
+            snprintf(why, why_size, "more than %d supplementary groups",
+                     PYW_IDENTITY_GROUPS);
             return -E2BIG;
         }
         list += len + (list[len] == ',' ? 1 : 0);
@@ -120,12 +124,13 @@ static int add_own_groups(struct pyw_identity *identity, char *why, size_t why_s
     return 0;
 }
 
-int pyw_identity_complete(struct pyw_identity *identity, const char *supplementary, char *why,
-                          size_t why_size)
+int pyw_identity_complete(struct pyw_identity *identity, const char *supplementary,
+                          char *why, size_t why_size)
 {
     const struct passwd *entry = getpwuid(identity->uid);
 
-    snprintf(identity->home, sizeof(identity->home), "%s", entry != NULL ? entry->pw_dir : "/");
+    snprintf(identity->home, sizeof(identity->home), "%s",
+             entry != NULL ? entry->pw_dir : "/");
     if (entry != NULL) {
         snprintf(identity->name, sizeof(identity->name), "%s", entry->pw_name);
     } else {
@@ -141,13 +146,15 @@ int pyw_identity_complete(struct pyw_identity *identity, const char *supplementa
 
 static int drop_capabilities(void)
 {
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 &&
+        errno != EINVAL) {
         return -errno;
     }
     for (int capability = 0; capability < CAPABILITIES_MAX; capability++) {
         if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {
-            /* EINVAL: past the last one. EPERM: a container that may not change the set, where the
-             * change of user and no_new_privs still take all capabilities away. */
+            /* EINVAL: past the last one. EPERM: a container that may not change the
+             * set, where the change of user and no_new_privs still take all
+             * capabilities away. */
             return errno == EINVAL || errno == EPERM ? 0 : -errno;
         }
     }

@@ -13,11 +13,13 @@ void pyw_logpipe_init(struct pyw_logpipe *pipe, int fd)
     pipe->len = 0;
 }
 
-static void give_line(const char *line, size_t len, pyw_logpipe_sink *sink, void *context)
+static void give_line(const char *line, size_t len, pyw_logpipe_sink *sink,
+                      void *context)
 {
     enum pyw_level level = PYW_LEVEL_ERR;
 
-    if (len >= 3 && line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>') {
+    if (len >= 3 && line[0] == '<' && line[1] >= '0' && line[1] <= '7' &&
+        line[2] == '>') {
         level = (enum pyw_level)(line[1] - '0');
         line += 3;
         len -= 3;
@@ -50,7 +52,8 @@ static void give_lines(struct pyw_logpipe *pipe, pyw_logpipe_sink *sink, void *c
 bool pyw_logpipe_pump(struct pyw_logpipe *pipe, pyw_logpipe_sink *sink, void *context)
 {
     for (int round = 0; round < ROUNDS_PER_PUMP && pipe->fd >= 0; round++) {
-        ssize_t got = read(pipe->fd, pipe->line + pipe->len, sizeof(pipe->line) - pipe->len);
+        ssize_t got =
+            read(pipe->fd, pipe->line + pipe->len, sizeof(pipe->line) - pipe->len);
 
         if (got < 0 && errno == EINTR) {
             continue;

@@ -1,5 +1,6 @@
-/* logpipe.h: what a daemon process writes to its standard output and error, cut into lines for the
- * server's log. A leading `<0>` to `<7>` is the level of a line, as for systemd; else it is an error.
+/* logpipe.h: what a daemon process writes to its standard output and error, cut into
+ * lines for the server's log. A leading `<0>` to `<7>` is the level of a line, as for
+ * systemd; else it is an error.
  *
  * Supervisor process, its only thread.
  */
@@ -13,7 +14,8 @@
 
 #define PYW_LOGPIPE_LINE 8192
 
-typedef void pyw_logpipe_sink(void *context, enum pyw_level level, const char *line, size_t len);
+typedef void pyw_logpipe_sink(void *context, enum pyw_level level, const char *line,
+                              size_t len);
 
 struct pyw_logpipe {
     int fd; /* owned; -1 once the process has closed its end */

@@ -14,11 +14,13 @@
 #include "supervisor/spawn.h"
 
 /* The one place that changes a state. */
-static void set_state(struct pyw_process *process, enum pyw_state state, const char *event)
+static void set_state(struct pyw_process *process, enum pyw_state state,
+                      const char *event)
 {
     process->log(process->group->log_context, PYW_LEVEL_DEBUG,
                  "Process %d (slot %u) of group '%s': %s --%s--> %s", (int)process->pid,
-                 process->slot, process->group->name, pyw_table_state_name(process->state), event,
+                 process->slot, process->group->name,
+                 pyw_table_state_name(process->state), event,
                  pyw_table_state_name(state));
     process->state = state;
     pyw_table_set_state(process->group->table, process->slot, state);
@@ -31,7 +33,8 @@ void pyw_process_init(struct pyw_process *process, const struct pyw_group *group
     process->group = group;
     process->log = log;
     process->slot = slot;
-    /* After a supervisor that died: its processes end by themselves, their generations go on. */
+    /* After a supervisor that died: its processes end by themselves, their generations
+     * go on. */
     process->generation = pyw_table_generation(group->table, slot);
     pyw_table_set_state(group->table, slot, PYW_STATE_FREE);
     process->lifeline_fd = -1;
@@ -52,8 +55,8 @@ bool pyw_process_is_wanted(const struct pyw_process *process)
 int pyw_process_spawn(struct pyw_process *process, int notify_fd, const char **step)
 {
     struct pyw_spawned spawned;
-    int rv = pyw_spawn_start(process->group, process->slot, process->generation + 1, notify_fd,
-                             &spawned, step);
+    int rv = pyw_spawn_start(process->group, process->slot, process->generation + 1,
+                             notify_fd, &spawned, step);
 
     if (rv != 0) {
         return rv;
@@ -78,7 +81,8 @@ bool pyw_process_follow_report(struct pyw_process *process)
     if (pyw_process_is_empty(process)) {
         return false;
     }
-    report = pyw_table_report_of(process->group->table, process->slot, process->generation);
+    report =
+        pyw_table_report_of(process->group->table, process->slot, process->generation);
     if (report == PYW_REPORT_READY && process->state == PYW_STATE_STARTING) {
         set_state(process, PYW_STATE_READY, "ready");
         return true;
@@ -106,7 +110,8 @@ void pyw_process_retire(struct pyw_process *process)
         return;
     }
     process->is_told = true;
-    /* A pipe that nobody has read takes one byte; where it fails the process is ending already. */
+    /* A pipe that nobody has read takes one byte; where it fails the process is ending
+     * already. */
     if (process->lifeline_fd >= 0 && write(process->lifeline_fd, &retire, 1) != 1) {
         close_lifeline(process);
     }
@@ -133,13 +138,13 @@ void pyw_process_enforce(struct pyw_process *process, int64_t now_ms)
         return;
     }
     process->kill_at_ms = PYW_CLOCK_NEVER;
-    PYW_LOG(process->log, process->group->log_context, PROCESS_KILLED, (int)process->pid,
-            process->group->name);
+    PYW_LOG(process->log, process->group->log_context, PROCESS_KILLED,
+            (int)process->pid, process->group->name);
     (void)kill(process->pid, SIGKILL); /* our own child, not reaped yet: cannot miss */
 }
 
-/* Children that connected and were never accepted would wait for the next process in this slot:
- * closing their sockets makes them try another. */
+/* Children that connected and were never accepted would wait for the next process in
+ * this slot: closing their sockets makes them try another. */
 static void refuse_backlog(struct pyw_process *process)
 {
     int listener = process->group->listeners[process->slot];
@@ -170,7 +175,8 @@ static void log_start_failure(struct pyw_process *process, int status, bool is_k
     char signal_text[32];
 
     if (is_known) {
-        process->log(where, PYW_LEVEL_INFO, "Process %d of group '%s' did not start either.",
+        process->log(where, PYW_LEVEL_INFO,
+                     "Process %d of group '%s' did not start either.",
                      (int)process->pid, name);
     } else if (WIFSIGNALED(status)) {
         PYW_LOG(process->log, where, PROCESS_START_SIGNAL, (int)process->pid, name,
@@ -191,7 +197,8 @@ static void log_end(struct pyw_process *process, int status)
         PYW_LOG(process->log, where, PROCESS_SIGNAL, (int)process->pid, name,
                 signal_name(WTERMSIG(status), signal_text, sizeof(signal_text)));
     } else if (!process->is_told || WEXITSTATUS(status) != 0) {
-        PYW_LOG(process->log, where, PROCESS_EXIT, (int)process->pid, name, WEXITSTATUS(status));
+        PYW_LOG(process->log, where, PROCESS_EXIT, (int)process->pid, name,
+                WEXITSTATUS(status));
     } else {
         process->log(where, PYW_LEVEL_INFO, "Process %d of group '%s' has ended.",
                      (int)process->pid, name);

@@ -1,7 +1,8 @@
-/* process.h: one slot of a process group as the supervisor sees it: the process in it, its state, its
- * log, and the rules by which the state changes.
+/* process.h: one slot of a process group as the supervisor sees it: the process in it,
+ * its state, its log, and the rules by which the state changes.
  *
- *     free --spawn--> starting --ready--> ready --drain--> draining --ended--> gone --spawn--> ...
+ *     free --spawn--> starting --ready--> ready --drain--> draining --ended--> gone
+ * --spawn--> ...
  *
  * Supervisor process, its only thread.
  */
@@ -17,7 +18,8 @@
 #include "supervisor/logpipe.h"
 
 /* Writes to the server's log; apache/launch implements it with ap_log_error. */
-typedef void pyw_supervisor_log(void *log_context, enum pyw_level level, const char *format, ...)
+typedef void pyw_supervisor_log(void *log_context, enum pyw_level level,
+                                const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 struct pyw_process {
@@ -41,10 +43,12 @@ bool pyw_process_is_empty(const struct pyw_process *process);
 /* Counts towards the number of processes that the group is to have. */
 bool pyw_process_is_wanted(const struct pyw_process *process);
 
-/* Starts a process in an empty slot. @return 0 or -errno, with `step` naming what failed. */
+/* Starts a process in an empty slot. @return 0 or -errno, with `step` naming what
+ * failed. */
 int pyw_process_spawn(struct pyw_process *process, int notify_fd, const char **step);
 
-/* Takes over what the process reported in the group table. @return true when it has become ready. */
+/* Takes over what the process reported in the group table. @return true when it has
+ * become ready. */
 bool pyw_process_follow_report(struct pyw_process *process);
 
 /* Lets it finish what it has, until no channel is left. */
@@ -54,8 +58,9 @@ void pyw_process_stop(struct pyw_process *process, int grace_ms);
 /* Kills it if its time is over. */
 void pyw_process_enforce(struct pyw_process *process, int64_t now_ms);
 
-/* The process has ended with that wait status: records it, says so (quietly where it `is_known` that
- * the group does not start), empties the slot. @return true when it never got ready. */
+/* The process has ended with that wait status: records it, says so (quietly where it
+ * `is_known` that the group does not start), empties the slot. @return true when it
+ * never got ready. */
 bool pyw_process_reap(struct pyw_process *process, int status, bool is_known);
 
 #endif

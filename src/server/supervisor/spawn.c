@@ -28,7 +28,8 @@ struct birth {
     char why[1536]; /* a sentence for the log, filled by the step that fails */
 };
 
-/* --- before the fork ------------------------------------------------------------------------- */
+/* --- before the fork
+ * ------------------------------------------------------------------------- */
 
 /* A sealed memory file with the packed setup. @return descriptor or -errno. */
 static int make_setup(const struct pyw_group *group, uint32_t slot, uint32_t generation)
@@ -46,7 +47,8 @@ static int make_setup(const struct pyw_group *group, uint32_t slot, uint32_t gen
     pyw_setup_put(&writer, &setup);
     if (writer.failed || write(fd, writer.data, writer.len) != (ssize_t)writer.len ||
         lseek(fd, 0, SEEK_SET) != 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+        fcntl(fd, F_ADD_SEALS,
+              F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
         close(fd);
         fd = -EIO;
     }
@@ -62,7 +64,8 @@ static void close_fd(int *fd)
     }
 }
 
-/* --- in the child ---------------------------------------------------------------------------- */
+/* --- in the child
+ * ---------------------------------------------------------------------------- */
 
 static int start_session(struct birth *birth)
 {
@@ -86,7 +89,8 @@ static int place_descriptors(struct birth *birth)
             return -errno;
         }
     }
-    return syscall(SYS_close_range, (unsigned)PYW_FIRST_FREE_FD, ~0u, 0) == 0 ? 0 : -errno;
+    return syscall(SYS_close_range, (unsigned)PYW_FIRST_FREE_FD, ~0u, 0) == 0 ? 0
+                                                                              : -errno;
 }
 
 static int reset_signals(struct birth *birth)
@@ -120,8 +124,9 @@ static int become_user(struct birth *birth)
 static int set_environment(struct birth *birth)
 {
     /* What belongs to the server's own start and would mislead a child. */
-    static const char *const unwanted[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
-                                           "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"};
+    static const char *const unwanted[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC",
+                                           "WATCHDOG_PID",  "LISTEN_FDS",
+                                           "LISTEN_PID",    "LISTEN_FDNAMES"};
     const struct pyw_identity *identity = &birth->group->identity;
     const struct pyw_options *options = &birth->group->setup.options;
     int failed = 0;
@@ -149,8 +154,10 @@ static int enter_home(struct birth *birth)
     const char *home = birth->group->setup.options.home;
 
     if (home == NULL) {
-        /* The user's own directory where it is another user than Apache's; it may not exist. */
-        if (birth->group->apache_home == NULL && chdir(birth->group->identity.home) == 0) {
+        /* The user's own directory where it is another user than Apache's; it may not
+         * exist. */
+        if (birth->group->apache_home == NULL &&
+            chdir(birth->group->identity.home) == 0) {
             return 0;
         }
         return chdir("/") == 0 ? 0 : -errno;
@@ -161,7 +168,8 @@ static int enter_home(struct birth *birth)
     return chdir(home) == 0 ? 0 : -errno;
 }
 
-/* Takes the program at DIR/NAME if there is one. @return 0: taken; -ENOENT: none; -errno. */
+/* Takes the program at DIR/NAME if there is one. @return 0: taken; -ENOENT: none;
+ * -errno. */
 static int try_program(struct birth *birth, const char *dir, const char *name)
 {
     int written = snprintf(birth->program, sizeof(birth->program), "%s%s%s", dir,
@@ -197,12 +205,14 @@ static int find_program(struct birth *birth)
     }
     rv = try_program(birth, group->libexec_dir, PROGRAM_NAME);
     if (rv == -ENOENT) {
-        snprintf(birth->why, sizeof(birth->why),
-                 "there is no " PROGRAM_NAME " in %s/libexec/mod_pywsgi, '%s' or '%s': run 'pip "
-                 "install mod_pywsgi' with the Python of the application, or name one with "
-                 "daemon-program=",
-                 options->python_home != NULL ? options->python_home : "<python-home>",
-                 group->module_dir, group->libexec_dir);
+        snprintf(
+            birth->why, sizeof(birth->why),
+            "there is no " PROGRAM_NAME
+            " in %s/libexec/mod_pywsgi, '%s' or '%s': run 'pip "
+            "install mod_pywsgi' with the Python of the application, or name one with "
+            "daemon-program=",
+            options->python_home != NULL ? options->python_home : "<python-home>",
+            group->module_dir, group->libexec_dir);
     }
     return rv;
 }
@@ -223,23 +233,28 @@ static int execute(struct birth *birth)
         return -ENOMEM;
     }
     (void)execv(birth->program, argv);
-    snprintf(birth->why, sizeof(birth->why), "%s could not be executed: %s", birth->program,
-             strerror(errno));
+    snprintf(birth->why, sizeof(birth->why), "%s could not be executed: %s",
+             birth->program, strerror(errno));
     return -errno;
 }
 
 struct birth_step {
     const char *name;
-    int (*run)(struct birth *birth); /* 0 or -errno; may leave a sentence in birth->why */
+    int (*run)(
+        struct birth *birth); /* 0 or -errno; may leave a sentence in birth->why */
 };
 
-/* The order matters: everything that needs root before `become user`, everything that a tenant can
- * write (home, program, python-home) after it. */
+/* The order matters: everything that needs root before `become user`, everything that a
+ * tenant can write (home, program, python-home) after it. */
 static const struct birth_step steps[] = {
-    {"new session", start_session},       {"descriptors", place_descriptors},
-    {"signals", reset_signals},           {"umask", set_umask},
-    {"change of user", become_user},      {"environment", set_environment},
-    {"working directory", enter_home},    {"search for the daemon program", find_program},
+    {"new session", start_session},
+    {"descriptors", place_descriptors},
+    {"signals", reset_signals},
+    {"umask", set_umask},
+    {"change of user", become_user},
+    {"environment", set_environment},
+    {"working directory", enter_home},
+    {"search for the daemon program", find_program},
     {"execution of the daemon program", execute},
 };
 
@@ -249,10 +264,10 @@ __attribute__((noreturn)) static void give_birth(struct birth *birth)
         int rv = steps[i].run(birth);
 
         if (rv != 0) {
-            /* 2 is the log pipe from the second step on, the server's own log before. */
-            dprintf(STDERR_FILENO, pyw_text_SPAWN_STEP,
-                    birth->group->name, steps[i].name,
-                    birth->why[0] != '\0' ? birth->why : strerror(-rv));
+            /* 2 is the log pipe from the second step on, the server's own log before.
+             */
+            dprintf(STDERR_FILENO, pyw_text_SPAWN_STEP, birth->group->name,
+                    steps[i].name, birth->why[0] != '\0' ? birth->why : strerror(-rv));
             dprintf(STDERR_FILENO, "\n");
             break;
         }
@@ -261,11 +276,12 @@ __attribute__((noreturn)) static void give_birth(struct birth *birth)
     _exit(PYW_SPAWN_FAILED);
 }
 
-/* --- the parent side ------------------------------------------------------------------------- */
+/* --- the parent side
+ * ------------------------------------------------------------------------- */
 
 /* Opens what a birth needs. @return 0 or -errno with `step` set; the caller closes. */
-static int prepare(struct birth *birth, uint32_t slot, uint32_t generation, int notify_fd,
-                   int log_pipe[2], int lifeline[2], const char **step)
+static int prepare(struct birth *birth, uint32_t slot, uint32_t generation,
+                   int notify_fd, int log_pipe[2], int lifeline[2], const char **step)
 {
     const struct pyw_group *group = birth->group;
 
@@ -276,7 +292,8 @@ static int prepare(struct birth *birth, uint32_t slot, uint32_t generation, int 
     }
     *step = "pipes";
     birth->fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (birth->fds[0] < 0 || pipe2(log_pipe, O_CLOEXEC) != 0 || pipe2(lifeline, O_CLOEXEC) != 0 ||
+    if (birth->fds[0] < 0 || pipe2(log_pipe, O_CLOEXEC) != 0 ||
+        pipe2(lifeline, O_CLOEXEC) != 0 ||
         fcntl(log_pipe[0], F_SETFL, O_NONBLOCK) != 0) {
         return -errno;
     }

@@ -1,8 +1,9 @@
-/* spawn.h: starts one daemon process: a fork, a fixed list of named steps in the child, an exec.
+/* spawn.h: starts one daemon process: a fork, a fixed list of named steps in the child,
+ * an exec.
  *
- * The program is looked up and executed only after the process has become the application's user:
- * root never runs what a tenant can write. A step that fails writes one sentence to the log and ends
- * the child with PYW_SPAWN_FAILED.
+ * The program is looked up and executed only after the process has become the
+ * application's user: root never runs what a tenant can write. A step that fails writes
+ * one sentence to the log and ends the child with PYW_SPAWN_FAILED.
  *
  * Supervisor process, its only thread.
  */

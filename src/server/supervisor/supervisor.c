@@ -38,23 +38,32 @@ struct supervisor {
     enum course course;
     int signal_fd;
     int notify[2];
-    int parent_fd; /* readable once the Apache parent has ended; -1 where the kernel has no pidfds */
+    int parent_fd; /* readable once the Apache parent has ended; -1 where the kernel has
+                      no pidfds */
     bool has_lifeline;
     struct pollfd *polled;
     size_t polled_size;
 };
 
 /* Positions in `polled`; the log pipes follow. */
-enum polled_at { POLLED_SIGNALS, POLLED_NOTIFY, POLLED_LIFELINE, POLLED_PARENT, POLLED_FIRST_LOG };
+enum polled_at {
+    POLLED_SIGNALS,
+    POLLED_NOTIFY,
+    POLLED_LIFELINE,
+    POLLED_PARENT,
+    POLLED_FIRST_LOG
+};
 
-/* --- set-up ---------------------------------------------------------------------------------- */
+/* --- set-up
+ * ---------------------------------------------------------------------------------- */
 
 static int open_signals(struct supervisor *self)
 {
     sigset_t wanted;
 
-    /* A terminal's Ctrl-C and httpd's own signals are the parent's business: it tells us by the
-     * lifeline. SIGTERM comes from the kernel when the parent dies, or from an operator. */
+    /* A terminal's Ctrl-C and httpd's own signals are the parent's business: it tells
+     * us by the lifeline. SIGTERM comes from the kernel when the parent dies, or from
+     * an operator. */
     for (int number = 1; number < NSIG; number++) {
         (void)signal(number, SIG_DFL);
     }
@@ -74,7 +83,8 @@ static int open_signals(struct supervisor *self)
     return self->signal_fd >= 0 ? 0 : -errno;
 }
 
-static int make_crew(struct crew *crew, const struct pyw_group *group, pyw_supervisor_log *log)
+static int make_crew(struct crew *crew, const struct pyw_group *group,
+                     pyw_supervisor_log *log)
 {
     crew->group = group;
     crew->processes = calloc(group->slots, sizeof(*crew->processes));
@@ -118,18 +128,21 @@ static int set_up(struct supervisor *self)
     if (pipe2(self->notify, O_CLOEXEC | O_NONBLOCK) != 0) {
         return -errno;
     }
-    /* The lifeline alone could be kept open by another module's process that the parent forked. */
+    /* The lifeline alone could be kept open by another module's process that the parent
+     * forked. */
     self->parent_fd = (int)syscall(SYS_pidfd_open, self->plan->parent, 0);
     return make_crews(self);
 }
 
-/* --- all processes --------------------------------------------------------------------------- */
+/* --- all processes
+ * --------------------------------------------------------------------------- */
 
-#define FOR_EACH_PROCESS(self, crew_var, process_var)                                              \
-    for (struct crew *crew_var = (self)->crews;                                                    \
-         crew_var < (self)->crews + (self)->plan->group_count; crew_var++)                         \
-        for (struct pyw_process *process_var = crew_var->processes;                                \
-             process_var < crew_var->processes + crew_var->group->slots; process_var++)
+#define FOR_EACH_PROCESS(self, crew_var, process_var)                                  \
+    for (struct crew *crew_var = (self)->crews;                                        \
+         crew_var < (self)->crews + (self)->plan->group_count; crew_var++)             \
+        for (struct pyw_process *process_var = crew_var->processes;                    \
+             process_var < crew_var->processes + crew_var->group->slots;               \
+             process_var++)
 
 /* Where a line of output goes. */
 struct speaker {
@@ -146,8 +159,8 @@ static void log_line(void *context, enum pyw_level level, const char *line, size
         pyw_echo_is_repeated(&speaker->crew->said, line, len)) {
         level = PYW_LEVEL_DEBUG;
     }
-    process->log(process->group->log_context, level, "[pid %d] %.*s", (int)process->pid, (int)len,
-                 line);
+    process->log(process->group->log_context, level, "[pid %d] %.*s", (int)process->pid,
+                 (int)len, line);
 }
 
 static void set_failures(struct crew *crew, unsigned failures)
@@ -194,8 +207,8 @@ static void fill_crew(struct supervisor *self, struct crew *crew)
         rv = pyw_process_spawn(process, self->notify[1], &step);
         if (rv != 0) {
             set_failures(crew, crew->failures + 1);
-            PYW_LOG(self->plan->log, crew->group->log_context, SPAWN_FAILED, process->slot,
-                    crew->group->name, step, strerror(-rv),
+            PYW_LOG(self->plan->log, crew->group->log_context, SPAWN_FAILED,
+                    process->slot, crew->group->name, step, strerror(-rv),
                     pyw_clock_backoff_ms(crew->failures));
         }
     }
@@ -203,7 +216,8 @@ static void fill_crew(struct supervisor *self, struct crew *crew)
 
 static void follow_reports(struct supervisor *self)
 {
-    FOR_EACH_PROCESS(self, crew, process) {
+    FOR_EACH_PROCESS(self, crew, process)
+    {
         if (!pyw_process_follow_report(process)) {
             continue;
         }
@@ -214,7 +228,8 @@ static void follow_reports(struct supervisor *self)
     }
 }
 
-/* --- events ---------------------------------------------------------------------------------- */
+/* --- events
+ * ---------------------------------------------------------------------------------- */
 
 static void change_course(struct supervisor *self, enum course course)
 {
@@ -222,7 +237,8 @@ static void change_course(struct supervisor *self, enum course course)
         return;
     }
     self->course = course;
-    FOR_EACH_PROCESS(self, crew, process) {
+    FOR_EACH_PROCESS(self, crew, process)
+    {
         if (course == COURSE_RETIRE) {
             pyw_process_retire(process);
         } else {
@@ -233,7 +249,8 @@ static void change_course(struct supervisor *self, enum course course)
 
 static void reap_one(struct supervisor *self, pid_t pid, int status)
 {
-    FOR_EACH_PROCESS(self, crew, process) {
+    FOR_EACH_PROCESS(self, crew, process)
+    {
         struct speaker speaker = {crew, process};
         bool is_quick;
 
@@ -289,14 +306,16 @@ static void handle_lifeline(struct supervisor *self)
         change_course(self, COURSE_RETIRE);
         return;
     }
-    /* After 'G' the end of the pipe is expected: the parent closed its side and goes on. */
+    /* After 'G' the end of the pipe is expected: the parent closed its side and goes
+     * on. */
     self->has_lifeline = false;
     if (self->course == COURSE_RUN) {
         change_course(self, COURSE_STOP);
     }
 }
 
-/* --- the loop -------------------------------------------------------------------------------- */
+/* --- the loop
+ * -------------------------------------------------------------------------------- */
 
 static void sooner(int64_t *deadline, int64_t candidate)
 {
@@ -318,7 +337,8 @@ static int64_t next_deadline(struct supervisor *self)
             sooner(&deadline, crew->retry_at_ms);
         }
     }
-    FOR_EACH_PROCESS(self, crew, process) {
+    FOR_EACH_PROCESS(self, crew, process)
+    {
         sooner(&deadline, process->kill_at_ms);
     }
     return deadline;
@@ -330,9 +350,11 @@ static size_t fill_polled(struct supervisor *self)
 
     self->polled[POLLED_SIGNALS].fd = self->signal_fd;
     self->polled[POLLED_NOTIFY].fd = self->notify[0];
-    self->polled[POLLED_LIFELINE].fd = self->has_lifeline ? self->plan->lifeline_fd : -1;
+    self->polled[POLLED_LIFELINE].fd =
+        self->has_lifeline ? self->plan->lifeline_fd : -1;
     self->polled[POLLED_PARENT].fd = self->parent_fd;
-    FOR_EACH_PROCESS(self, crew, process) {
+    FOR_EACH_PROCESS(self, crew, process)
+    {
         if (process->output.fd >= 0) {
             self->polled[count++].fd = process->output.fd;
         }
@@ -346,7 +368,8 @@ static size_t fill_polled(struct supervisor *self)
 
 static void pump_logs(struct supervisor *self)
 {
-    FOR_EACH_PROCESS(self, crew, process) {
+    FOR_EACH_PROCESS(self, crew, process)
+    {
         struct speaker speaker = {crew, process};
 
         if (process->output.fd >= 0) {
@@ -357,7 +380,8 @@ static void pump_logs(struct supervisor *self)
 
 static bool has_processes(struct supervisor *self)
 {
-    FOR_EACH_PROCESS(self, crew, process) {
+    FOR_EACH_PROCESS(self, crew, process)
+    {
         if (!pyw_process_is_empty(process)) {
             return true;
         }
@@ -375,7 +399,8 @@ static void run_round(struct supervisor *self)
         }
     }
     count = fill_polled(self);
-    if (poll(self->polled, count, pyw_clock_until(next_deadline(self))) < 0 && errno != EINTR) {
+    if (poll(self->polled, count, pyw_clock_until(next_deadline(self))) < 0 &&
+        errno != EINTR) {
         return; /* EFAULT, EINVAL, ENOMEM: the next round tries again */
     }
     handle_notify(self);
@@ -392,7 +417,8 @@ static void run_round(struct supervisor *self)
         self->parent_fd = -1;
         change_course(self, COURSE_STOP);
     }
-    FOR_EACH_PROCESS(self, crew, process) {
+    FOR_EACH_PROCESS(self, crew, process)
+    {
         pyw_process_enforce(process, pyw_clock_now_ms());
     }
 }
@@ -405,7 +431,9 @@ static void clean_up(struct supervisor *self)
     }
     free(self->crews);
     free(self->polled);
-    (void)rmdir(self->plan->socket_dir); /* not ours alone to remove if something else is in it */
+    (void)rmdir(
+        self->plan
+            ->socket_dir); /* not ours alone to remove if something else is in it */
 }
 
 int pyw_supervisor_run(const struct pyw_supervisor_plan *plan)

@@ -1,8 +1,9 @@
-/* supervisor.h: the process that starts, watches and ends the daemon processes of one generation of the
- * server's configuration. Forked by the Apache parent; no Python and no application code runs in it.
+/* supervisor.h: the process that starts, watches and ends the daemon processes of one
+ * generation of the server's configuration. Forked by the Apache parent; no Python and
+ * no application code runs in it.
  *
- * It parses nothing that an application process writes but the plain numbers of the group table and
- * the lines of its log.
+ * It parses nothing that an application process writes but the plain numbers of the
+ * group table and the lines of its log.
  */
 #ifndef PYW_SUPERVISOR_SUPERVISOR_H
 #define PYW_SUPERVISOR_SUPERVISOR_H
@@ -16,13 +17,15 @@
 struct pyw_supervisor_plan {
     struct pyw_group **groups;
     size_t group_count;
-    pid_t parent;           /* the Apache parent: everything ends when it does */
-    int lifeline_fd;        /* read end of a pipe to the parent: 'G' = retire, end of file = end */
+    pid_t parent;    /* the Apache parent: everything ends when it does */
+    int lifeline_fd; /* read end of a pipe to the parent: 'G' = retire, end of file =
+                        end */
     const char *socket_dir; /* removed at the end, with the sockets in it */
     pyw_supervisor_log *log;
 };
 
-/* Runs until every daemon process has ended; the exit status of the process. Single-threaded. */
+/* Runs until every daemon process has ended; the exit status of the process.
+ * Single-threaded. */
 int pyw_supervisor_run(const struct pyw_supervisor_plan *plan);
 
 #endif

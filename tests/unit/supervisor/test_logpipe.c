@@ -21,7 +21,8 @@ struct seen {
 static void keep(void *context, enum pyw_level level, const char *line, size_t len)
 {
     struct seen *seen = context;
-    size_t kept = len < sizeof(seen->lines[0].text) - 1 ? len : sizeof(seen->lines[0].text) - 1;
+    size_t kept =
+        len < sizeof(seen->lines[0].text) - 1 ? len : sizeof(seen->lines[0].text) - 1;
 
     ck_assert_uint_lt(seen->count, SEEN_MAX);
     seen->lines[seen->count].level = level;

@@ -1,5 +1,6 @@
-/* A birth, seen by a program that tells what it was born with: descriptors, environment, directory,
- * umask, session, identity; and the sentences of births that fail. */
+/* A birth, seen by a program that tells what it was born with: descriptors,
+ * environment, directory, umask, session, identity; and the sentences of births that
+ * fail. */
 #include "supervisor/spawn.h"
 
 #include <check.h>
@@ -97,12 +98,13 @@ START_TEST(a_process_is_born_with_what_it_needs_and_no_more)
     char home[64];
 
     /* 10 is the shell's own, for the script; no pipe, which would be one more. */
-    write_program("#!/bin/sh\n"
-                  "ls -m /proc/$$/fd\n"
-                  "echo home=$HOME user=$USER lang=$LANG all=$LC_ALL notify=$NOTIFY_SOCKET.\n"
-                  "echo cwd=$(pwd) umask=$(umask)\n"
-                  "grep NoNewPrivs /proc/$$/status | tr '\\t' ' '\n"
-                  "echo session=$(($(cut -d' ' -f6 /proc/$$/stat) == $$))\n");
+    write_program(
+        "#!/bin/sh\n"
+        "ls -m /proc/$$/fd\n"
+        "echo home=$HOME user=$USER lang=$LANG all=$LC_ALL notify=$NOTIFY_SOCKET.\n"
+        "echo cwd=$(pwd) umask=$(umask)\n"
+        "grep NoNewPrivs /proc/$$/status | tr '\\t' ' '\n"
+        "echo session=$(($(cut -d' ' -f6 /proc/$$/stat) == $$))\n");
     ck_assert_int_eq(setenv("NOTIFY_SOCKET", "/run/systemd/notify", 1), 0);
     group.setup.options.umask = 027;
     group.setup.options.home = dir;
@@ -146,14 +148,17 @@ START_TEST(root_becomes_the_user_for_good)
     if (geteuid() != 0) {
         return; /* only root may; the container and CI runs are root */
     }
-    write_program("#!/bin/sh\n"
-                  "grep -E '^(Uid|Gid|Groups|CapBnd|CapEff):' /proc/$$/status | tr '\\t' ' '\n");
+    write_program(
+        "#!/bin/sh\n"
+        "grep -E '^(Uid|Gid|Groups|CapBnd|CapEff):' /proc/$$/status | tr '\\t' ' '\n");
     group.identity.is_changed = true;
     group.identity.uid = 65534;
     group.identity.gid = 65534;
-    ck_assert_int_eq(pyw_identity_complete(&group.identity, "#65534,#4242", why, sizeof(why)), 0);
+    ck_assert_int_eq(
+        pyw_identity_complete(&group.identity, "#65534,#4242", why, sizeof(why)), 0);
     ck_assert_int_eq(live(), 0);
-    ck_assert_msg(strstr(output, "Uid: 65534 65534 65534 65534\n") != NULL, "%s", output);
+    ck_assert_msg(strstr(output, "Uid: 65534 65534 65534 65534\n") != NULL, "%s",
+                  output);
     ck_assert_ptr_nonnull(strstr(output, "Gid: 65534 65534 65534 65534\n"));
     ck_assert_ptr_nonnull(strstr(output, "Groups: 4242 65534 \n"));
     ck_assert_ptr_nonnull(strstr(output, "CapEff: 0000000000000000\n"));
