@@ -55,14 +55,22 @@ static const char run_source[] =
     "    faulthandler.register(dump_signal_, dump_fd_, all_threads=True, chain=False)\n"
     "os.register_at_fork(after_in_child=forked_)\n";
 
-/* Both are tried, whatever the first does. */
-static const char end_source[] = "import sys\n"
-                                 "try:\n"
-                                 "    if 'threading' in sys.modules:\n"
-                                 "        sys.modules['threading']._shutdown()\n"
-                                 "finally:\n"
-                                 "    import atexit\n"
-                                 "    atexit._run_exitfuncs()\n";
+/* Both are tried, whatever the first does. The thread that imported `threading` passes
+ * for the main one there; where that is a request's thread, which is not going to end,
+ * it is not waited for. */
+static const char end_source[] =
+    "import sys\n"
+    "try:\n"
+    "    if 'threading' in sys.modules:\n"
+    "        threading = sys.modules['threading']\n"
+    "        main = threading.main_thread()\n"
+    "        lock = getattr(main, '_tstate_lock', None)\n"
+    "        if lock and main.ident != threading.get_ident():\n"
+    "            threading._shutdown_locks.discard(lock)\n"
+    "        threading._shutdown()\n"
+    "finally:\n"
+    "    import atexit\n"
+    "    atexit._run_exitfuncs()\n";
 
 static PyObject *note_fork(PyObject *self, PyObject *unused)
 {
