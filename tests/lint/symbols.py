@@ -1,7 +1,7 @@
 """Look into what was built: symbols.py APACHE_HALF_DIRECTORY PYTHON_HALF_DIRECTORY.
 
 The Apache module must need nothing of Python and show the server its module records only; the programs of
-the Python half must need nothing of httpd and APR.
+the Python half must need nothing of httpd and APR; none may lack a function of our own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 PYTHON_SYMBOL = re.compile(r"_?Py[A-Z_]\w*$")
 HTTPD_SYMBOL = re.compile(r"(ap|apr|apu)_\w+$")
+OWN_SYMBOL = re.compile(r"pyw_\w+$")
 MODULE_RECORDS = {"wsgi_module", "pywsgi_module"}
 
 
@@ -31,6 +32,7 @@ def module_faults(module: Path) -> list[str]:
     faults = []
     if needed := matching(PYTHON_SYMBOL, dynamic_symbols(module, "--undefined-only")):
         faults.append(f"{module} needs {', '.join(needed)} of Python")
+    faults += own_faults(module)
     shown = dynamic_symbols(module, "--defined-only")
     if shown != MODULE_RECORDS:
         faults.append(
@@ -40,8 +42,16 @@ def module_faults(module: Path) -> list[str]:
 
 
 def program_faults(program: Path) -> list[str]:
-    needed = matching(HTTPD_SYMBOL, dynamic_symbols(program, "--undefined-only"))
-    return [f"{program} needs {', '.join(needed)} of httpd or APR"] if needed else []
+    faults = own_faults(program)
+    if needed := matching(HTTPD_SYMBOL, dynamic_symbols(program, "--undefined-only")):
+        faults.append(f"{program} needs {', '.join(needed)} of httpd or APR")
+    return faults
+
+
+def own_faults(program: Path) -> list[str]:
+    """A shared object links without a function that nobody defines, and fails when it is loaded."""
+    missing = matching(OWN_SYMBOL, dynamic_symbols(program, "--undefined-only"))
+    return [f"{program} lacks {', '.join(missing)}"] if missing else []
 
 
 def main() -> None:
