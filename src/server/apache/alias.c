@@ -7,8 +7,7 @@
 #include "apache/daemon_process.h"
 #include "apache/module.h"
 
-/* --- directives
- * ------------------------------------------------------------------------------ */
+/* --- directives --- */
 
 static const char *global_to_empty(const char *value)
 {
@@ -152,8 +151,7 @@ const char *pyw_alias_set_match(cmd_parms *cmd, void *dir_conf, const char *argu
     return add_alias(cmd, alias, arguments);
 }
 
-/* --- translation
- * ----------------------------------------------------------------------------- */
+/* --- translation --- */
 
 static const char *skip_slashes(const char *at)
 {

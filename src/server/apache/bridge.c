@@ -32,8 +32,7 @@ static struct {
     } shared;
 } embedded = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* --- the exchange
- * ---------------------------------------------------------------------------- */
+/* --- the exchange --- */
 
 struct bridge {
     struct pyw_exchange exchange; /* first: the operations get a pointer to it */
@@ -173,8 +172,7 @@ static const struct pyw_exchange_ops operations = {
     .end = end,
 };
 
-/* --- the interpreter
- * ------------------------------------------------------------------------- */
+/* --- the interpreter --- */
 
 static void log_process(enum pyw_level level, const char *text, size_t len)
 {

@@ -7,8 +7,7 @@
 #include "apache/conf.h"
 #include "apache/daemon_process.h"
 
-/* --- setters
- * --------------------------------------------------------------------------------- */
+/* --- setters --- */
 
 /* A text of the per-directory configuration; the offset comes with the table row. */
 static const char *set_dir_text(cmd_parms *cmd, void *dir_conf, const char *value)
@@ -95,8 +94,7 @@ static const char *refuse(cmd_parms *cmd, void *dir_conf, const char *arguments)
         cmd->cmd->name);
 }
 
-/* --- the table
- * ------------------------------------------------------------------------------- */
+/* --- the table --- */
 
 #define SERVER RSRC_CONF
 #define SECTIONS (RSRC_CONF | ACCESS_CONF)

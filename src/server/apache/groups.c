@@ -16,8 +16,7 @@
 /* A successor starts beside each process that it replaces. */
 #define SLOTS_PER_PROCESS 2
 
-/* --- the socket directory
- * -------------------------------------------------------------------- */
+/* --- the socket directory --- */
 
 /* Sockets that a server of the same process id left behind when it was killed. */
 static void remove_leftovers(const char *path)
@@ -80,8 +79,7 @@ static const char *socket_dir_path(apr_pool_t *pool, unsigned generation)
     return apr_psprintf(pool, "%s.%d.%u", prefix, (int)getpid(), generation);
 }
 
-/* --- one group
- * ------------------------------------------------------------------------------- */
+/* --- one group --- */
 
 static const char *set_identity(apr_pool_t *pool, struct pyw_group *group,
                                 const struct pyw_group_conf *conf)

@@ -62,8 +62,7 @@ struct pyw_pool *pyw_launch_pool(const char *group)
     return pools != NULL ? apr_hash_get(pools, group, APR_HASH_KEY_STRING) : NULL;
 }
 
-/* --- supervisors known to the parent
- * --------------------------------------------------------- */
+/* --- supervisors known to the parent --- */
 
 static void remember(pid_t pid)
 {
@@ -122,8 +121,7 @@ static void watch_earlier(void)
     }
 }
 
-/* --- the supervisor process
- * ------------------------------------------------------------------ */
+/* --- the supervisor process --- */
 
 static void log_for_supervisor(void *context, enum pyw_level level, const char *format,
                                ...)
@@ -176,8 +174,7 @@ static bool start_supervisor(void)
     return true;
 }
 
-/* --- the end of a configuration
- * -------------------------------------------------------------- */
+/* --- the end of a configuration --- */
 
 static void wait_for(pid_t pid, int64_t deadline_ms)
 {

@@ -67,6 +67,7 @@ int pyw_outbox_continue(struct pyw_outbox *outbox)
             return errno == EWOULDBLOCK ? -EAGAIN : -errno;
         }
         outbox->file = -1;
+        outbox->has_begun = true;
         advance(outbox, (size_t)sent);
     }
     return 0;
@@ -81,6 +82,7 @@ int pyw_outbox_send(struct pyw_outbox *outbox, const struct iovec *pieces, size_
     memcpy(outbox->pieces, pieces, count * sizeof(*pieces));
     outbox->count = count;
     outbox->at = 0;
+    outbox->has_begun = false;
     outbox->file = file;
     return pyw_outbox_continue(outbox);
 }

@@ -17,7 +17,8 @@ struct pyw_outbox {
     struct iovec
         pieces[PYW_OUTBOX_PIECES]; /* what is left; the bytes are the caller's */
     size_t count;
-    size_t at; /* the first piece not wholly sent */
+    size_t at;      /* the first piece not wholly sent */
+    bool has_begun; /* a byte of them has left */
     int file;  /* goes with the first byte; -1; the caller's */
 };
 

@@ -28,8 +28,7 @@ struct birth {
     char why[1536]; /* a sentence for the log, filled by the step that fails */
 };
 
-/* --- before the fork
- * ------------------------------------------------------------------------- */
+/* --- before the fork --- */
 
 /* A sealed memory file with the packed setup. @return descriptor or -errno. */
 static int make_setup(const struct pyw_group *group, uint32_t slot, uint32_t generation)
@@ -64,8 +63,7 @@ static void close_fd(int *fd)
     }
 }
 
-/* --- in the child
- * ---------------------------------------------------------------------------- */
+/* --- in the child --- */
 
 static int start_session(struct birth *birth)
 {
@@ -276,8 +274,7 @@ __attribute__((noreturn)) static void give_birth(struct birth *birth)
     _exit(PYW_SPAWN_FAILED);
 }
 
-/* --- the parent side
- * ------------------------------------------------------------------------- */
+/* --- the parent side --- */
 
 /* Opens what a birth needs. @return 0 or -errno with `step` set; the caller closes. */
 static int prepare(struct birth *birth, uint32_t slot, uint32_t generation,

@@ -54,8 +54,7 @@ enum polled_at {
     POLLED_FIRST_LOG
 };
 
-/* --- set-up
- * ---------------------------------------------------------------------------------- */
+/* --- set-up --- */
 
 static int open_signals(struct supervisor *self)
 {
@@ -134,8 +133,7 @@ static int set_up(struct supervisor *self)
     return make_crews(self);
 }
 
-/* --- all processes
- * --------------------------------------------------------------------------- */
+/* --- all processes --- */
 
 #define FOR_EACH_PROCESS(self, crew_var, process_var)                                  \
     for (struct crew *crew_var = (self)->crews;                                        \
@@ -228,8 +226,7 @@ static void follow_reports(struct supervisor *self)
     }
 }
 
-/* --- events
- * ---------------------------------------------------------------------------------- */
+/* --- events --- */
 
 static void change_course(struct supervisor *self, enum course course)
 {
@@ -314,8 +311,7 @@ static void handle_lifeline(struct supervisor *self)
     }
 }
 
-/* --- the loop
- * -------------------------------------------------------------------------------- */
+/* --- the loop --- */
 
 static void sooner(int64_t *deadline, int64_t candidate)
 {

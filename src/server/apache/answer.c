@@ -1,0 +1,219 @@
+#include "apache/answer.h"
+
+#include <http_protocol.h>
+#include <unistd.h>
+
+#include "apache/log.h"
+
+void pyw_answer_init(struct pyw_answer *answer, request_rec *r,
+                     const struct pyw_group *group, bool wants_body)
+{
+    memset(answer, 0, sizeof(*answer));
+    answer->r = r;
+    answer->group = group;
+    answer->wants_body = wants_body;
+    pyw_reply_init(&answer->reply, r);
+}
+
+void pyw_answer_begin(struct pyw_answer *answer, struct pyw_channel *channel)
+{
+    answer->channel = channel;
+    answer->is_refused = false;
+    answer->keeps_channel = false;
+}
+
+static enum pyw_step done(struct pyw_answer *answer, int result)
+{
+    answer->result = result;
+    return PYW_STEP_DONE;
+}
+
+enum pyw_step pyw_answer_fail(struct pyw_answer *answer, int status)
+{
+    return done(answer, pyw_reply_fail(&answer->reply, status));
+}
+
+enum pyw_step pyw_answer_client_gone(struct pyw_answer *answer)
+{
+    return done(answer, pyw_reply_end(&answer->reply, PYW_OUTCOME_GONE));
+}
+
+/* The daemon broke the protocol: nothing that it says further can be believed. */
+static enum pyw_step broken(struct pyw_answer *answer, const char *why)
+{
+    PYW_LOG(pyw_log_request, answer->r, PROTOCOL_BROKEN, answer->channel->process.pid,
+            answer->group->name, why);
+    return pyw_answer_fail(answer, HTTP_BAD_GATEWAY);
+}
+
+static enum pyw_step take_head(struct pyw_answer *answer, struct pyw_span payload)
+{
+    struct pyw_header headers[256];
+    struct pyw_reply_head head;
+    const char *why = NULL;
+
+    if (pyw_head_get_reply(payload, headers, sizeof(headers) / sizeof(headers[0]),
+                           &head) != 0) {
+        return broken(answer,
+                      "its response head is malformed or has more than 256 headers");
+    }
+    if (pyw_reply_set_head(&answer->reply, &head, &why) != 0) {
+        return broken(answer, why);
+    }
+    return PYW_STEP_GO_ON;
+}
+
+static enum pyw_step take_file(struct pyw_answer *answer, struct pyw_span payload)
+{
+    struct pyw_file_range range;
+    int fd = pyw_inbox_take_file(&answer->channel->inbox);
+
+    if (fd < 0) {
+        return broken(answer, "a FILE frame came without a descriptor");
+    }
+    if (pyw_frame_get_file(payload, &range) != 0) {
+        close(fd);
+        return broken(answer, "a FILE frame is malformed");
+    }
+    if (pyw_reply_add_file(&answer->reply, fd, range.offset, range.length) != 0) {
+        return broken(
+            answer,
+            "a FILE frame names no stretch of a regular file, or comes too early or is too long");
+    }
+    return PYW_STEP_GO_ON;
+}
+
+static enum pyw_step take_refuse(struct pyw_answer *answer, struct pyw_span payload)
+{
+    uint8_t reason;
+
+    if (pyw_frame_get_reason(payload, &reason) != 0 || answer->has_begun) {
+        return broken(answer, "a REFUSE came at the wrong time");
+    }
+    if (reason == PYW_REFUSE_PROTOCOL) {
+        return broken(
+            answer,
+            "it speaks another version of the protocol: install the same mod_pywsgi in Apache and in the "
+            "application's environment");
+    }
+    answer->is_refused = true;
+    return PYW_STEP_RETRY;
+}
+
+static enum pyw_step take_log(struct pyw_answer *answer, struct pyw_span payload)
+{
+    enum pyw_level level;
+    struct pyw_span text;
+
+    if (pyw_frame_get_log(payload, &level, &text) != 0) {
+        return broken(answer, "a LOG frame is malformed");
+    }
+    pyw_log_request_text(answer->r, level, text.data, text.len);
+    return PYW_STEP_GO_ON;
+}
+
+static enum pyw_step take_end(struct pyw_answer *answer, struct pyw_span payload)
+{
+    struct pyw_end end;
+
+    if (pyw_frame_get_end(payload, &end) != 0) {
+        return broken(answer, "an END frame is malformed");
+    }
+    if (end.outcome == PYW_OUTCOME_OK && !answer->reply.has_head) {
+        return broken(answer, "it ended the request without a response");
+    }
+    answer->keeps_channel = end.outcome != PYW_OUTCOME_TIMEOUT;
+    return done(answer, pyw_reply_end(&answer->reply, (enum pyw_outcome)end.outcome));
+}
+
+static enum pyw_step take_hello(struct pyw_answer *answer, struct pyw_span payload)
+{
+    struct pyw_hello hello;
+
+    if (!answer->channel->is_new || pyw_frame_get_hello(payload, &hello) != 0 ||
+        !pyw_frame_is_secret(hello.secret, answer->group->setup.secret)) {
+        return broken(
+            answer, "its HELLO is malformed, late, or without the secret of the group");
+    }
+    answer->channel->is_new = false;
+    return PYW_STEP_GO_ON;
+}
+
+static enum pyw_step take_inform(struct pyw_answer *answer, struct pyw_span payload)
+{
+    struct pyw_header headers[1];
+    struct pyw_reply_head head;
+
+    if (pyw_head_get_reply(payload, headers, 1, &head) != 0 ||
+        head.status != HTTP_CONTINUE) {
+        return broken(answer, "an interim response is not 100 Continue");
+    }
+    answer->wants_body = true;
+    return PYW_STEP_GO_ON;
+}
+
+static enum pyw_step take_data(struct pyw_answer *answer, struct pyw_span payload)
+{
+    if (pyw_reply_add_data(&answer->reply, payload.data, payload.len) != 0) {
+        return broken(answer,
+                      "it sent body before a head, or more than its Content-Length");
+    }
+    return PYW_STEP_GO_ON;
+}
+
+static enum pyw_step take_frame(struct pyw_answer *answer,
+                                const struct pyw_frame *frame, struct pyw_span payload)
+{
+    if (answer->channel->is_new && frame->type != PYW_FRAME_HELLO) {
+        return broken(answer, "its first frame is no HELLO");
+    }
+    switch (frame->type) {
+    case PYW_FRAME_HELLO:
+        return take_hello(answer, payload); /* says nothing of the request */
+    case PYW_FRAME_REFUSE:
+        return take_refuse(answer, payload);
+    case PYW_FRAME_LOG:
+        answer->has_begun = true;
+        return take_log(answer, payload);
+    default:
+        answer->has_begun = true;
+        break;
+    }
+    switch (frame->type) {
+    case PYW_FRAME_INFORM:
+        return take_inform(answer, payload);
+    case PYW_FRAME_HEAD:
+        return take_head(answer, payload);
+    case PYW_FRAME_DATA:
+        return take_data(answer, payload);
+    case PYW_FRAME_FILE:
+        return take_file(answer, payload);
+    case PYW_FRAME_END:
+        return take_end(answer, payload);
+    default: /* ADMIT: that it came is all it says */
+        return PYW_STEP_GO_ON;
+    }
+}
+
+/* Handles every whole frame that has come, then passes on what they held. */
+enum pyw_step pyw_answer_take_frames(struct pyw_answer *answer)
+{
+    struct pyw_frame frame;
+    struct pyw_span payload;
+    enum pyw_step step = PYW_STEP_GO_ON;
+    int rv = 0;
+
+    while (step == PYW_STEP_GO_ON &&
+           (rv = pyw_inbox_next(&answer->channel->inbox, &frame, &payload)) == 1) {
+        step = take_frame(answer, &frame, payload);
+    }
+    if (step == PYW_STEP_GO_ON && rv < 0) {
+        return broken(answer, "it sent something that is no frame");
+    }
+    if (step == PYW_STEP_GO_ON && pyw_reply_has_unpushed(&answer->reply)) {
+        if (pyw_reply_push(&answer->reply, true) != 0) {
+            return pyw_answer_client_gone(answer);
+        }
+    }
+    return step;
+}
