@@ -47,8 +47,7 @@ void pyw_loader_init(bool is_reloading_in_place)
     is_in_place = is_reloading_in_place;
 }
 
-/* --- the entries
- * ------------------------------------------------------------------------------ */
+/* --- the entries --- */
 
 static struct script *find(struct pyw_span group, struct pyw_span path)
 {
@@ -157,15 +156,13 @@ static void settle(struct script *script, enum state state, int64_t mtime)
     pthread_mutex_unlock(&lock);
 }
 
-/* --- loading: inside the interpreter, an exception is pending after -1 and NULL
- * ------------------ */
+/* --- loading: inside the interpreter, an exception is pending after -1 and NULL --- */
 
 /* Cut to microseconds as Apache's own times are: it is compared with what a request
  * brings. */
 static int64_t stat_mtime(const struct stat *info)
 {
-    return (int64_t)info->st_mtim.tv_sec * 1000000 +
-           info->st_mtim.tv_nsec / 1000;
+    return (int64_t)info->st_mtim.tv_sec * 1000000 + info->st_mtim.tv_nsec / 1000;
 }
 
 /* Reads the whole file; the GIL is not needed. @return malloc'd text, or NULL with

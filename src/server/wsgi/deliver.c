@@ -50,16 +50,17 @@ enum pyw_outcome pyw_deliver_exception(struct pyw_request *request)
     char place[PLACE_MAX];
     char process[PLACE_MAX];
     char name[PYW_ERRORS_NAME_MAX];
+    int error = request->send_error != 0 ? request->send_error : request->read_error;
 
     if (pyw_prelude_is_forked()) { /* what became of a fork is not for this request's
                                       log */
         PyErr_Clear();
         return PYW_OUTCOME_ERROR;
     }
-    if (request->error != 0 && PyErr_ExceptionMatches(PyExc_OSError)) {
+    if (error != 0 && PyErr_ExceptionMatches(PyExc_OSError)) {
         PYW_LOG(pyw_errors_log, request->exchange, CLIENT_GONE,
-                PYW_REQUEST_SCRIPT(request), pyw_request_reason(request->error));
-        return outcome_of_error(request->error);
+                PYW_REQUEST_SCRIPT(request), pyw_request_reason(error));
+        return outcome_of_error(error);
     }
     pyw_interpreter_describe(request->interpreter, place, sizeof place);
     describe_process(process, sizeof process);
@@ -82,9 +83,9 @@ static enum pyw_outcome fail(struct pyw_request *request)
     }
     if (!pyw_prelude_is_forked()) {
         PYW_LOG(pyw_log_print_held, request->exchange, CLIENT_GONE,
-                PYW_REQUEST_SCRIPT(request), pyw_request_reason(request->error));
+                PYW_REQUEST_SCRIPT(request), pyw_request_reason(request->send_error));
     }
-    return outcome_of_error(request->error);
+    return outcome_of_error(request->send_error);
 }
 
 /* The body is complete as far as the application goes. */
@@ -132,8 +133,7 @@ static int check_piece(PyObject *piece)
     return -1;
 }
 
-/* --- lists and tuples
- * ------------------------------------------------------------------------------- */
+/* --- lists and tuples --- */
 
 /* The pieces of a list or tuple; they stay while nobody else can touch the list. */
 struct pieces {
@@ -259,7 +259,7 @@ static int send_piece(struct pyw_request *request, PyObject *piece)
     if (PyBytes_GET_SIZE(piece) == 0) {
         /* A chance to notice that nobody waits for the piece that is being made. */
         if (!pyw_prelude_is_forked() && exchange->ops->is_aborted(exchange)) {
-            request->error = -EPIPE;
+            request->send_error = -EPIPE;
             return -1;
         }
         return 0;

@@ -69,8 +69,7 @@ PyObject *pyw_environ_constants(const struct pyw_wsgi *state)
     return dict;
 }
 
-/* --- names and values
- * ------------------------------------------------------------------------------- */
+/* --- names and values --- */
 
 /* Paths are in the encoding of the file system, all else in the one that PEP 3333
  * prescribes. */

@@ -54,7 +54,7 @@ static ssize_t fetch(struct input *self, char *data, size_t len, const char *met
     if (self->is_at_end || len == 0) {
         return 0;
     }
-    if (request->error == 0) {
+    if (request->read_error == 0) {
         if (pyw_request_claim(request) != 0) {
             return -1;
         }
@@ -71,10 +71,10 @@ static ssize_t fetch(struct input *self, char *data, size_t len, const char *met
             self->is_at_end = got == 0;
             return got;
         }
-        request->error = (int)got;
+        request->read_error = (int)got;
     }
     PyErr_Format(PyExc_OSError, "mod_wsgi request data read error: %s",
-                 pyw_request_reason(request->error));
+                 pyw_request_reason(request->read_error));
     return -1;
 }
 

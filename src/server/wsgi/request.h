@@ -24,8 +24,8 @@ struct pyw_request {
     struct pyw_kit *kit;
     int64_t picked_up_us; /* wall clock */
     bool is_busy;         /* GIL */
-    int error; /* GIL; 0, or the -errno that ended the exchange for reading or writing
-                */
+    int send_error;       /* GIL; 0, or the -errno that ended sending */
+    int read_error;       /* GIL; likewise for reading */
     struct pyw_response response;
 };
 

@@ -236,7 +236,7 @@ int pyw_response_send(struct pyw_request *request, const char *data, size_t len,
     struct pyw_part part = {.is_last = is_last};
     int result;
 
-    if (request->error != 0) {
+    if (request->send_error != 0) {
         return -1;
     }
     if (pyw_response_prepare(request) != 0) {
@@ -254,7 +254,7 @@ int pyw_response_send(struct pyw_request *request, const char *data, size_t len,
     response->is_sent = true;
     result = transmit(request, &part);
     pyw_request_unclaim(request);
-    request->error = result;
+    request->send_error = result;
     return result == 0 ? 0 : -1;
 }
 
@@ -266,7 +266,7 @@ int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset,
     struct pyw_file_part file = {.fd = fd, .offset = offset};
     void *token;
 
-    if (request->error != 0 || pyw_response_prepare(request) != 0) {
+    if (request->send_error != 0 || pyw_response_prepare(request) != 0) {
         return -1;
     }
     if (response->declared >= 0 && length > (uint64_t)response->declared) {
@@ -285,10 +285,10 @@ int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset,
     response->is_sent = true;
     response->written += length;
     token = pyw_gil_release();
-    request->error = exchange->ops->send_file(exchange, &file);
+    request->send_error = exchange->ops->send_file(exchange, &file);
     pyw_gil_acquire(token);
     pyw_request_unclaim(request);
-    return request->error == 0 ? 0 : -1;
+    return request->send_error == 0 ? 0 : -1;
 }
 
 bool pyw_response_is_full(const struct pyw_response *response)

@@ -66,7 +66,7 @@ int pyw_response_prepare(struct pyw_request *request);
 
 /* Sends a piece of body, the head before the first. `is_last`: the response is complete
  * and nothing follows. @return 0; -1 with an exception (a bad head), or without
- * (request->error says why). */
+ * (request->send_error says why). */
 int pyw_response_send(struct pyw_request *request, const char *data, size_t len,
                       bool is_last);
 

@@ -103,7 +103,8 @@ void pyw_serve_run(struct pyw_exchange *exchange)
     request.exchange = exchange;
     request.picked_up_us = pyw_clock_epoch_us();
     request.is_busy = false;
-    request.error = 0;
+    request.send_error = 0;
+    request.read_error = 0;
     request.kit = NULL;
     pyw_response_init(&request.response);
     pyw_log_bind(exchange);

@@ -34,14 +34,14 @@ static PyObject *write_body(PyObject *self, PyObject *data)
                      Py_TYPE(data)->tp_name);
         return NULL;
     }
-    if (PyBytes_GET_SIZE(data) == 0 && request->error == 0) {
+    if (PyBytes_GET_SIZE(data) == 0 && request->send_error == 0) {
         Py_RETURN_NONE;
     }
     if (pyw_response_send(request, PyBytes_AS_STRING(data),
                           (size_t)PyBytes_GET_SIZE(data), false) != 0) {
         if (!PyErr_Occurred()) {
             PyErr_Format(PyExc_OSError, "mod_wsgi %s",
-                         pyw_request_reason(request->error));
+                         pyw_request_reason(request->send_error));
         }
         return NULL;
     }
@@ -51,8 +51,7 @@ static PyObject *write_body(PyObject *self, PyObject *data)
 static PyMethodDef write_method = {"write", write_body, METH_O,
                                    "Sends a piece of the response's body."};
 
-/* --- start_response()
- * ----------------------------------------------------------------------------- */
+/* --- start_response() --- */
 
 /* Raises the application's own exception again. @return -1. */
 static int raise_again(PyObject *exc_info)
