@@ -159,7 +159,6 @@ class Handler:
     is_factory: bool
     working_directory: str | None
     reload_on_changes: bool
-    console: bool
 
 
 @dataclass(frozen=True)
@@ -383,7 +382,6 @@ def _handler(settings: Settings, target: Target, directory: Path, embedded: bool
         is_factory=target.is_factory,
         working_directory=str(directory) if embedded else None,
         reload_on_changes=reloads,
-        console=settings[opt.DEBUG_MODE],
     )
 
 

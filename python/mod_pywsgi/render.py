@@ -35,14 +35,27 @@ def quote_directory(value: object) -> str:
 
 
 def quote_rewrite(prefix: object, suffix: str = "") -> str:
-    """An argument of mod_rewrite: a literal, then text in which ``%{NAME}`` is expanded."""
-    literal = re.sub(r"([\\$%&])", r"\\\1", _checked(prefix))
-    return quote(literal + suffix)
+    """An argument of mod_rewrite: a literal, then text in which ``%{NAME}`` is expanded.
+
+    :raises ConfigError: it holds quotes of both kinds, of which mod_rewrite allows one.
+    """
+    return _rewrite_argument(re.sub(r"([\\$%])", r"\\\1", _checked(prefix)) + suffix)
 
 
 def quote_other_urls(url: object) -> str:
-    """The pattern of mod_rewrite for a URL that is neither this one nor below it."""
-    return quote("!^" + re.escape(_checked(url).rstrip("/")) + "(?:/|$)")
+    """The pattern of mod_rewrite for a URL that is neither this one nor below it.
+
+    :raises ConfigError: as quote_rewrite.
+    """
+    return _rewrite_argument("!^" + re.escape(_checked(url).rstrip("/")) + "(?:/|$)")
+
+
+def _rewrite_argument(text: str) -> str:
+    """mod_rewrite reads its arguments by rules of its own: in quotes nothing is escaped."""
+    for mark in ('"', "'"):
+        if mark not in text:
+            return f"{mark}{text}{mark}"
+    raise ConfigError(f"mod_rewrite cannot be told of a path with both kinds of quotes: {text}.")
 
 
 def word(value: object) -> str:

@@ -108,7 +108,6 @@ class TestApplication:
         made = make("--debug-mode", "--processes", "3", "--reload-on-changes", "--access-log")
         assert (made.application.processes, made.application.threads) == (1, 1)
         assert made.application.handler is not None
-        assert made.application.handler.console
         assert not made.application.handler.reload_on_changes
         assert (made.error_log, made.access_log) == ("/dev/stderr", "/dev/stdout")
         assert made.keep_alive_timeout == 0

@@ -111,13 +111,16 @@ def test_numbers_and_words() -> None:
     ],
 )
 def test_other_urls(url: str, path: str, is_other: bool) -> None:
-    pattern, _ = httpd_word(render.quote_other_urls(url))
+    pattern = render.quote_other_urls(url)[1:-1]
     assert pattern.startswith("!")
     assert (re.search(pattern[1:], path) is None) is is_other
 
 
 def test_rewrite_prefix_is_literal() -> None:
-    assert render.quote_rewrite("/a$1%2\\3", "%{X}") == '"/a\\\\$1\\\\%2\\\\\\\\3%{X}"'
+    assert render.quote_rewrite("/a$1%2\\3", "%{X}") == '"/a\\$1\\%2\\\\3%{X}"'
+    assert render.quote_rewrite('/a"b', "%{X}") == "'/a\"b%{X}'"
+    with pytest.raises(ConfigError, match="both kinds of quotes"):
+        render.quote_rewrite("/a\"b'c")
 
 
 # Golden files

@@ -1,7 +1,6 @@
 """What the generated handler script calls: makes the application ready to be served."""
 
 import os
-import sys
 import traceback
 from collections.abc import Iterator
 
@@ -18,20 +17,16 @@ def prepare(
     is_factory: bool,
     working_directory: str | None,
     reload_on_changes: bool,
-    console: bool,
 ) -> Application:
     """Load the application, from a script or a module.
 
     :param working_directory: to change to, where the server does not do it.
     :param reload_on_changes: replace this process when an imported file changes, also if
         loading fails: the change may be what mends it.
-    :param console: let stdin and stdout be the terminal's.
     :raises: whatever loading it raises.
     """
     if working_directory is not None:
         os.chdir(working_directory)
-    if console:
-        _use_console()
     try:
         loaded = loaders.load_script(script) if script else loaders.load_module(module or "")
         application = loaders.application_of(loaded, callable_name, is_factory)
@@ -53,8 +48,3 @@ def _files_of(error: BaseException, script: str | None) -> Iterator[str]:
     for frame in traceback.extract_tb(error.__traceback__):
         if os.path.isabs(frame.filename):
             yield frame.filename
-
-
-def _use_console() -> None:
-    sys.stdin = os.fdopen(os.dup(0), "r")
-    sys.stdout = os.fdopen(os.dup(1), "w", buffering=1)

@@ -8,5 +8,4 @@ application = prepare(
     is_factory=False,
     working_directory='/golden/site',
     reload_on_changes=False,
-    console=True,
 )

@@ -8,5 +8,4 @@ application = prepare(
     is_factory=False,
     working_directory=None,
     reload_on_changes=False,
-    console=False,
 )

@@ -16,7 +16,7 @@ PACKAGE = Path(handler.__file__).parent
 
 
 class FakeWatcher:
-    started: list[tuple[str, ...]] = []  # noqa: RUF012 - shared on purpose, cleared by the fixture
+    started: list[tuple[str, ...]] = []  # shared, cleared by the fixture
 
     def __init__(self, extra: Any = ()) -> None:
         self.extra = tuple(extra)
@@ -40,7 +40,6 @@ def prepare(**changed: Any) -> Any:
         "is_factory": False,
         "working_directory": None,
         "reload_on_changes": False,
-        "console": False,
         **changed,
     }
     return handler.prepare(**arguments)
