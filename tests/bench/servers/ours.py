@@ -1,0 +1,32 @@
+"""mod_pywsgi, in daemon mode and embedded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.servers.apache import Apache, Wsgi
+from bench.servers.base import Around
+from support.httpd import Artifacts
+
+
+class OursDaemon(Wsgi):
+    name = "pywsgi-daemon"
+    title = "mod_pywsgi daemon"
+    is_ours = True
+
+    @classmethod
+    def missing(cls, around: Around) -> str:
+        gone = [path.name for path in Artifacts(around.build).all() if not path.exists()]
+        return f"not built: {', '.join(gone)} (./dev build)" if gone else Apache.missing(around)
+
+    @classmethod
+    def module(cls, around: Around) -> Path | None:
+        return Artifacts(around.build).module
+
+
+class OursEmbedded(OursDaemon):
+    name = "pywsgi-embedded"
+    title = "mod_pywsgi embedded"
+    yardstick = "mod_wsgi-embedded"
+    is_daemon = False
+    has_threads = False
