@@ -12,6 +12,8 @@ _SHARES: Mapping[str, tuple[float, float, float]] = MappingProxyType(
 )
 _PREFERENCE = ("event", "worker", "prefork")
 _PREFERENCE_EMBEDDED = ("worker", "prefork", "event")
+_RELAYS_PER_CHILD = 64
+_LEAST_RELAYS = 512
 _STACK_SIZE = 262144  # bytes; plenty for Apache, not for Python
 
 
@@ -43,9 +45,17 @@ def choose_mpm(asked_for: tuple[str, ...], installed: tuple[str, ...], embedded:
 
 
 def for_daemons(name: str, processes: int, threads: int) -> Mpm:
-    """Apache as a relay to processes of the application: somewhat more clients than those."""
+    """Apache as a relay to processes of the application: more clients than those have threads.
+
+    A thread that only relays costs little, and the event MPM closes kept-alive connections as
+    soon as none is idle: there are enough of them for that to be rare.
+    """
     clients = 10 + max(10, int(1.5 * processes * threads))
-    per_child = 1 if name == "prefork" else _threads_per_child(clients)
+    if name == "prefork":
+        per_child = 1
+    else:
+        clients = max(clients, _LEAST_RELAYS)
+        per_child = _RELAYS_PER_CHILD
     children = -(-clients // per_child)
     initial, least, most = _SHARES[name]
     start = max(1, int(initial * children))
@@ -61,10 +71,6 @@ def embedded(name: str, processes: int, threads: int) -> Mpm:
         return _mpm(name, clients, 1, min(processes, clients), 1, clients, relay=False)
     clients = processes * threads
     return _mpm(name, processes, threads, processes, clients, clients, relay=False)
-
-
-def _threads_per_child(clients: int) -> int:
-    return clients // (clients // 20 + 1) if clients > 20 else 10
 
 
 def _mpm(

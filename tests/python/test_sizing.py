@@ -37,11 +37,11 @@ def test_choice_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "processes", "threads", "expected"),
     [
-        # clients = 10 + max(10, 1.5 P T); threads a child by compat 5.2
-        ("event", 1, 5, {"ServerLimit": 2, "ThreadsPerChild": 10, "MaxRequestWorkers": 20}),
-        ("event", 2, 15, {"ServerLimit": 4, "ThreadsPerChild": 18, "MaxRequestWorkers": 72}),
-        ("worker", 1, 5, {"StartServers": 1, "MinSpareThreads": 10, "MaxSpareThreads": 20}),
-        ("worker", 4, 15, {"ServerLimit": 7, "ThreadsPerChild": 16, "StartServers": 1}),
+        # clients = 10 + max(10, 1.5 P T), with threads at least 512
+        ("event", 1, 5, {"ServerLimit": 8, "ThreadsPerChild": 64, "MaxRequestWorkers": 512}),
+        ("event", 20, 20, {"ServerLimit": 10, "ThreadsPerChild": 64, "MaxRequestWorkers": 640}),
+        ("worker", 1, 5, {"StartServers": 1, "MinSpareThreads": 64, "MaxSpareThreads": 256}),
+        ("worker", 20, 20, {"StartServers": 2, "MinSpareThreads": 128, "MaxSpareThreads": 384}),
         ("prefork", 1, 5, {"ServerLimit": 20, "StartServers": 1, "MaxRequestWorkers": 20}),
         ("prefork", 4, 15, {"MinSpareServers": 5, "MaxSpareServers": 10}),
     ],
