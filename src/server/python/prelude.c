@@ -1,18 +1,13 @@
 #include "python/prelude.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/mman.h>
 
 #include "python/log.h"
+#include "python/stacks.h"
 #include "python/stream.h"
 
-/* Signals are scarce: interpreters beyond these few are left out of stack dumps. */
-#define DUMP_SIGNALS 16
-
 static atomic_bool forked;
-static int dump_fd = -1;
 
 /* The names that end in _ come from C. */
 static const char run_source[] =
@@ -40,7 +35,8 @@ static const char run_source[] =
     "        if os.getpid() != owner:\n"
     "            return genuine(signalnum, handler)\n"
     "        import traceback\n"
-    "        log_signal_(str(signalnum) + '\\n' + ''.join(traceback.format_stack()).rstrip())\n"
+    "        stack = traceback.format_stack(sys._getframe(1))\n"
+    "        log_signal_(str(signalnum), ''.join(stack).rstrip())\n"
     "        return handler\n"
     "    restricted.__name__ = restricted.__qualname__ = 'signal'\n"
     "    signal.signal = restricted\n"
@@ -51,7 +47,7 @@ static const char run_source[] =
     "restrict_signals()\n"
     "if is_main_ and not is_embedded_:\n"
     "    faulthandler.enable(2)\n"
-    "if dump_signal_ and dump_fd_ >= 0:\n"
+    "if is_main_ and dump_fd_ >= 0:\n"
     "    faulthandler.register(dump_signal_, dump_fd_, all_threads=True, chain=False)\n"
     "os.register_at_fork(after_in_child=forked_)\n";
 
@@ -81,36 +77,25 @@ static PyObject *note_fork(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-static PyObject *log_signal(PyObject *self, PyObject *text)
+static PyObject *log_signal(PyObject *self, PyObject *arguments)
 {
-    const char *utf8 = PyUnicode_AsUTF8(text);
+    const char *number;
+    const char *stack;
 
     (void)self;
-    if (utf8 == NULL) {
+    if (!PyArg_ParseTuple(arguments, "ss", &number, &stack)) {
         return NULL;
     }
-    PYW_LOG(pyw_log_print_held, pyw_log_bound(), SIGNAL_RESTRICTED, utf8);
+    PYW_LOG(pyw_log_print_held, pyw_log_bound(), SIGNAL_RESTRICTED, number, stack);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef note_fork_method = {"note_fork", note_fork, METH_NOARGS, NULL};
-static PyMethodDef log_signal_method = {"log_signal", log_signal, METH_O, NULL};
+static PyMethodDef log_signal_method = {"log_signal", log_signal, METH_VARARGS, NULL};
 
 bool pyw_prelude_is_forked(void)
 {
     return atomic_load_explicit(&forked, memory_order_relaxed);
-}
-
-int pyw_prelude_dump_signal(unsigned interpreter)
-{
-    int signum = SIGRTMIN + 3 + (int)interpreter;
-
-    return interpreter < DUMP_SIGNALS && signum < SIGRTMAX ? signum : 0;
-}
-
-int pyw_prelude_dump_fd(void)
-{
-    return dump_fd;
 }
 
 /* Steals the value. */
@@ -169,10 +154,9 @@ static int set_all(PyObject *names, const struct pyw_setup *setup,
                        0 ||
                    set(names, "log_signal_",
                        PyCFunction_New(&log_signal_method, NULL)) != 0 ||
-                   set(names, "dump_signal_",
-                       PyLong_FromLong(pyw_prelude_dump_signal(interpreter->index))) !=
+                   set(names, "dump_signal_", PyLong_FromLong(pyw_stacks_signal())) !=
                        0 ||
-                   set(names, "dump_fd_", PyLong_FromLong(dump_fd)) != 0
+                   set(names, "dump_fd_", PyLong_FromLong(pyw_stacks_signal_fd())) != 0
                ? -1
                : 0;
 }
@@ -195,9 +179,6 @@ int pyw_prelude_run(const struct pyw_setup *setup,
 {
     PyObject *names = PyDict_New();
 
-    if (dump_fd == -1) {
-        dump_fd = memfd_create("pywsgi-stacks", MFD_CLOEXEC);
-    }
     if (names != NULL && set_all(names, setup, interpreter) != 0) {
         Py_CLEAR(names);
     }

@@ -12,11 +12,6 @@ int pyw_prelude_run(const struct pyw_setup *setup,
                     const struct pyw_interpreter *interpreter);
 int pyw_prelude_end(void);
 
-/* The signal that makes faulthandler write the stacks of this interpreter to
- * pyw_prelude_dump_fd(); 0: there is none left for it. */
-int pyw_prelude_dump_signal(unsigned interpreter);
-int pyw_prelude_dump_fd(void);
-
 /* True in a process that the application forked off. Such a process must not touch
  * exchanges. */
 bool pyw_prelude_is_forked(void);

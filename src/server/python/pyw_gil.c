@@ -85,17 +85,25 @@ void pyw_gil_leave(void)
 
 int pyw_gil_new_interpreter(unsigned interpreter)
 {
-    PyThreadState *state;
+    PyThreadState *first;
 
     if (reserve(interpreter) != 0) {
         return -1;
     }
-    state = Py_NewInterpreter(); /* on failure main is attached again */
-    if (state == NULL) {
+    first = Py_NewInterpreter(); /* on failure main is attached again */
+    if (first == NULL) {
         return -1;
     }
-    interpreters[interpreter] = PyThreadState_GetInterpreter(state);
-    self.states[interpreter] = state;
+    interpreters[interpreter] = PyThreadState_GetInterpreter(first);
+    /* The first state is nobody's and stays for ever: Python 3.11 aborts when the first
+     * state of an interpreter is made a second time, which it would be once all its
+     * threads had ended. */
+    self.states[interpreter] = PyThreadState_New(interpreters[interpreter]);
+    if (self.states[interpreter] == NULL) {
+        self.states[interpreter] = first;
+        return 0;
+    }
+    PyThreadState_Swap(self.states[interpreter]);
     return 0;
 }
 
@@ -109,6 +117,11 @@ unsigned pyw_gil_current(void)
         }
     }
     return 0;
+}
+
+PyInterpreterState *pyw_gil_interpreter(unsigned interpreter)
+{
+    return interpreters[interpreter];
 }
 
 void *pyw_gil_release(void)

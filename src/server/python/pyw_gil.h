@@ -35,6 +35,9 @@ int pyw_gil_new_interpreter(unsigned interpreter);
  */
 unsigned pyw_gil_current(void);
 
+/* The interpreter with this index; NULL: there is none. */
+PyInterpreterState *pyw_gil_interpreter(unsigned interpreter);
+
 /* Around a call that may block: gives up the GIL and takes it again, in pairs. Works on
  * any thread that holds the GIL, the application's own included. */
 void *pyw_gil_release(void);

@@ -2,14 +2,10 @@
 
 #include <Python.h>
 
-#include <errno.h>
 #include <locale.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "python/builtin.h"
 #include "python/errors.h"
@@ -18,6 +14,7 @@
 #include "python/log.h"
 #include "python/prelude.h"
 #include "python/pyw_gil.h"
+#include "python/stacks.h"
 #include "python/venv.h"
 
 static bool is_embedded(const struct pyw_setup *setup)
@@ -132,6 +129,7 @@ int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char 
 
     pyw_log_init(log);
     pyw_loader_init(is_embedded(setup));
+    pyw_stacks_init();
     if (set_locale(setup, why, why_size) != 0) {
         return -1;
     }
@@ -173,55 +171,9 @@ void pyw_runtime_stop(void)
     }
 }
 
-/* faulthandler's handler runs on this thread and writes to the shared memory file. */
-static void raise_here(int signum)
-{
-    sigset_t only;
-    sigset_t before;
-
-    sigemptyset(&only);
-    sigaddset(&only, signum);
-    pthread_sigmask(SIG_UNBLOCK, &only, &before);
-    (void)raise(signum);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-static void copy_dump(int from, int to)
-{
-    char buffer[4096];
-    off_t at = 0;
-    ssize_t got;
-
-    while ((got = pread(from, buffer, sizeof buffer, at)) > 0) {
-        for (ssize_t done = 0; done < got;) {
-            ssize_t put = write(to, buffer + done, (size_t)(got - done));
-
-            if (put < 0 && errno != EINTR) {
-                return;
-            }
-            done += put > 0 ? put : 0;
-        }
-        at += got;
-    }
-}
-
 void pyw_runtime_dump_stacks(int fd)
 {
-    static pthread_mutex_t dumping = PTHREAD_MUTEX_INITIALIZER;
-    int dump_fd = pyw_prelude_dump_fd();
-    struct sigaction action;
-    int signum;
-
-    pthread_mutex_lock(&dumping);
-    for (unsigned i = 0; dump_fd >= 0 && (signum = pyw_prelude_dump_signal(i)) != 0;
-         i++) {
-        /* Its default action would end the process: only where a handler was put in
-         * place. */
-        if (sigaction(signum, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
-            ftruncate(dump_fd, 0) == 0 && lseek(dump_fd, 0, SEEK_SET) == 0) {
-            raise_here(signum);
-            copy_dump(dump_fd, fd);
-        }
+    if (Py_IsInitialized()) {
+        pyw_stacks_dump(fd);
     }
-    pthread_mutex_unlock(&dumping);
 }

@@ -31,8 +31,8 @@ int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char 
  * the caller. */
 void pyw_runtime_stop(void);
 
-/* Writes the Python stacks of all threads to `fd`. From any thread, with or without the
- * GIL, also when another thread holds the GIL for ever. */
+/* Writes the Python stacks of all threads to `fd`, also when another thread never lets
+ * go of the GIL. From any thread that is not inside Python. May take a second. */
 void pyw_runtime_dump_stacks(int fd);
 
 #endif
