@@ -39,6 +39,7 @@ def prepare(settings: Settings, argument: str | None, *, will_start: bool = Fals
     made = plan.make(settings, facts, directories)
     preflight.check(made)
     if will_start:
+        preflight.require_stopped(made)
         preflight.require_free_port(made)
     instance.write(made, _files(made))
     preflight.check_configuration(made)

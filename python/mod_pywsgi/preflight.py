@@ -1,5 +1,6 @@
 """What is checked before anything is started, so that the error is a sentence with a way out."""
 
+import contextlib
 import errno
 import os
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 from mod_pywsgi import access, artifacts
 from mod_pywsgi.errors import ConfigError, HttpdError, InstanceError
 from mod_pywsgi.httpd import probe
-from mod_pywsgi.plan import Plan
+from mod_pywsgi.plan import Paths, Plan
 
 
 def check(plan: Plan) -> None:
@@ -45,6 +46,23 @@ def _needed(plan: Plan) -> Iterator[tuple[str, Path]]:
         yield f"what is served at {alias.url}", alias.path
 
 
+def require_stopped(plan: Plan) -> None:
+    """Make sure that no server runs from this server root.
+
+    :raises InstanceError: one does.
+    """
+    running = _running(plan.paths)
+    if running:
+        raise InstanceError(
+            f"This server is already running, as process {running}.",
+            f"Stop it with: {plan.paths.apachectl} stop",
+        )
+    # Left behind by a server that was killed. The number may by now be that of any process, as in
+    # a container that is started again, and Apache would take that for a server.
+    with contextlib.suppress(OSError):
+        plan.paths.pid_file.unlink()
+
+
 def require_free_port(plan: Plan) -> None:
     """Make sure that Apache will be able to listen.
 
@@ -77,14 +95,8 @@ def _addresses(host: str | None) -> Iterator[tuple[socket.AddressFamily, str]]:
 
 
 def _explain_port(plan: Plan, error: OSError) -> None:
-    listen, paths = plan.listen, plan.paths
+    listen = plan.listen
     if error.errno == errno.EADDRINUSE:
-        running = _running(paths.pid_file)
-        if running:
-            raise InstanceError(
-                f"This server is already running, as process {running}.",
-                f"Stop it with: {paths.apachectl} stop",
-            )
         raise InstanceError(
             f"Port {listen.port} is in use by another program.",
             f"Choose another with --port, or see which it is: ss -ltnp 'sport = :{listen.port}'",
@@ -99,15 +111,20 @@ def _explain_port(plan: Plan, error: OSError) -> None:
         raise ConfigError(f"--host {listen.host} is not an address of this machine.")
 
 
-def _running(pid_file: Path) -> int | None:
+def _running(paths: Paths) -> int | None:
+    """The process of the server that runs from a server root."""
     try:
-        pid = int(pid_file.read_text())
+        pid = int(paths.pid_file.read_text())
         os.kill(pid, 0)
     except PermissionError:
-        return pid
+        pass
     except (OSError, ValueError):
         return None
-    return pid
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return pid  # no way to tell
+    return pid if os.fsencode(paths.conf) in command.split(b"\0") else None
 
 
 def check_configuration(plan: Plan) -> None:

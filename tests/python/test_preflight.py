@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,12 +33,26 @@ def test_port_in_use(make: Make, taken: int, host: list[str]) -> None:
     assert "--port" in caught.value.hint
 
 
-def test_own_server_is_recognised(make: Make, taken: int, tmp_path: Path) -> None:
-    (tmp_path / "httpd.pid").write_text(f"{os.getpid()}\n")
-    made = make("--port", str(taken), "--server-root", str(tmp_path))
-    with pytest.raises(InstanceError, match=f"already running, as process {os.getpid()}") as caught:
-        preflight.require_free_port(made)
+def test_running_server(make: Make, open_tmp: Path) -> None:
+    made = make("--server-root", str(open_tmp))
+    with subprocess.Popen(["tail", "-f", "/dev/null", made.paths.conf], stderr=-3) as running:
+        made.paths.pid_file.write_text(f"{running.pid}\n")
+        try:
+            with pytest.raises(InstanceError, match=f"as process {running.pid}") as caught:
+                preflight.require_stopped(made)
+        finally:
+            running.kill()
     assert "apachectl stop" in caught.value.hint
+    assert made.paths.pid_file.exists()
+
+
+@pytest.mark.parametrize("pid", [str(os.getpid()), "999999999", "1", "nonsense"])
+def test_stale_pid_file(make: Make, open_tmp: Path, pid: str) -> None:
+    """The number is now that of some other process: Apache would believe in it."""
+    made = make("--server-root", str(open_tmp))
+    made.paths.pid_file.write_text(f"{pid}\n")
+    preflight.require_stopped(made)
+    assert not made.paths.pid_file.exists()
 
 
 def test_free_port(make: Make, taken: int) -> None:
