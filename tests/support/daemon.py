@@ -43,7 +43,9 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-def setup_bytes(entries: Mapping[str, str | bytes], preloads: Sequence[tuple[str, str]] = ()) -> bytes:
+def setup_bytes(
+    entries: Mapping[str, str | bytes], preloads: Sequence[tuple[str, str]] = ()
+) -> bytes:
     rows: list[tuple[str, str | bytes]] = list(entries.items())
     for script, group in preloads:
         rows += [("preload-script", script), ("preload-group", group)]
@@ -180,7 +182,9 @@ class Daemon:
             raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.log}")
         return self
 
-    def channel(self, *, secret: bytes | None = None, greet: bool = True, timeout: float = 10) -> wire.Channel:
+    def channel(
+        self, *, secret: bytes | None = None, greet: bool = True, timeout: float = 10
+    ) -> wire.Channel:
         made = wire.Channel(self.path, secret or self.secret, timeout, greet)
         self._channels.append(made)
         return made

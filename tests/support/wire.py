@@ -50,7 +50,9 @@ CHUNK = 65536
 
 KEYS = {
     name: int(number)
-    for number, name in re.findall(r'^X\((\d+), \w+, "([^"]+)"\)', ENV_KEYS.read_text("ascii"), re.M)
+    for number, name in re.findall(
+        r'^X\((\d+), \w+, "([^"]+)"\)', ENV_KEYS.read_text("ascii"), re.M
+    )
 }
 KEY_NAMES = {number: name for name, number in KEYS.items()}
 

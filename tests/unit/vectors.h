@@ -1,4 +1,5 @@
-/* vectors.h: the frames of tests/unit/vectors/frames.txt, which tests in C and in Python share. */
+/* vectors.h: the frames of tests/unit/vectors/frames.txt, which tests in C and in
+ * Python share. */
 #ifndef PYW_UNIT_VECTORS_H
 #define PYW_UNIT_VECTORS_H
 

@@ -19,7 +19,7 @@ struct pyw_outbox {
     size_t count;
     size_t at;      /* the first piece not wholly sent */
     bool has_begun; /* a byte of them has left */
-    int file;  /* goes with the first byte; -1; the caller's */
+    int file;       /* goes with the first byte; -1; the caller's */
 };
 
 void pyw_outbox_init(struct pyw_outbox *outbox, int fd);

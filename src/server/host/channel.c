@@ -15,6 +15,7 @@ void pyw_channel_init(struct pyw_channel *channel, uint32_t index)
     channel->fd = -1;
     pthread_mutex_init(&channel->lock, NULL);
     atomic_init(&channel->claim, 0);
+    atomic_init(&channel->is_ending, false);
     atomic_init(&channel->deadline_ms, PYW_CLOCK_NEVER);
 }
 
@@ -23,6 +24,7 @@ void pyw_channel_open(struct pyw_channel *channel, int fd)
     channel->fd = fd;
     channel->stage = PYW_STAGE_HELLO;
     channel->is_muted = false;
+    atomic_store(&channel->is_ending, false);
     pyw_inbox_init(&channel->inbox, fd, PYW_FROM_CHILD, false);
     pyw_outbox_init(&channel->outbox, fd);
     pthread_mutex_lock(&channel->lock);
@@ -38,7 +40,8 @@ void pyw_channel_close(struct pyw_channel *channel)
         return;
     }
     channel->fd = -1;
-    /* Not close() alone: a process that the application forked may hold the socket open. */
+    /* Not close() alone: a process that the application forked may hold the socket
+     * open. */
     (void)shutdown(fd, SHUT_RDWR);
     close(fd);
     pyw_inbox_free(&channel->inbox);
@@ -95,13 +98,14 @@ int pyw_channel_greet(struct pyw_channel *channel, struct pyw_span payload,
         PYW_LOG(pyw_journal_line, NULL, CHANNEL_SECRET, setup->group);
         return -EPROTO;
     }
-    is_spoken = theirs.version_low <= PYW_FRAME_VERSION && theirs.version_high >= PYW_FRAME_VERSION;
+    is_spoken = theirs.version_low <= PYW_FRAME_VERSION &&
+                theirs.version_high >= PYW_FRAME_VERSION;
     memcpy(ours.secret, setup->secret, sizeof(ours.secret));
     pyw_bytes_init(&writer);
     pyw_frame_put_hello(&writer, &ours);
     if (!is_spoken) {
-        PYW_LOG(pyw_journal_line, NULL, CHANNEL_VERSION, theirs.version_low, theirs.version_high,
-                PYW_FRAME_VERSION);
+        PYW_LOG(pyw_journal_line, NULL, CHANNEL_VERSION, theirs.version_low,
+                theirs.version_high, PYW_FRAME_VERSION);
         pyw_frame_put_reason(&writer, PYW_FRAME_REFUSE, PYW_REFUSE_PROTOCOL);
     }
     rv = send_now(channel, &writer);
@@ -112,13 +116,15 @@ int pyw_channel_greet(struct pyw_channel *channel, struct pyw_span payload,
     return rv;
 }
 
-/* A new channel's HELLO comes with its first request: that one must be told where to go, too. */
+/* A new channel's HELLO comes with its first request: that one must be told where to
+ * go, too. */
 static int take_greeting(struct pyw_channel *channel, const struct pyw_setup *setup)
 {
     struct pyw_frame frame;
     struct pyw_span payload;
 
-    if (pyw_inbox_next(&channel->inbox, &frame, &payload) <= 0 || frame.type != PYW_FRAME_HELLO) {
+    if (pyw_inbox_next(&channel->inbox, &frame, &payload) <= 0 ||
+        frame.type != PYW_FRAME_HELLO) {
         return -EPROTO;
     }
     return pyw_channel_greet(channel, payload, setup);
@@ -132,7 +138,8 @@ void pyw_channel_retire(struct pyw_channel *channel, const struct pyw_setup *set
     (void)shutdown(channel->fd, SHUT_RD);
     has_bytes = !pyw_inbox_is_empty(&channel->inbox) ||
                 pyw_inbox_fill(&channel->inbox, MSG_DONTWAIT) > 0;
-    if (has_bytes && channel->stage == PYW_STAGE_HELLO && take_greeting(channel, setup) != 0) {
+    if (has_bytes && channel->stage == PYW_STAGE_HELLO &&
+        take_greeting(channel, setup) != 0) {
         return;
     }
     if (has_bytes && channel->stage == PYW_STAGE_REQUEST) {

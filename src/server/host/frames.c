@@ -12,6 +12,8 @@
 
 /* How often a worker that sends looks for an ABORT. */
 #define LOOK_EVERY_MS 20
+/* The largest last piece that is copied in order to leave with END. */
+#define HOLD_MAX ((size_t)PYW_FRAME_CHUNK)
 #define CUT_TEXT_MAX 2048
 
 static const struct pyw_exchange_ops operations;
@@ -27,7 +29,7 @@ int pyw_frames_init(struct pyw_frames *frames, struct pyw_host *host)
     frames->host = host;
     frames->exchange.ops = &operations;
     frames->exchange.head = &frames->head;
-    frames->cpu_us = pyw_clock_cpu_us();
+    frames->cpu_us = pyw_clock_cpu_us(); /* of this thread */
     pyw_bytes_init(&frames->stored);
     pyw_bytes_init(&frames->out);
     frames->pairs = malloc(PYW_HEAD_MAX_PAIRS * sizeof(*frames->pairs));
@@ -52,8 +54,8 @@ int pyw_frames_parse(struct pyw_frames *frames, const struct pyw_frame *frame,
         return -ENOMEM;
     }
     payload.data = (const char *)frames->stored.data;
-    return pyw_head_get_request(payload, frame->flags, frames->pairs, PYW_HEAD_MAX_PAIRS,
-                                &frames->head);
+    return pyw_head_get_request(payload, frame->flags, frames->pairs,
+                                PYW_HEAD_MAX_PAIRS, &frames->head);
 }
 
 void pyw_frames_begin(struct pyw_frames *frames, struct pyw_channel *channel)
@@ -61,10 +63,12 @@ void pyw_frames_begin(struct pyw_frames *frames, struct pyw_channel *channel)
     int64_t timeout_s = frames->host->setup->options.request_timeout_s;
 
     frames->channel = channel;
-    pyw_intake_begin(&frames->intake, channel, (frames->head.flags & PYW_REQUEST_HAS_BODY) != 0);
+    pyw_intake_begin(&frames->intake, channel,
+                     (frames->head.flags & PYW_REQUEST_HAS_BODY) != 0);
     frames->awaits_continue = (frames->head.flags & PYW_REQUEST_EXPECT) != 0;
     frames->unsent = PYW_SPAN("");
     frames->is_last = false;
+    frames->is_held = false;
     frames->has_ended = false;
     frames->is_lost = false;
     frames->error = 0;
@@ -82,7 +86,7 @@ void pyw_frames_begin(struct pyw_frames *frames, struct pyw_channel *channel)
     }
 }
 
-/* --- sending --------------------------------------------------------------------------------- */
+/* --- sending --- */
 
 static int lose(struct pyw_frames *frames, int error)
 {
@@ -93,7 +97,8 @@ static int lose(struct pyw_frames *frames, int error)
 
 /* Gives pieces to the outbox, or with none lets it go on, unless the request was cut.
  * @return 0; -EAGAIN; -errno, final. */
-static int push(struct pyw_frames *frames, const struct iovec *pieces, size_t count, int file)
+static int push(struct pyw_frames *frames, const struct iovec *pieces, size_t count,
+                int file)
 {
     struct pyw_channel *channel = frames->channel;
     int rv;
@@ -111,8 +116,8 @@ static int push(struct pyw_frames *frames, const struct iovec *pieces, size_t co
     return rv != 0 && rv != -EAGAIN ? lose(frames, rv) : rv;
 }
 
-/* Takes note of a client that has gone. What has begun to leave is finished all the same: the child
- * still reads, and END must fit behind. */
+/* Takes note of a client that has gone. What has begun to leave is finished all the
+ * same: the child still reads, and END must fit behind. */
 static void heed_intake(struct pyw_frames *frames)
 {
     if (frames->intake.is_gone && frames->error == 0) {
@@ -183,11 +188,13 @@ static void put_end(struct pyw_frames *frames, enum pyw_outcome outcome)
     frames->cpu_us = cpu_us;
     frames->has_ended = true;
     pyw_frame_put_end(&frames->out, &end);
-    /* Before the child can know that it is over, so that its next choice of a process is right. */
+    /* Before the child can know that it is over, so that its next choice of a process
+     * is right. */
     pyw_table_end_request(frames->host->table, frames->host->setup->slot);
 }
 
-/* Sends what `out` holds, then as much of `unsent` as goes into one call, then END if that is all. */
+/* Sends what `out` holds, then as much of `unsent` as goes into one call, then END if
+ * that is all. */
 static int push_batch(struct pyw_frames *frames)
 {
     struct iovec pieces[PYW_OUTBOX_PIECES];
@@ -195,7 +202,8 @@ static int push_batch(struct pyw_frames *frames)
     size_t count = 1; /* pieces[0] is the head, set once `out` grows no more */
 
     for (size_t i = 0; i < PYW_FRAMES_AT_ONCE && frames->unsent.len > 0; i++) {
-        size_t len = frames->unsent.len < PYW_FRAME_CHUNK ? frames->unsent.len : PYW_FRAME_CHUNK;
+        size_t len =
+            frames->unsent.len < PYW_FRAME_CHUNK ? frames->unsent.len : PYW_FRAME_CHUNK;
 
         pyw_frame_pack(frames->headers[i], PYW_FRAME_DATA, 0, len);
         pieces[count++] = (struct iovec){frames->headers[i], PYW_FRAME_HEADER_LEN};
@@ -205,7 +213,8 @@ static int push_batch(struct pyw_frames *frames)
     }
     if (frames->is_last && frames->unsent.len == 0) {
         put_end(frames, PYW_OUTCOME_OK);
-        pieces[count++] = (struct iovec){frames->out.data + head_len, frames->out.len - head_len};
+        pieces[count++] =
+            (struct iovec){frames->out.data + head_len, frames->out.len - head_len};
     }
     if (frames->out.failed) {
         return lose(frames, -ENOMEM);
@@ -221,7 +230,8 @@ static int push_rest(struct pyw_frames *frames)
 
     do {
         rv = push_batch(frames);
-        pyw_bytes_clear(&frames->out); /* its bytes stay where they are until the outbox is empty */
+        pyw_bytes_clear(
+            &frames->out); /* its bytes stay where they are until the outbox is empty */
     } while (rv == 0 && frames->unsent.len > 0);
     return rv;
 }
@@ -231,7 +241,7 @@ static int open_piece(struct pyw_frames *frames, const struct pyw_reply_head *he
 {
     int64_t now_ms = pyw_clock_now_ms();
 
-    if (frames->has_ended) {
+    if (frames->has_ended || frames->is_held) {
         return -ECANCELED;
     }
     if (now_ms - frames->looked_ms >= LOOK_EVERY_MS) {
@@ -254,6 +264,23 @@ static int open_piece(struct pyw_frames *frames, const struct pyw_reply_head *he
     return 0;
 }
 
+/* Copies a small last piece behind its head. */
+static int hold(struct pyw_frames *frames, struct pyw_span body)
+{
+    unsigned char header[PYW_FRAME_HEADER_LEN];
+
+    if (body.len > 0) {
+        pyw_frame_pack(header, PYW_FRAME_DATA, 0, body.len);
+        pyw_bytes_put(&frames->out, header, sizeof(header));
+        pyw_bytes_put(&frames->out, body.data, body.len);
+    }
+    if (frames->out.failed) {
+        return lose(frames, -ENOMEM);
+    }
+    frames->is_held = true;
+    return 0;
+}
+
 static int start_send(struct pyw_exchange *x, const struct pyw_part *part)
 {
     struct pyw_frames *frames = from_exchange(x);
@@ -262,9 +289,12 @@ static int start_send(struct pyw_exchange *x, const struct pyw_part *part)
     if (rv != 0) {
         return rv;
     }
+    frames->written += part->body.len;
+    if (part->is_last && part->body.len <= HOLD_MAX) {
+        return hold(frames, part->body);
+    }
     frames->unsent = part->body;
     frames->is_last = part->is_last;
-    frames->written += part->body.len;
     if (frames->out.len == 0 && part->body.len == 0 && !part->is_last) {
         return 0;
     }
@@ -309,11 +339,12 @@ static int flush(struct pyw_exchange *x)
     return from_exchange(x)->error; /* nothing is ever held back */
 }
 
-/* --- receiving ------------------------------------------------------------------------------- */
+/* --- receiving --- */
 
 static int send_continue(struct pyw_frames *frames)
 {
-    struct pyw_reply_head head = {.status = 100, .reason = PYW_SPAN(""), .content_length = -1};
+    struct pyw_reply_head head = {
+        .status = 100, .reason = PYW_SPAN(""), .content_length = -1};
 
     frames->awaits_continue = false;
     if (frames->error != 0) {
@@ -340,7 +371,8 @@ static ssize_t end_of_body(struct pyw_frames *frames)
     if (frames->intake.error == 0) {
         return 0;
     }
-    /* The monitor wakes a worker that it cuts by shutting the socket: that looks like a lost child. */
+    /* The monitor wakes a worker that it cuts by shutting the socket: that looks like a
+     * lost child. */
     return is_cut(frames) ? -ECANCELED : frames->intake.error;
 }
 
@@ -357,7 +389,8 @@ static int receive_more(struct pyw_frames *frames, bool may_block)
     return rv != 0 ? rv : pyw_intake_receive(&frames->intake, true);
 }
 
-static ssize_t read_body(struct pyw_exchange *x, void *buffer, size_t len, bool may_block)
+static ssize_t read_body(struct pyw_exchange *x, void *buffer, size_t len,
+                         bool may_block)
 {
     struct pyw_frames *frames = from_exchange(x);
 
@@ -391,24 +424,29 @@ static bool is_aborted(struct pyw_exchange *x)
         return true;
     }
     now_ms = pyw_clock_now_ms();
-    if (pyw_poller_is_marked(frames->channel) || now_ms - frames->looked_ms >= LOOK_EVERY_MS) {
+    if (pyw_poller_is_marked(frames->channel) ||
+        now_ms - frames->looked_ms >= LOOK_EVERY_MS) {
         frames->looked_ms = now_ms;
         look(frames);
     }
     return frames->error != 0;
 }
 
-/* --- log and end ----------------------------------------------------------------------------- */
+/* --- log and end --- */
 
-static void log_entry(struct pyw_exchange *x, enum pyw_level level, const char *text, size_t len)
+static void log_entry(struct pyw_exchange *x, enum pyw_level level, const char *text,
+                      size_t len)
 {
     struct pyw_frames *frames = from_exchange(x);
     int rv = -EPIPE;
 
     if (!frames->is_lost && !frames->has_ended) {
-        pyw_bytes_clear(&frames->out);
+        if (!frames->is_held) {
+            pyw_bytes_clear(&frames->out);
+        }
         pyw_frame_put_log(&frames->out, level, text, len);
         rv = push_out(frames, -1);
+        pyw_bytes_clear(&frames->out);
     }
     if (rv != 0) {
         pyw_journal_text(level, text, len);
@@ -422,7 +460,9 @@ static void end_exchange(struct pyw_exchange *x, enum pyw_outcome outcome)
     if (frames->has_ended) {
         return;
     }
-    pyw_bytes_clear(&frames->out);
+    if (!frames->is_held) {
+        pyw_bytes_clear(&frames->out);
+    }
     put_end(frames, outcome);
     if (!frames->is_lost) {
         (void)push_out(frames, -1);
@@ -445,16 +485,18 @@ bool pyw_frames_finish(struct pyw_frames *frames)
         atomic_fetch_sub(&frames->host->stuck, 1);
         pyw_host_wake(frames->host);
     }
-    /* Without BODY_END the child closes after END; one that is on its way is waited for. */
+    /* Without BODY_END the child closes after END; one that is on its way is waited
+     * for. */
     channel->stage = frames->intake.is_body_done ? PYW_STAGE_REQUEST : PYW_STAGE_SKIP;
     return !was_cut && !frames->is_lost && !frames->intake.is_lost &&
            (frames->intake.is_body_done || !frames->intake.is_aborted);
 }
 
-/* The last frames of a request that is cut, as far as the socket takes them without waiting.
+/* The last frames of a request that is cut, as far as the socket takes them without
+ * waiting.
  * @return false: nothing was sent, and the channel's end has to say it. */
-static bool send_last_words(struct pyw_channel *channel, enum pyw_outcome outcome, const char *text,
-                            size_t len)
+static bool send_last_words(struct pyw_channel *channel, enum pyw_outcome outcome,
+                            const char *text, size_t len)
 {
     struct pyw_end end = {
         .outcome = (uint8_t)outcome,
@@ -496,7 +538,8 @@ bool pyw_frames_cut(struct pyw_channel *channel, const struct pyw_cut *cut)
         channel->shared.is_cut = true;
         atomic_fetch_add(&channel->shared.running->host->stuck, 1);
         len = cut->describe(channel->shared.running, text, sizeof(text));
-        if (channel->shared.is_over || send_last_words(channel, cut->outcome, text, len)) {
+        if (channel->shared.is_over ||
+            send_last_words(channel, cut->outcome, text, len)) {
             len = 0;
         }
         /* Wakes a worker that waits on the socket; what was sent still arrives. */

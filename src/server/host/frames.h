@@ -1,10 +1,16 @@
-/* frames.h: an exchange over the frames of a channel: what pyw_exchange.h promises, in daemon mode.
+/* frames.h: an exchange over the frames of a channel: what pyw_exchange.h promises, in
+ * daemon mode.
  *
- * One per worker thread, used for one request after another. Everything belongs to the worker, but
- * for `pyw_frames_cut`, by which the monitor ends a request from the outside: under the channel's lock it
- * sends END in the worker's place, and from then on the worker's operations give -ECANCELED.
+ * One per worker thread, used for one request after another. Everything belongs to the
+ * worker, but for `pyw_frames_cut`, by which the monitor ends a request from the
+ * outside: under the channel's lock it sends END in the worker's place, and from then
+ * on the worker's operations give -ECANCELED.
  *
- * **GIL:** no operation needs it; `send`, `is_aborted` and a `read_body` that may not block may have it.
+ * A small last piece is copied and leaves with END, in one sendmsg, when the worker is
+ * out of Python: so the next request finds the GIL free.
+ *
+ * **GIL:** no operation needs it; `send`, `is_aborted` and a `read_body` that may not
+ * block may have it.
  */
 #ifndef PYW_HOST_FRAMES_H
 #define PYW_HOST_FRAMES_H
@@ -35,27 +41,30 @@ struct pyw_frames {
     unsigned char headers[PYW_FRAMES_AT_ONCE][PYW_FRAME_HEADER_LEN];
     struct pyw_span unsent; /* body that is not in the outbox yet */
     bool is_last;           /* END follows `unsent` */
-    bool has_ended;         /* END is sent, or could not be */
-    bool is_lost;           /* nothing more can be sent */
-    int error;              /* of sending: 0 or -errno, final */
+    bool is_held;   /* `out` is the whole rest of the response, to leave with END */
+    bool has_ended; /* END is sent, or could not be */
+    bool is_lost;   /* nothing more can be sent */
+    int error;      /* of sending: 0 or -errno, final */
     /* accounting */
     int64_t begun_us;
-    int64_t cpu_us; /* CPU time of the thread at the end of the request before */
+    int64_t cpu_us; /* CPU time of the thread when the request before ended */
     uint64_t written;
 };
 
-/* @return 0 or -ENOMEM. */
+/* On the thread that will use it. @return 0 or -ENOMEM. */
 int pyw_frames_init(struct pyw_frames *frames, struct pyw_host *host);
 void pyw_frames_free(struct pyw_frames *frames);
 
-/* Reads a REQUEST frame's payload, which it copies. @return 0; -EPROTO, -E2BIG: malformed; -ENOMEM. */
+/* Reads a REQUEST frame's payload, which it copies. @return 0; -EPROTO, -E2BIG:
+ * malformed; -ENOMEM. */
 int pyw_frames_parse(struct pyw_frames *frames, const struct pyw_frame *frame,
                      struct pyw_span payload);
 
 /* Begins the exchange of the request that was parsed: from here it can be cut. */
 void pyw_frames_begin(struct pyw_frames *frames, struct pyw_channel *channel);
 
-/* Closes the books after the application's protocol has ended the exchange, and sets the channel's stage.
+/* Closes the books after the application's protocol has ended the exchange, and sets
+ * the channel's stage.
  * @return true when the channel may go on. */
 bool pyw_frames_finish(struct pyw_frames *frames);
 
@@ -67,7 +76,8 @@ struct pyw_cut {
     size_t (*describe)(const struct pyw_frames *frames, char *text, size_t size);
 };
 
-/* Monitor: ends the request that runs on the channel. @return true when there was one to end. */
+/* Monitor: ends the request that runs on the channel. @return true when there was one
+ * to end. */
 bool pyw_frames_cut(struct pyw_channel *channel, const struct pyw_cut *cut);
 
 /* A value of the request's environ; empty when it is not there. */

@@ -14,7 +14,8 @@ static const char *const phase_names[] = {
     [PYW_PHASE_ENDING] = "ending",     [PYW_PHASE_STOPPING] = "stopping",
 };
 
-int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup, struct pyw_table *table)
+int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup,
+                  struct pyw_table *table)
 {
     int rv;
 
@@ -82,8 +83,9 @@ void pyw_host_enter(struct pyw_host *host, enum pyw_phase phase, const char *eve
     if (phase <= old) {
         return;
     }
-    pyw_journal_line(NULL, PYW_LEVEL_DEBUG, "Process %d of group '%s': %s --%s--> %s", (int)getpid(),
-                 host->setup->group, phase_names[old], event, phase_names[phase]);
+    pyw_journal_line(NULL, PYW_LEVEL_DEBUG, "Process %d of group '%s': %s --%s--> %s",
+                     (int)getpid(), host->setup->group, phase_names[old], event,
+                     phase_names[phase]);
     atomic_store(&host->phase, (uint32_t)phase);
     if (phase == PYW_PHASE_SERVING) {
         pyw_host_report(host, PYW_REPORT_READY);

@@ -1,19 +1,22 @@
 /* host.h: what the threads of a daemon process share, and the phases of its life.
  *
  *     starting --ready--> serving --retire--> retiring --\
- *         |                  |  \---drain--> draining ----+--> ending --> stopping --> exit
+ *         |                  |  \---drain--> draining ----+--> ending --> stopping -->
+ * exit
  *         +------- end ------+-------------------^
  *
  * Threads of the process:
  *
- *   main     starts Python, imports preloads, starts the workers, sleeps until the end, then runs what
- *            Python does at its end (main thread in Python's sense)
- *   monitor  accepts channels, watches the lifeline, signals and request-timeout, moves the phases, and
+ *   main     starts Python, imports preloads, starts the workers, sleeps until the end,
+ * then runs what Python does at its end (main thread in Python's sense) monitor accepts
+ * channels, watches the lifeline, signals and request-timeout, moves the phases, and
  *            ends the process when Python does not; never runs Python
- *   workers  threads=: each claims a channel, reads a request, runs the application, answers
+ *   workers  threads=: each claims a channel, reads a request, runs the application,
+ * answers
  *
- * Lock order: poller lock before channel lock; neither is held across a call that blocks, nor with
- * the GIL wanted while held. A thread that has the GIL may take a channel's lock (sending).
+ * Lock order: poller lock before channel lock; neither is held across a call that
+ * blocks, nor with the GIL wanted while held. A thread that has the GIL may take a
+ * channel's lock (sending).
  */
 #ifndef PYW_HOST_HOST_H
 #define PYW_HOST_HOST_H
@@ -48,17 +51,19 @@ struct pyw_host {
     int lifeline_fd;
     sem_t end; /* posted by the monitor: main stops Python */
     /* atomic */
-    _Atomic uint32_t phase;     /* enum pyw_phase; written by the monitor alone */
-    _Atomic bool is_started;    /* main: Python is up, the workers run */
-    _Atomic bool wants_drain;   /* a worker: the script changed */
-    _Atomic bool wants_end;     /* signal handler: SIGTERM, SIGINT */
+    _Atomic uint32_t phase;      /* enum pyw_phase; written by the monitor alone */
+    _Atomic bool is_started;     /* main: Python is up, the workers run */
+    _Atomic bool wants_drain;    /* a worker: the script changed */
+    _Atomic bool wants_end;      /* signal handler: SIGTERM, SIGINT */
     _Atomic bool wants_handover; /* signal handler: SIGUSR1 */
-    _Atomic uint32_t workers;   /* threads that have not ended */
-    _Atomic uint32_t stuck;     /* workers whose request was ended from the outside and still runs */
+    _Atomic uint32_t workers;    /* threads that have not ended */
+    _Atomic uint32_t
+        stuck; /* workers whose request was ended from the outside and still runs */
 };
 
 /* @return 0 or -errno. */
-int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup, struct pyw_table *table);
+int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup,
+                  struct pyw_table *table);
 void pyw_host_free(struct pyw_host *host);
 
 /* Makes the monitor look. Async-signal-safe. */
@@ -73,7 +78,8 @@ void pyw_host_enter(struct pyw_host *host, enum pyw_phase phase, const char *eve
 
 /* Worker: this process must not begin another request. */
 void pyw_host_ask_drain(struct pyw_host *host);
-/* Worker, on the way: anything but serving means that the monitor waits for channels to close. */
+/* Worker, on the way: anything but serving means that the monitor waits for channels to
+ * close. */
 static inline bool pyw_host_is_serving(const struct pyw_host *host)
 {
     return atomic_load(&host->phase) <= PYW_PHASE_SERVING;

@@ -16,7 +16,8 @@ static const int error_of_abort[] = {
 
 #define ABORT_COUNT (sizeof(error_of_abort) / sizeof(error_of_abort[0]))
 
-void pyw_intake_begin(struct pyw_intake *intake, struct pyw_channel *channel, bool has_body)
+void pyw_intake_begin(struct pyw_intake *intake, struct pyw_channel *channel,
+                      bool has_body)
 {
     memset(intake, 0, sizeof(*intake));
     intake->channel = channel;
@@ -49,7 +50,8 @@ static void take_abort(struct pyw_intake *intake, struct pyw_span payload)
 {
     uint8_t reason = 0;
 
-    if (pyw_frame_get_reason(payload, &reason) != 0 || reason == 0 || reason >= ABORT_COUNT) {
+    if (pyw_frame_get_reason(payload, &reason) != 0 || reason == 0 ||
+        reason >= ABORT_COUNT) {
         lose(intake);
         return;
     }
@@ -65,7 +67,8 @@ bool pyw_intake_is_over(const struct pyw_intake *intake)
     return intake->is_body_done || intake->error != 0;
 }
 
-/* Takes frames out of the inbox until there is body to copy. @return false when there is none. */
+/* Takes frames out of the inbox until there is body to copy. @return false when there
+ * is none. */
 static bool advance(struct pyw_intake *intake)
 {
     while (intake->unread.len == 0 && !pyw_intake_is_over(intake)) {
@@ -97,7 +100,8 @@ size_t pyw_intake_take(struct pyw_intake *intake, char *buffer, size_t len)
     size_t taken = 0;
 
     while (taken < len && advance(intake)) {
-        size_t part = len - taken < intake->unread.len ? len - taken : intake->unread.len;
+        size_t part =
+            len - taken < intake->unread.len ? len - taken : intake->unread.len;
 
         memcpy(buffer + taken, intake->unread.data, part);
         intake->unread.data += part;

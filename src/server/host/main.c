@@ -1,5 +1,5 @@
-/* main.c: the program pywsgi-daemon. The supervisor has exec'd it as the application's user, with a
- * setup and descriptors (base/setup.h); host.h names its threads. */
+/* main.c: the program pywsgi-daemon. The supervisor has exec'd it as the application's
+ * user, with a setup and descriptors (base/setup.h); host.h names its threads. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -26,23 +26,25 @@ static struct pyw_host *forked;
 
 static int say_version(void)
 {
-    printf("pywsgi-daemon %s (mod_pywsgi), for Python %s\n", PYW_VERSION, PYW_PYTHON_VERSION);
+    printf("pywsgi-daemon %s (mod_pywsgi), for Python %s\n", PYW_VERSION,
+           PYW_PYTHON_VERSION);
     return 0;
 }
 
 static int say_help(FILE *out)
 {
-    fprintf(out,
-            "pywsgi-daemon %s runs Python applications for the Apache module mod_pywsgi.\n"
-            "Apache starts it by itself for each WSGIDaemonProcess; it does nothing when run by hand.\n"
-            "To serve an application, run:  mod-pywsgi-express start-server PATH\n"
-            "\n"
-            "  --version   what it is and for which Python\n",
-            PYW_VERSION);
+    fprintf(
+        out,
+        "pywsgi-daemon %s runs Python applications for the Apache module mod_pywsgi.\n"
+        "Apache starts it by itself for each WSGIDaemonProcess; it does nothing when run by hand.\n"
+        "To serve an application, run:  mod-pywsgi-express start-server PATH\n"
+        "\n"
+        "  --version   what it is and for which Python\n",
+        PYW_VERSION);
     return out == stdout ? 0 : 2;
 }
 
-/* --- descriptors and setup ------------------------------------------------------------------- */
+/* --- descriptors and setup --- */
 
 /* @return true when descriptor 3 holds what a supervisor hands over. */
 static bool has_setup(void)
@@ -50,12 +52,13 @@ static bool has_setup(void)
     struct stat about;
     struct stat listener;
 
-    return fstat(PYW_SETUP_FD, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0 &&
-           about.st_size <= SETUP_MAX_LEN && fstat(PYW_LISTENER_FD, &listener) == 0 &&
-           S_ISSOCK(listener.st_mode);
+    return fstat(PYW_SETUP_FD, &about) == 0 && S_ISREG(about.st_mode) &&
+           about.st_size > 0 && about.st_size <= SETUP_MAX_LEN &&
+           fstat(PYW_LISTENER_FD, &listener) == 0 && S_ISSOCK(listener.st_mode);
 }
 
-/* The whole of descriptor 3, never freed: the setup's strings point into it. @return NULL: errno. */
+/* The whole of descriptor 3, never freed: the setup's strings point into it. @return
+ * NULL: errno. */
 static char *read_setup(size_t *len)
 {
     struct stat about;
@@ -66,7 +69,8 @@ static char *read_setup(size_t *len)
         text = malloc((size_t)about.st_size);
     }
     while (text != NULL && got < (size_t)about.st_size) {
-        ssize_t part = pread(PYW_SETUP_FD, text + got, (size_t)about.st_size - got, (off_t)got);
+        ssize_t part =
+            pread(PYW_SETUP_FD, text + got, (size_t)about.st_size - got, (off_t)got);
 
         if (part < 0 && errno == EINTR) {
             continue;
@@ -90,7 +94,8 @@ static void set_flag(int fd, int get, int set, int flag)
     }
 }
 
-/* What the application starts inherits none of them, and reading or writing them never blocks. */
+/* What the application starts inherits none of them, and reading or writing them never
+ * blocks. */
 static void prepare_descriptors(void)
 {
     for (int fd = PYW_TABLE_FD; fd < PYW_FIRST_FREE_FD; fd++) {
@@ -101,9 +106,10 @@ static void prepare_descriptors(void)
     set_flag(PYW_NOTIFY_FD, F_GETFL, F_SETFL, O_NONBLOCK);
 }
 
-/* --- start and end --------------------------------------------------------------------------- */
+/* --- start and end --- */
 
-/* A process that the application forks must not keep Apache's connections open, nor speak on them. */
+/* A process that the application forks must not keep Apache's connections open, nor
+ * speak on them. */
 static void let_go_after_fork(void)
 {
     pyw_poller_abandon(forked->poller);
@@ -215,7 +221,8 @@ int main(int argc, char **argv)
         return say_help(stderr);
     }
     status = run();
-    /* Not exit(): worker threads still run, and the destructors of extension modules are not ready
-     * for that. What Python has to write, pyw_runtime_stop has written. */
+    /* Not exit(): worker threads still run, and the destructors of extension modules
+     * are not ready for that. What Python has to write, pyw_runtime_stop has written.
+     */
     _exit(status);
 }

@@ -21,21 +21,28 @@
 #define DRAIN_MS 60000
 /* How long workers without a request get to leave. */
 #define LEAVE_MS 2000
-/* How long the end of Python may take: atexit functions, the application's own threads. */
+/* How long the end of Python may take: atexit functions, the application's own threads.
+ */
 #define STOP_MS 5000
 /* After a failed accept(), mostly for want of descriptors. */
 #define ACCEPT_PAUSE_MS 250
 #define ACCEPTS_AT_ONCE 64
+/* How long all workers have to be stuck: one that was woken by the cut comes back
+ * before. */
+#define STUCK_MS 1000
 
 struct monitor {
     struct pyw_host *host;
-    int64_t phase_ends_ms;   /* when the phase is over whatever is left; PYW_CLOCK_NEVER */
+    int64_t
+        phase_ends_ms; /* when the phase is over whatever is left; PYW_CLOCK_NEVER */
     int64_t accept_after_ms; /* accepting pauses until then */
-    bool has_lifeline;       /* false once it has ended */
-    bool is_accepting;       /* false for good once the process drains */
+    int64_t
+        stuck_until_ms; /* all workers are stuck: to bear until then; PYW_CLOCK_NEVER */
+    bool has_lifeline;  /* false once it has ended */
+    bool is_accepting;  /* false for good once the process drains */
 };
 
-/* --- what happens ---------------------------------------------------------------------------- */
+/* --- what happens --- */
 
 static void begin_drain(struct monitor *monitor, int64_t now_ms, int64_t grace_ms,
                         const char *event)
@@ -50,7 +57,8 @@ static void begin_drain(struct monitor *monitor, int64_t now_ms, int64_t grace_m
         monitor->is_accepting = false;
         monitor->phase_ends_ms = ends_ms;
         pyw_host_enter(host, PYW_PHASE_DRAINING, event);
-    } else if (pyw_host_phase(host) == PYW_PHASE_DRAINING && ends_ms < monitor->phase_ends_ms) {
+    } else if (pyw_host_phase(host) == PYW_PHASE_DRAINING &&
+               ends_ms < monitor->phase_ends_ms) {
         monitor->phase_ends_ms = ends_ms;
     }
 }
@@ -97,20 +105,26 @@ static void heed_requests(struct monitor *monitor, int64_t now_ms)
     }
 }
 
-/* Every worker is in a request that was ended from the outside: nobody serves any more. */
+/* Every worker is in a request that was ended from the outside: nobody serves any more.
+ */
 static void heed_stuck(struct monitor *monitor, int64_t now_ms)
 {
     struct pyw_host *host = monitor->host;
     uint32_t stuck = atomic_load(&host->stuck);
 
-    if (stuck > 0 && stuck >= atomic_load(&host->workers) &&
-        pyw_host_phase(host) < PYW_PHASE_DRAINING) {
-        PYW_LOG(pyw_journal_line, NULL, ALL_STUCK, stuck, host->setup->group, (int)getpid());
+    if (stuck == 0 || stuck < atomic_load(&host->workers) ||
+        pyw_host_phase(host) >= PYW_PHASE_DRAINING) {
+        monitor->stuck_until_ms = PYW_CLOCK_NEVER;
+    } else if (monitor->stuck_until_ms == PYW_CLOCK_NEVER) {
+        monitor->stuck_until_ms = now_ms + STUCK_MS;
+    } else if (now_ms >= monitor->stuck_until_ms) {
+        PYW_LOG(pyw_journal_line, NULL, ALL_STUCK, stuck, host->setup->group,
+                (int)getpid());
         begin_drain(monitor, now_ms, 0, "all workers stuck");
     }
 }
 
-/* --- channels -------------------------------------------------------------------------------- */
+/* --- channels --- */
 
 static bool is_peer_allowed(const struct pyw_host *host, int fd)
 {
@@ -145,15 +159,16 @@ static void accept_some(struct monitor *monitor, int64_t now_ms)
             return;
         }
         if (rv < 0 && rv != -EPERM) {
-            PYW_LOG(pyw_journal_line, NULL, ACCEPT_FAILED, host->setup->group, strerror(-rv),
-                    ACCEPT_PAUSE_MS);
+            PYW_LOG(pyw_journal_line, NULL, ACCEPT_FAILED, host->setup->group,
+                    strerror(-rv), ACCEPT_PAUSE_MS);
             monitor->accept_after_ms = now_ms + ACCEPT_PAUSE_MS;
             return;
         }
     }
 }
 
-/* Closes the channels on which nothing runs; those in use are closed after they are released. */
+/* Closes the channels on which nothing runs; those in use are closed after they are
+ * released. */
 static void close_idle(struct pyw_host *host)
 {
     for (uint32_t i = 0; i < pyw_poller_used(host->poller); i++) {
@@ -166,7 +181,7 @@ static void close_idle(struct pyw_host *host)
     }
 }
 
-/* --- phases ---------------------------------------------------------------------------------- */
+/* --- phases --- */
 
 static void begin_ending(struct monitor *monitor, int64_t now_ms, const char *event)
 {
@@ -178,7 +193,8 @@ static void begin_ending(struct monitor *monitor, int64_t now_ms, const char *ev
     pyw_host_enter(host, PYW_PHASE_ENDING, event);
     count = pyw_timeouts_cut_all(host);
     if (count > 0) {
-        PYW_LOG(pyw_journal_line, NULL, END_CUT, (int)getpid(), host->setup->group, count);
+        PYW_LOG(pyw_journal_line, NULL, END_CUT, (int)getpid(), host->setup->group,
+                count);
     }
     pyw_poller_stop(host->poller);
 }
@@ -192,7 +208,8 @@ static void begin_stopping(struct monitor *monitor, int64_t now_ms)
 
 static void give_up(const struct pyw_host *host)
 {
-    PYW_LOG(pyw_journal_line, NULL, STOP_HANGS, (int)getpid(), host->setup->group, STOP_MS / 1000);
+    PYW_LOG(pyw_journal_line, NULL, STOP_HANGS, (int)getpid(), host->setup->group,
+            STOP_MS / 1000);
     _exit(0);
 }
 
@@ -230,7 +247,7 @@ static void advance(struct monitor *monitor, int64_t now_ms)
     }
 }
 
-/* --- the loop -------------------------------------------------------------------------------- */
+/* --- the loop --- */
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -262,7 +279,8 @@ static void wait_and_heed(struct monitor *monitor, int64_t until_ms)
         return;
     }
     now_ms = pyw_clock_now_ms();
-    /* Before the lifeline: a process that is told to retire takes in what has connected by then. */
+    /* Before the lifeline: a process that is told to retire takes in what has connected
+     * by then. */
     if (fds[2].revents != 0) {
         accept_some(monitor, now_ms);
     }
@@ -284,13 +302,14 @@ static void *run(void *argument)
 
         heed_stuck(monitor, now_ms);
         advance(monitor, now_ms);
+        until_ms = earlier(until_ms, monitor->stuck_until_ms);
         wait_and_heed(monitor, earlier(until_ms, monitor->phase_ends_ms));
     }
     return NULL;
 }
 
-/* Signals are for the main thread, so that a worker's system calls are not interrupted for nothing;
- * this thread starts no programs, which would inherit its mask. */
+/* Signals are for the main thread, so that a worker's system calls are not interrupted
+ * for nothing; this thread starts no programs, which would inherit its mask. */
 static int create_thread(struct monitor *monitor)
 {
     sigset_t all;
@@ -318,6 +337,7 @@ int pyw_monitor_start(struct pyw_host *host)
     }
     monitor->host = host;
     monitor->phase_ends_ms = PYW_CLOCK_NEVER;
+    monitor->stuck_until_ms = PYW_CLOCK_NEVER;
     monitor->has_lifeline = true;
     monitor->is_accepting = true;
     rv = create_thread(monitor);

@@ -1,16 +1,17 @@
-/* monitor.h: the thread that watches over the process: it accepts channels, so that accepting never
- * waits for a worker; it watches the lifeline, the signals and the requests that run too long; and it
- * moves the process through its phases (host/host) to its end.
+/* monitor.h: the thread that watches over the process: it accepts channels, so that
+ * accepting never waits for a worker; it watches the lifeline, the signals and the
+ * requests that run too long; and it moves the process through its phases (host/host)
+ * to its end.
  *
  *   phase      entered by                         left when
  *   starting   exec                               main says that Python is up
  *   serving                                       see the next three
  *   retiring   'G' on the lifeline                no channel is open
- *   draining   script changed, SIGUSR1 (DRAIN_MS) no channel is open, or the time is over: what still
- *              SIGTERM, lifeline ends (GRACE_MS)  runs is then cut
- *              every worker is stuck (at once)
- *   ending                                        all workers have left but those stuck in a request
- *   stopping   main runs atexit functions         the process ends; after STOP_MS without them
+ *   draining   script changed, SIGUSR1 (DRAIN_MS) no channel is open, or the time is
+ * over: what still SIGTERM, lifeline ends (GRACE_MS)  runs is then cut every worker is
+ * stuck (at once) ending                                        all workers have left
+ * but those stuck in a request stopping   main runs atexit functions         the
+ * process ends; after STOP_MS without them
  *
  * **GIL:** never takes it: it works when Python does not.
  */

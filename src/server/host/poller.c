@@ -23,9 +23,11 @@ struct pyw_poller {
     pthread_mutex_t lock;
     struct {
         uint32_t free_count;
-        uint32_t free_list[PYW_POLLER_CHANNELS_MAX]; /* of closed channels, last closed first */
+        uint32_t free_list[PYW_POLLER_CHANNELS_MAX]; /* of closed channels, last closed
+                                                        first */
     } shared;
-    struct pyw_channel *channels[PYW_POLLER_CHANNELS_MAX]; /* monitor sets; constant once below `used` */
+    struct pyw_channel *channels[PYW_POLLER_CHANNELS_MAX]; /* monitor sets; constant
+                                                              once below `used` */
 };
 
 static int watch(struct pyw_poller *poller, int fd, uint32_t events, uint64_t mark)
@@ -50,7 +52,8 @@ int pyw_poller_open(struct pyw_poller **poller)
         rv = -errno;
     }
     if (rv == 0) {
-        /* Level-triggered and never read: once written, every waiting worker sees it. */
+        /* Level-triggered and never read: once written, every waiting worker sees it.
+         */
         rv = watch(made, made->stop_fd, EPOLLIN, STOP_EVENT);
     }
     if (rv != 0) {
@@ -87,7 +90,8 @@ static struct pyw_channel *take_closed(struct pyw_poller *poller)
 
     pthread_mutex_lock(&poller->lock);
     if (poller->shared.free_count > 0) {
-        channel = poller->channels[poller->shared.free_list[--poller->shared.free_count]];
+        channel =
+            poller->channels[poller->shared.free_list[--poller->shared.free_count]];
     }
     pthread_mutex_unlock(&poller->lock);
     return channel;
@@ -145,9 +149,8 @@ int pyw_poller_add(struct pyw_poller *poller, int fd)
 }
 
 /* Claims the channel of an event, or leaves a mark with its owner. */
-static struct pyw_channel *claim_event(struct pyw_poller *poller, uint64_t event)
+static struct pyw_channel *claim_event(struct pyw_channel *channel, uint64_t event)
 {
-    struct pyw_channel *channel = pyw_poller_at(poller, (uint32_t)event);
     uint64_t idle = CLAIM(event >> 32, CLAIM_IDLE);
     uint64_t busy = CLAIM(event >> 32, CLAIM_BUSY);
 
@@ -179,16 +182,24 @@ struct pyw_channel *pyw_poller_next(struct pyw_poller *poller)
             continue;
         }
         if (count < 0 || event.data.u64 == STOP_EVENT) {
-            return NULL; /* below zero: a process that the application forked, without an epoll set */
+            return NULL; /* below zero: a process that the application forked, without
+                            an epoll set */
         }
-        channel = claim_event(poller, event.data.u64);
+        channel = pyw_poller_at(poller, (uint32_t)event.data.u64);
+        if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+            /* One event may tell of bytes and of the end behind them. Should it be an
+             * old one, of a channel that was closed: the next reads once too often. */
+            atomic_store(&channel->is_ending, true);
+        }
+        channel = claim_event(channel, event.data.u64);
         if (channel != NULL) {
             return channel;
         }
     }
 }
 
-static void set_events(struct pyw_poller *poller, struct pyw_channel *channel, uint32_t events)
+static void set_events(struct pyw_poller *poller, struct pyw_channel *channel,
+                       uint32_t events)
 {
     uint64_t generation = atomic_load(&channel->claim) >> 2;
     struct epoll_event event = {.events = events | EPOLLET,
@@ -209,13 +220,15 @@ bool pyw_poller_release(struct pyw_poller *poller, struct pyw_channel *channel)
     uint64_t seen;
 
     if (channel->is_muted) {
-        /* While it is still ours; what arrives from here on, or is there, leaves a mark or an event. */
+        /* While it is still ours; what arrives from here on, or is there, leaves a mark
+         * or an event. */
         channel->is_muted = false;
         set_events(poller, channel, EPOLLIN | EPOLLRDHUP);
     }
     seen = atomic_load(&channel->claim);
     if ((seen & 3) == CLAIM_BUSY &&
-        atomic_compare_exchange_strong(&channel->claim, &seen, CLAIM(seen >> 2, CLAIM_IDLE))) {
+        atomic_compare_exchange_strong(&channel->claim, &seen,
+                                       CLAIM(seen >> 2, CLAIM_IDLE))) {
         return true;
     }
     atomic_store(&channel->claim, CLAIM(seen >> 2, CLAIM_BUSY));
@@ -230,7 +243,8 @@ bool pyw_poller_is_marked(const struct pyw_channel *channel)
 void pyw_poller_close(struct pyw_poller *poller, struct pyw_channel *channel)
 {
     pyw_channel_close(channel);
-    atomic_store(&channel->claim, CLAIM(atomic_load(&channel->claim) >> 2, CLAIM_CLOSED));
+    atomic_store(&channel->claim,
+                 CLAIM(atomic_load(&channel->claim) >> 2, CLAIM_CLOSED));
     give_closed(poller, channel);
     atomic_fetch_sub(&poller->open, 1);
 }
@@ -250,7 +264,8 @@ bool pyw_poller_claim(struct pyw_channel *channel)
     uint64_t seen = atomic_load(&channel->claim);
 
     return (seen & 3) == CLAIM_IDLE &&
-           atomic_compare_exchange_strong(&channel->claim, &seen, CLAIM(seen >> 2, CLAIM_BUSY));
+           atomic_compare_exchange_strong(&channel->claim, &seen,
+                                          CLAIM(seen >> 2, CLAIM_BUSY));
 }
 
 uint32_t pyw_poller_count(const struct pyw_poller *poller)

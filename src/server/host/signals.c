@@ -34,13 +34,14 @@ void pyw_signals_install(struct pyw_host *host)
         int number;
         void (*handler)(int);
     } rows[] = {
-        {SIGTERM, on_end},     {SIGINT, on_end},      {SIGUSR1, on_handover},
-        {SIGHUP, on_nothing},  {SIGUSR2, on_nothing}, {SIGPIPE, SIG_IGN},
+        {SIGTERM, on_end},    {SIGINT, on_end},      {SIGUSR1, on_handover},
+        {SIGHUP, on_nothing}, {SIGUSR2, on_nothing}, {SIGPIPE, SIG_IGN},
     };
 
     signalled = host;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct sigaction action = {.sa_handler = rows[i].handler, .sa_flags = SA_RESTART};
+        struct sigaction action = {.sa_handler = rows[i].handler,
+                                   .sa_flags = SA_RESTART};
 
         sigemptyset(&action.sa_mask);
         (void)sigaction(rows[i].number, &action, NULL);

@@ -1,19 +1,20 @@
 /* signals.h: the signals of a daemon process, turned into requests to the monitor.
  *
- *   SIGTERM, SIGINT   end: running requests get a short grace; the second one ends at once
- *   SIGUSR1           finish what is running, then end
- *   SIGHUP, SIGUSR2   nothing
+ *   SIGTERM, SIGINT   end: running requests get a short grace; the second one ends at
+ * once SIGUSR1           finish what is running, then end SIGHUP, SIGUSR2   nothing
  *   SIGPIPE           ignored, as Python does
  *
- * Handlers, not a blocked mask: programs that the application starts inherit a mask, but not a
- * handler. A fault (SIGSEGV, ...) keeps its default: the process dies of it and everybody can see it.
+ * Handlers, not a blocked mask: programs that the application starts inherit a mask,
+ * but not a handler. A fault (SIGSEGV, ...) keeps its default: the process dies of it
+ * and everybody can see it.
  */
 #ifndef PYW_HOST_SIGNALS_H
 #define PYW_HOST_SIGNALS_H
 
 #include "host/host.h"
 
-/* Main thread, before others start. The host stays valid for the life of the process. */
+/* Main thread, before others start. The host stays valid for the life of the process.
+ */
 void pyw_signals_install(struct pyw_host *host);
 
 #endif

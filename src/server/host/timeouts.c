@@ -1,5 +1,6 @@
 #include "host/timeouts.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,34 +25,47 @@ static double seconds_of(const struct pyw_frames *frames)
     return (double)(pyw_clock_now_us() - frames->begun_us) / 1e6;
 }
 
-/* snprintf's result as the length of what is there. */
-static size_t length_of(int printed, size_t size)
+/* Where a description goes; for PYW_LOG(print, &text, CODE, ...). */
+struct text {
+    char *data;
+    size_t size;
+    size_t len;
+};
+
+__attribute__((format(printf, 3, 4))) static void print(struct text *text,
+                                                        enum pyw_level level,
+                                                        const char *format, ...)
 {
-    if (printed < 0) {
-        return 0;
-    }
-    return (size_t)printed < size ? (size_t)printed : size - 1;
+    va_list arguments;
+
+    (void)level;
+    va_start(arguments, format);
+    (void)vsnprintf(text->data, text->size, format, arguments);
+    va_end(arguments);
+    text->len = strnlen(text->data, text->size);
 }
 
-static size_t describe_timeout(const struct pyw_frames *frames, char *text, size_t size)
+static size_t describe_timeout(const struct pyw_frames *frames, char *data, size_t size)
 {
     struct pyw_span method = pyw_frames_value(frames, "REQUEST_METHOD");
     struct pyw_span uri = pyw_frames_value(frames, "REQUEST_URI");
+    struct text text = {data, size, 0};
 
-    return length_of(snprintf(text, size, pyw_text_REQUEST_TIMEOUT, shown(method), method.data,
-                              shown(uri), uri.data, seconds_of(frames),
-                              (int)frames->host->setup->options.request_timeout_s, (int)getpid()),
-                     size);
+    PYW_LOG(print, &text, REQUEST_TIMEOUT, shown(method), method.data, shown(uri),
+            uri.data, seconds_of(frames),
+            (int)frames->host->setup->options.request_timeout_s, (int)getpid());
+    return text.len;
 }
 
-static size_t describe_end(const struct pyw_frames *frames, char *text, size_t size)
+static size_t describe_end(const struct pyw_frames *frames, char *data, size_t size)
 {
     struct pyw_span method = pyw_frames_value(frames, "REQUEST_METHOD");
     struct pyw_span uri = pyw_frames_value(frames, "REQUEST_URI");
+    struct text text = {data, size, 0};
 
-    return length_of(snprintf(text, size, pyw_text_REQUEST_CUT, shown(method), method.data,
-                              shown(uri), uri.data, seconds_of(frames), (int)getpid()),
-                     size);
+    PYW_LOG(print, &text, REQUEST_CUT, shown(method), method.data, shown(uri), uri.data,
+            seconds_of(frames), (int)getpid());
+    return text.len;
 }
 
 static void limit_capacity(const struct pyw_host *host)
@@ -59,13 +73,15 @@ static void limit_capacity(const struct pyw_host *host)
     uint32_t workers = atomic_load(&host->workers);
     uint32_t stuck = atomic_load(&host->stuck);
 
-    pyw_table_set_capacity(host->table, host->setup->slot, workers > stuck ? workers - stuck : 0);
+    pyw_table_set_capacity(host->table, host->setup->slot,
+                           workers > stuck ? workers - stuck : 0);
 }
 
 int64_t pyw_timeouts_enforce(struct pyw_host *host, int64_t now_ms)
 {
     int64_t timeout_ms = host->setup->options.request_timeout_s * 1000;
-    struct pyw_cut cut = {PYW_OUTCOME_TIMEOUT, (now_ms - timeout_ms + 1) * 1000, describe_timeout};
+    struct pyw_cut cut = {PYW_OUTCOME_TIMEOUT, (now_ms - timeout_ms + 1) * 1000,
+                          describe_timeout};
     int64_t next_ms = now_ms + timeout_ms; /* of a request that begins now */
     uint32_t count = 0;
 

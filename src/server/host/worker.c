@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "host/frames.h"
 #include "host/journal.h"
@@ -11,7 +12,8 @@
 #include "python/loader.h"
 #include "wsgi/serve.h"
 
-/* Room for a request and the body that a child sends ahead. One per thread, not per channel. */
+/* Room for a request and the body that a child sends ahead. One per thread, not per
+ * channel. */
 #define MEMORY_CAPACITY ((size_t)PYW_FRAME_CHUNK * 2)
 /* musl gives a thread 128 KiB: too little for Python. */
 #define STACK_AT_LEAST ((size_t)1024 * 1024)
@@ -33,7 +35,8 @@ static bool serve(struct worker *worker, struct pyw_channel *channel)
     pyw_table_begin_request(host->table, host->setup->slot);
     pyw_frames_begin(frames, channel);
     if (!pyw_intake_has_all(&frames->intake)) {
-        /* The child may send more from now on, and every bit of it would wake another worker. */
+        /* The child may send more from now on, and every bit of it would wake another
+         * worker. */
         pyw_poller_mute(host->poller, channel);
         may_go_on = pyw_channel_admit(channel) == 0;
         frames->is_lost = !may_go_on;
@@ -66,7 +69,8 @@ static bool take_request(struct worker *worker, struct pyw_channel *channel,
     return serve(worker, channel);
 }
 
-/* One frame outside of a request, by the stage of the channel. @return false: close the channel. */
+/* One frame outside of a request, by the stage of the channel. @return false: close the
+ * channel. */
 static bool take_frame(struct worker *worker, struct pyw_channel *channel,
                        const struct pyw_frame *frame, struct pyw_span payload)
 {
@@ -101,21 +105,13 @@ static bool take_frame(struct worker *worker, struct pyw_channel *channel,
     return false;
 }
 
-/* Reads once and serves what is whole. @return false: close the channel. */
-static bool attend(struct worker *worker, struct pyw_channel *channel)
+/* Serves the frames that are whole. @return false: close the channel. */
+static bool take_frames(struct worker *worker, struct pyw_channel *channel)
 {
     struct pyw_frame frame = {0};
     struct pyw_span payload;
-    ssize_t got;
     int rv;
 
-    if (pyw_inbox_lend(&channel->inbox, &worker->memory, MEMORY_CAPACITY) != 0) {
-        return false;
-    }
-    got = pyw_inbox_fill(&channel->inbox, MSG_DONTWAIT);
-    if (got <= 0) {
-        return got == -EAGAIN;
-    }
     while ((rv = pyw_inbox_next(&channel->inbox, &frame, &payload)) > 0) {
         if (!take_frame(worker, channel, &frame, payload)) {
             return false;
@@ -125,6 +121,31 @@ static bool attend(struct worker *worker, struct pyw_channel *channel)
         PYW_LOG(pyw_journal_line, NULL, CHANNEL_PROTOCOL, pyw_frame_name(frame.type));
     }
     return rv == 0;
+}
+
+/* Reads what there is, and serves. @return false: close the channel. */
+static bool attend(struct worker *worker, struct pyw_channel *channel)
+{
+    struct pyw_inbox *inbox = &channel->inbox;
+    bool is_drained;
+
+    if (pyw_inbox_lend(inbox, &worker->memory, MEMORY_CAPACITY) != 0) {
+        return false;
+    }
+    do {
+        ssize_t got = pyw_inbox_fill(inbox, MSG_DONTWAIT);
+
+        if (got <= 0) {
+            return got == -EAGAIN;
+        }
+        /* What is left in the socket makes no event of its own; with room left over
+         * nothing is. */
+        is_drained = inbox->end < inbox->capacity && !atomic_load(&channel->is_ending);
+        if (!take_frames(worker, channel)) {
+            return false;
+        }
+    } while (!is_drained || !pyw_inbox_is_empty(inbox));
+    return true;
 }
 
 /* Serves a claimed channel until nothing more is there. */
@@ -140,7 +161,8 @@ static void work(struct worker *worker, struct pyw_channel *channel)
     if (!is_open) {
         pyw_poller_close(poller, channel);
     }
-    /* After the release: either the monitor finds the channel idle, or it is made to look again. */
+    /* After the release: either the monitor finds the channel idle, or it is made to
+     * look again. */
     if (!pyw_host_is_serving(worker->host)) {
         pyw_host_wake(worker->host);
     }
@@ -159,6 +181,10 @@ static void *run(void *argument)
     struct pyw_host *host = worker->host;
     struct pyw_channel *channel;
 
+    if (pyw_frames_init(&worker->frames, host) != 0) {
+        PYW_LOG(pyw_journal_line, NULL, DAEMON_START, "out of memory");
+        _exit(1); /* at start-up, before anything is served */
+    }
     while ((channel = pyw_poller_next(host->poller)) != NULL) {
         work(worker, channel);
     }
@@ -179,16 +205,11 @@ static int start_one(struct pyw_host *host, const pthread_attr_t *attributes)
         return -ENOMEM;
     }
     worker->host = host;
-    rv = pyw_frames_init(&worker->frames, host);
-    if (rv == 0) {
-        atomic_fetch_add(&host->workers, 1);
-        rv = -pthread_create(&thread, attributes, run, worker);
-        if (rv != 0) {
-            atomic_fetch_sub(&host->workers, 1);
-        }
-    }
+    atomic_fetch_add(&host->workers, 1);
+    rv = -pthread_create(&thread, attributes, run, worker);
     if (rv != 0) {
-        free_worker(worker);
+        atomic_fetch_sub(&host->workers, 1);
+        free(worker);
     }
     return rv;
 }

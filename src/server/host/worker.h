@@ -1,4 +1,5 @@
-/* worker.h: the threads that serve requests: claim a channel, read, run the application, answer.
+/* worker.h: the threads that serve requests: claim a channel, read, run the
+ * application, answer.
  *
  * Each is alone with what it has claimed; there is no hand-over between threads.
  */
@@ -7,8 +8,8 @@
 
 #include "host/host.h"
 
-/* Starts the group's `threads=` workers, with `stack-size=`. Main thread; they live until
- * pyw_poller_stop. @return 0 or -errno, with some of them running. */
+/* Starts the group's `threads=` workers, with `stack-size=`. Main thread; they live
+ * until pyw_poller_stop. @return 0 or -errno, with some of them running. */
 int pyw_worker_start_all(struct pyw_host *host);
 
 #endif

@@ -37,8 +37,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {until_a_deadline, clocks_run, backoff_doubles_up_to_ten_seconds,
-                                  NULL};
+    const TTest *const tests[] = {until_a_deadline, clocks_run,
+                                  backoff_doubles_up_to_ten_seconds, NULL};
 
     return suite_run("clock", tests);
 }

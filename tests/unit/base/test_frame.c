@@ -1,4 +1,5 @@
-/* Frames as bytes: against the shared vectors, and against everything that is not a frame. */
+/* Frames as bytes: against the shared vectors, and against everything that is not a
+ * frame. */
 #include <errno.h>
 #include <string.h>
 
@@ -34,9 +35,11 @@ START_TEST(every_vector_is_a_frame)
         bool from_child = strcmp(vector.way, "daemon") != 0;
         bool from_daemon = strcmp(vector.way, "child") != 0;
 
-        ck_assert_msg((pyw_frame_unpack(vector.data, PYW_FROM_CHILD, &frame) == 0) == from_child,
+        ck_assert_msg((pyw_frame_unpack(vector.data, PYW_FROM_CHILD, &frame) == 0) ==
+                          from_child,
                       "%s", vector.name);
-        ck_assert_msg((pyw_frame_unpack(vector.data, PYW_FROM_DAEMON, &frame) == 0) == from_daemon,
+        ck_assert_msg((pyw_frame_unpack(vector.data, PYW_FROM_DAEMON, &frame) == 0) ==
+                          from_daemon,
                       "%s", vector.name);
         ck_assert_uint_eq(frame.length + PYW_FRAME_HEADER_LEN, vector.len);
     }
@@ -185,23 +188,24 @@ END_TEST
 START_TEST(what_is_no_frame)
 {
     static const unsigned char rows[][PYW_FRAME_HEADER_LEN] = {
-        {0, 3, 0, 0, 0, 0, 0, 0},     /* version 0 */
-        {2, 3, 0, 0, 0, 0, 0, 0},     /* version 2 */
-        {1, 0, 0, 0, 0, 0, 0, 0},     /* no type */
-        {1, 14, 0, 0, 0, 0, 0, 0},    /* behind the last type */
+        {0, 3, 0, 0, 0, 0, 0, 0},  /* version 0 */
+        {2, 3, 0, 0, 0, 0, 0, 0},  /* version 2 */
+        {1, 0, 0, 0, 0, 0, 0, 0},  /* no type */
+        {1, 14, 0, 0, 0, 0, 0, 0}, /* behind the last type */
         {1, 255, 0, 0, 0, 0, 0, 0},
-        {1, 10, 0, 0, 0, 0, 0, 0},    /* DATA does not come from a child */
-        {1, 1, 0, 0, 65, 0, 0, 0},    /* HELLO over its cap */
-        {1, 4, 0, 0, 1, 0, 0, 0},     /* BODY_END with a payload */
-        {1, 3, 0, 0, 1, 0, 0x10, 0},  /* BODY of 1 MiB + 1 */
-        {1, 2, 0, 0, 1, 0, 0x40, 0},  /* REQUEST of 4 MiB + 1 */
+        {1, 10, 0, 0, 0, 0, 0, 0},   /* DATA does not come from a child */
+        {1, 1, 0, 0, 65, 0, 0, 0},   /* HELLO over its cap */
+        {1, 4, 0, 0, 1, 0, 0, 0},    /* BODY_END with a payload */
+        {1, 3, 0, 0, 1, 0, 0x10, 0}, /* BODY of 1 MiB + 1 */
+        {1, 2, 0, 0, 1, 0, 0x40, 0}, /* REQUEST of 4 MiB + 1 */
         {1, 3, 0, 0, 255, 255, 255, 255},
         {'G', 'E', 'T', ' ', '/', ' ', 'H', 'T'},
     };
     struct pyw_frame frame;
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        ck_assert_msg(pyw_frame_unpack(rows[i], PYW_FROM_CHILD, &frame) == -EPROTO, "row %zu", i);
+        ck_assert_msg(pyw_frame_unpack(rows[i], PYW_FROM_CHILD, &frame) == -EPROTO,
+                      "row %zu", i);
     }
 }
 END_TEST

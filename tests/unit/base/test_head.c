@@ -1,4 +1,5 @@
-/* Request and response heads: against the shared vectors, cut at every byte, and with hostile counts. */
+/* Request and response heads: against the shared vectors, cut at every byte, and with
+ * hostile counts. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,8 @@ static struct pyw_pair pair(const char *name, const char *value)
 START_TEST(request_is_packed_as_the_vector)
 {
     const struct pyw_pair list[] = {
-        pair("REQUEST_METHOD", "GET"),   pair("REQUEST_URI", "/a%20b?x=1"),
-        pair("HTTP_X_ODD", "\xe9"),      pair("wsgi.url_scheme", "https"),
+        pair("REQUEST_METHOD", "GET"), pair("REQUEST_URI", "/a%20b?x=1"),
+        pair("HTTP_X_ODD", "\xe9"),    pair("wsgi.url_scheme", "https"),
         pair("QUERY_STRING", ""),
     };
     const struct pyw_request_head head = {
@@ -61,8 +62,8 @@ START_TEST(request_is_read_from_the_vector)
     struct vector vector;
 
     vectors_find("request", &vector);
-    ck_assert_int_eq(pyw_head_get_request(payload_of(&vector), PYW_REQUEST_RELOAD, pairs,
-                                          PYW_HEAD_MAX_PAIRS, &head),
+    ck_assert_int_eq(pyw_head_get_request(payload_of(&vector), PYW_REQUEST_RELOAD,
+                                          pairs, PYW_HEAD_MAX_PAIRS, &head),
                      0);
     ck_assert_int_eq(head.flags, PYW_REQUEST_RELOAD);
     ck_assert_int_eq(head.script_mtime, 1700000000000000001);
@@ -97,7 +98,8 @@ START_TEST(request_cut_anywhere_is_refused)
     }
     vector.data[vector.len] = 0;
     payload.len++;
-    ck_assert_int_eq(pyw_head_get_request(payload, 0, pairs, PYW_HEAD_MAX_PAIRS, &head), -EPROTO);
+    ck_assert_int_eq(pyw_head_get_request(payload, 0, pairs, PYW_HEAD_MAX_PAIRS, &head),
+                     -EPROTO);
 }
 END_TEST
 
@@ -107,7 +109,8 @@ START_TEST(request_with_more_pairs_than_fit)
     struct vector vector;
 
     vectors_find("request", &vector);
-    ck_assert_int_eq(pyw_head_get_request(payload_of(&vector), 0, pairs, 4, &head), -E2BIG);
+    ck_assert_int_eq(pyw_head_get_request(payload_of(&vector), 0, pairs, 4, &head),
+                     -E2BIG);
 }
 END_TEST
 
@@ -127,8 +130,8 @@ START_TEST(request_with_an_unknown_key_or_an_empty_name)
         payload[len++] = keys[i];
         memset(payload + len, 0, 6); /* empty name, where there is one, and value */
         len += keys[i] == 0 ? 6 : 4;
-        ck_assert_int_eq(pyw_head_get_request((struct pyw_span){(char *)payload, len}, 0, pairs,
-                                              PYW_HEAD_MAX_PAIRS, &head),
+        ck_assert_int_eq(pyw_head_get_request((struct pyw_span){(char *)payload, len},
+                                              0, pairs, PYW_HEAD_MAX_PAIRS, &head),
                          -EPROTO);
     }
 }
@@ -137,7 +140,8 @@ END_TEST
 START_TEST(too_many_pairs_are_not_packed)
 {
     static struct pyw_pair many[PYW_HEAD_MAX_PAIRS + 1];
-    struct pyw_request_head head = {.pair_count = PYW_HEAD_MAX_PAIRS + 1, .pairs = many};
+    struct pyw_request_head head = {.pair_count = PYW_HEAD_MAX_PAIRS + 1,
+                                    .pairs = many};
     struct pyw_writer writer;
 
     pyw_bytes_init(&writer);
@@ -149,8 +153,9 @@ END_TEST
 
 START_TEST(reply_and_back)
 {
-    static const struct pyw_header list[] = {{PYW_SPAN("Content-Type"), PYW_SPAN("text/plain")},
-                                             {PYW_SPAN("Content-Length"), PYW_SPAN("12")}};
+    static const struct pyw_header list[] = {
+        {PYW_SPAN("Content-Type"), PYW_SPAN("text/plain")},
+        {PYW_SPAN("Content-Length"), PYW_SPAN("12")}};
     struct pyw_reply_head head = {200, PYW_SPAN("OK"), 12, 2, list};
     struct pyw_writer writer;
     struct vector vector;
@@ -160,12 +165,14 @@ START_TEST(reply_and_back)
     pyw_head_put_reply(&writer, PYW_FRAME_HEAD, &head);
     ck_assert_uint_eq(writer.len, vector.len);
     ck_assert_mem_eq(writer.data, vector.data, vector.len);
-    ck_assert_int_eq(pyw_head_get_reply(payload_of(&vector), headers, PYW_HEAD_MAX_PAIRS, &head), 0);
+    ck_assert_int_eq(
+        pyw_head_get_reply(payload_of(&vector), headers, PYW_HEAD_MAX_PAIRS, &head), 0);
     ck_assert_uint_eq(head.status, 200);
     ck_assert_int_eq(head.content_length, 12);
     ck_assert_uint_eq(head.header_count, 2);
     ck_assert(pyw_bytes_is_equal(head.headers[1].value, "12"));
-    ck_assert_int_eq(pyw_head_get_reply(payload_of(&vector), headers, 1, &head), -E2BIG);
+    ck_assert_int_eq(pyw_head_get_reply(payload_of(&vector), headers, 1, &head),
+                     -E2BIG);
     pyw_bytes_free(&writer);
 }
 END_TEST

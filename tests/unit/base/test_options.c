@@ -1,4 +1,5 @@
-/* Options of a process group: each kind of value, right and wrong, and the walk over those given. */
+/* Options of a process group: each kind of value, right and wrong, and the walk over
+ * those given. */
 #include <errno.h>
 #include <string.h>
 
@@ -53,23 +54,31 @@ START_TEST(values_that_are_refused)
         const char *value;
         const char *says;
     } rows[] = {
-        {"threads", "0", "threads"},         {"threads", "-1", "threads"},
-        {"threads", "", "threads"},          {"threads", "4x", "threads"},
-        {"threads", " 4", "threads"},        {"threads", "99999999999999999999", "threads"},
-        {"threads", "65534", "threads"},     {"processes", "1025", "processes"},
-        {"umask", "8", "octal"},             {"umask", "1000", "octal"},
-        {"home", "srv", "absolute path"},    {"python-home", "", "python-home"},
-        {"user", "", "user"},                {"stack-size", "1", "stack-size"},
-        {"nonsense", "1", "Invalid option"}, {"memory-limit", "1", "not built"},
+        {"threads", "0", "threads"},
+        {"threads", "-1", "threads"},
+        {"threads", "", "threads"},
+        {"threads", "4x", "threads"},
+        {"threads", " 4", "threads"},
+        {"threads", "99999999999999999999", "threads"},
+        {"threads", "65534", "threads"},
+        {"processes", "1025", "processes"},
+        {"umask", "8", "octal"},
+        {"umask", "1000", "octal"},
+        {"home", "srv", "absolute path"},
+        {"python-home", "", "python-home"},
+        {"user", "", "user"},
+        {"stack-size", "1", "stack-size"},
+        {"nonsense", "1", "Invalid option"},
+        {"memory-limit", "1", "not built"},
     };
     struct pyw_options options;
 
     pyw_options_init(&options);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        ck_assert_msg(set(&options, rows[i].name, rows[i].value) == -EINVAL, "%s=%s", rows[i].name,
-                      rows[i].value);
-        ck_assert_msg(strstr(why, rows[i].says) != NULL, "%s=%s: %s", rows[i].name, rows[i].value,
-                      why);
+        ck_assert_msg(set(&options, rows[i].name, rows[i].value) == -EINVAL, "%s=%s",
+                      rows[i].name, rows[i].value);
+        ck_assert_msg(strstr(why, rows[i].says) != NULL, "%s=%s: %s", rows[i].name,
+                      rows[i].value, why);
     }
     ck_assert_int_eq(options.threads, 15);
 }
@@ -113,7 +122,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {defaults, values_that_are_taken, values_that_are_refused,
+    const TTest *const tests[] = {defaults, values_that_are_taken,
+                                  values_that_are_refused,
                                   the_walk_gives_what_set_takes, NULL};
 
     return suite_run("options", tests);

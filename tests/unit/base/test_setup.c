@@ -40,7 +40,9 @@ START_TEST(there_and_back)
     pyw_bytes_init(&writer);
     pyw_setup_put(&writer, &made);
     ck_assert(!writer.failed);
-    ck_assert_int_eq(pyw_setup_get((char *)writer.data, writer.len, &read_back, why, sizeof(why)), 0);
+    ck_assert_int_eq(
+        pyw_setup_get((char *)writer.data, writer.len, &read_back, why, sizeof(why)),
+        0);
     ck_assert_str_eq(read_back.group, "example.org");
     ck_assert_uint_eq(read_back.slot, 3);
     ck_assert_uint_eq(read_back.generation, 0xfffffffe);
@@ -71,7 +73,8 @@ START_TEST(cut_anywhere)
         char *copy = malloc(len + 1);
 
         memcpy(copy, writer.data, len);
-        /* Whole entries are fine; the middle of one never is, and nothing is read behind the end. */
+        /* Whole entries are fine; the middle of one never is, and nothing is read
+         * behind the end. */
         whole += pyw_setup_get(copy, len, &read_back, why, sizeof(why)) == 0 ? 1 : 0;
         free(copy);
     }
@@ -101,13 +104,16 @@ START_TEST(entries_that_are_refused)
         const char *name;
         const char *value;
     } rows[] = {
-        {"slot", ""},          {"slot", "x"},          {"slot", "4294967296"}, {"colour", "red"},
-        {"secret", "short"},   {"option:threads", "0"}, {"option:x", "1"},      {"", ""},
+        {"slot", ""},           {"slot", "x"},
+        {"slot", "4294967296"}, {"colour", "red"},
+        {"secret", "short"},    {"option:threads", "0"},
+        {"option:x", "1"},      {"", ""},
         {"preload-group", "g"}, {"option:", "1"},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        ck_assert_msg(read_entry(rows[i].name, rows[i].value, strlen(rows[i].value)) == -EPROTO,
+        ck_assert_msg(read_entry(rows[i].name, rows[i].value, strlen(rows[i].value)) ==
+                          -EPROTO,
                       "%s=%s", rows[i].name, rows[i].value);
         ck_assert_str_eq(why, rows[i].name);
     }
@@ -126,16 +132,17 @@ START_TEST(too_many_preloads)
         pyw_bytes_put_str32(&writer, "/a", 2);
         pyw_bytes_put_u8(&writer, 0);
     }
-    ck_assert_int_eq(pyw_setup_get((char *)writer.data, writer.len, &read_back, why, sizeof(why)),
-                     -EPROTO);
+    ck_assert_int_eq(
+        pyw_setup_get((char *)writer.data, writer.len, &read_back, why, sizeof(why)),
+        -EPROTO);
     pyw_bytes_free(&writer);
 }
 END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {there_and_back, cut_anywhere, entries_that_are_refused,
-                                  too_many_preloads, NULL};
+    const TTest *const tests[] = {there_and_back, cut_anywhere,
+                                  entries_that_are_refused, too_many_preloads, NULL};
 
     return suite_run("setup", tests);
 }

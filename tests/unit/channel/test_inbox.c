@@ -1,4 +1,5 @@
-/* The receiving half: frames in every cutting, lengths that lie, descriptors that were not asked for. */
+/* The receiving half: frames in every cutting, lengths that lie, descriptors that were
+ * not asked for. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 
 static int ends[2]; /* [0]: the inbox's */
 
-static void open_inbox(struct pyw_inbox *inbox, enum pyw_frame_way way, bool takes_files)
+static void open_inbox(struct pyw_inbox *inbox, enum pyw_frame_way way,
+                       bool takes_files)
 {
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     pyw_inbox_init(inbox, ends[0], way, takes_files);
@@ -46,8 +48,8 @@ static void close_inbox(struct pyw_inbox *inbox)
 
 START_TEST(byte_by_byte)
 {
-    static const unsigned char bytes[] = {1, 3, 0, 0, 3, 0, 0, 0, 'a', 'b', 'c',
-                                          1, 4, 0, 0, 0, 0, 0, 0};
+    static const unsigned char bytes[] = {1,   3, 0, 0, 3, 0, 0, 0, 'a', 'b',
+                                          'c', 1, 4, 0, 0, 0, 0, 0, 0};
     struct pyw_inbox inbox;
     struct pyw_frame frame;
     struct pyw_span payload;

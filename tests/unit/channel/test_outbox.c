@@ -87,7 +87,8 @@ START_TEST(too_many_pieces)
     struct iovec pieces[PYW_OUTBOX_PIECES + 1] = {{NULL, 0}};
 
     open_outbox();
-    ck_assert_int_eq(pyw_outbox_send(&outbox, pieces, PYW_OUTBOX_PIECES + 1, -1), -EINVAL);
+    ck_assert_int_eq(pyw_outbox_send(&outbox, pieces, PYW_OUTBOX_PIECES + 1, -1),
+                     -EINVAL);
 }
 END_TEST
 

@@ -79,7 +79,8 @@ START_TEST(nobody_there)
     make_folder();
     ck_assert_int_eq(pyw_socket_connect(path, pyw_clock_now_ms() + 1000), -ENOENT);
     close(pyw_socket_listen(path, 5, (uid_t)-1));
-    ck_assert_int_eq(pyw_socket_connect(path, pyw_clock_now_ms() + 1000), -ECONNREFUSED);
+    ck_assert_int_eq(pyw_socket_connect(path, pyw_clock_now_ms() + 1000),
+                     -ECONNREFUSED);
     ck_assert_int_eq(pyw_socket_listen(path, 5, (uid_t)-1), -EADDRINUSE);
     remove_folder();
 }
@@ -105,7 +106,8 @@ START_TEST(a_full_backlog_ends_at_the_deadline)
 
     make_folder();
     listener = pyw_socket_listen(path, 1, (uid_t)-1);
-    while (count < 64 && (taken[count] = pyw_socket_connect(path, pyw_clock_now_ms() + 50)) >= 0) {
+    while (count < 64 &&
+           (taken[count] = pyw_socket_connect(path, pyw_clock_now_ms() + 50)) >= 0) {
         count++;
     }
     ck_assert_int_lt(count, 64);

@@ -1,5 +1,5 @@
-/* The group table: what is written is what the others read, and what a hostile daemon writes harms
- * nobody. */
+/* The group table: what is written is what the others read, and what a hostile daemon
+ * writes harms nobody. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -170,7 +170,8 @@ START_TEST(a_daemon_that_scribbles)
         ck_assert_ptr_nonnull(pyw_table_state_name(pyw_table_state(table, 0)));
         pyw_table_add_ending(table, (struct pyw_ending){1, 1});
     }
-    ck_assert_int_ne(ftruncate(fd, 0), 0); /* sealed: nobody can make the others fault */
+    ck_assert_int_ne(ftruncate(fd, 0),
+                     0); /* sealed: nobody can make the others fault */
     ck_assert_int_ne(ftruncate(fd, (off_t)size * 2), 0);
     munmap(bytes, size);
     drop_table();
