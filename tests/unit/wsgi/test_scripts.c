@@ -404,7 +404,7 @@ START_TEST(signal_handlers_are_not_installed)
     start();
     ask(&fake,
         application_write("import signal\n" APP SAY(
-            "signal.signal(15, print) is print, signal.getsignal(15)")),
+            "signal.signal(15, print) is print")),
         "", 0);
     ck_assert_msg(strstr(fake_text(&fake.log),
                          "info: PYW0111: A handler for signal 15 was not") != NULL,
