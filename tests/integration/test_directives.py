@@ -20,13 +20,7 @@ def counter(server, target="/x", host=None):
 
 # Errors of the configuration: (text, what the message must hold)
 
-IN@pytest.mark.root
-def test_unknown_supplementary_group(start):
-    with pytest.raises(HttpdFailed, match="no-such-group-here"):
-        start("WSGIDaemonProcess a supplementary-groups=no-such-group-here")
-
-
-VALID = [
+INVALID = [
     ("WSGIScriptAlias /x", "script"),
     ("WSGIScriptAlias", "WSGIScriptAlias|script"),
     ("WSGIScriptAlias /x @APPS@/hello/wsgi.py nonsense", "option"),
@@ -85,6 +79,14 @@ def test_invalid(configtest, text, pattern):
     assert status != 0, "accepted"
     assert re.search(pattern, words), words
     assert "Segmentation" not in words
+
+
+@pytest.mark.root
+def test_unknown_supplementary_group(start, servers):
+    with pytest.raises(HttpdFailed, match="no-such-group-here"):
+        start("WSGIDaemonProcess a supplementary-groups=no-such-group-here")
+    [(_, server)] = servers.in_use()
+    server.log.claim("PYW0020")
 
 
 VALID = [
@@ -221,7 +223,7 @@ def test_both_records_at_once_are_refused_or_one(configtest):
 
 def test_server_header_names_the_module(start):
     server = start(ALIAS + "\nServerTokens Full")
-    assert "mod_wsgi/" in server.get("/alive").header("Server")
+    assert "mod_pywsgi/" in server.get("/alive").header("Server")
 
 
 # Aliases
@@ -553,7 +555,7 @@ def test_framing_errors(server, headers, statuses):
 def test_limit_request_body(start, mode):
     server = start("LimitRequestBody 100", mode=mode)
     assert server.post("/hello", b"x" * 101).status == 413
-    server.log.claim("PYW0205")
+    server.log.allow("PYW0205|AH0")
     assert (
         inline.run(server, "environ['wsgi.input'].read()\n" + OK, "POST", body=b"x").status == 200
     )

@@ -101,7 +101,7 @@ def test_request_timeout(start, protocol, framing):
         extra="Protocols h2c http/1.1",
     )
     quiet(server)
-    result = fetch(server, protocol, "time.sleep(30)", framing)
+    result = fetch(server, protocol, "time.sleep(4)", framing)
     assert result.exit not in (0, 28), result
     assert result.status == 200
     server.log.claim("PYW0058")
