@@ -139,6 +139,17 @@ static enum pyw_step take_hello(struct pyw_answer *answer, struct pyw_span paylo
     return PYW_STEP_GO_ON;
 }
 
+/* Apache does so itself before a read that waits; ours does not wait. */
+static void send_continue(request_rec *r)
+{
+    int status = r->status;
+
+    r->status = HTTP_CONTINUE;
+    ap_send_interim_response(r, 0);
+    r->status = status;
+    r->status_line = NULL;
+}
+
 static enum pyw_step take_inform(struct pyw_answer *answer, struct pyw_span payload)
 {
     struct pyw_header headers[1];
@@ -149,6 +160,7 @@ static enum pyw_step take_inform(struct pyw_answer *answer, struct pyw_span payl
         return broken(answer, "an interim response is not 100 Continue");
     }
     answer->wants_body = true;
+    send_continue(answer->r);
     return PYW_STEP_GO_ON;
 }
 

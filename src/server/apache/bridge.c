@@ -52,11 +52,21 @@ static struct bridge *bridge_of(struct pyw_exchange *exchange)
 static ssize_t read_body(struct pyw_exchange *exchange, void *buffer, size_t len,
                          bool may_block)
 {
-    /* Even without waiting, Apache's filters may run other modules' code: not with the
-     * GIL. */
-    return may_block
-               ? pyw_client_body_read(&bridge_of(exchange)->body, buffer, len, true)
-               : -EAGAIN;
+    struct bridge *bridge = bridge_of(exchange);
+    bool had_failed = bridge->body.error != 0;
+    ssize_t got;
+
+    if (!may_block) {
+        /* Even without waiting, Apache's filters may run other modules' code: not with
+         * the GIL. */
+        return -EAGAIN;
+    }
+    got = pyw_client_body_read(&bridge->body, buffer, len, true);
+    if (got < 0 && !had_failed) {
+        pyw_client_body_log_error(&bridge->body);
+        bridge->reply.error_status = bridge->body.status;
+    }
+    return got;
 }
 
 static int add_head(struct bridge *bridge, const struct pyw_reply_head *head)

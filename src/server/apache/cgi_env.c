@@ -144,6 +144,11 @@ static void add_own(struct env *env, const struct pyw_target *target)
     add(env, PYW_KEY_OWN_LISTENER_PORT,
         decimal(r->pool, r->connection->local_addr->port));
     add(env, PYW_KEY_OWN_SERVER_PID, pyw_places_pid());
+    if (r->log_id == NULL) {
+        /* Made on demand; the access log and every record of this request will show the
+         * same. */
+        ap_run_generate_log_id(r->connection, r, &r->log_id);
+    }
     add(env, PYW_KEY_OWN_REQUEST_ID, r->log_id);
     add(env, PYW_KEY_OWN_CONNECTION_ID, r->connection->log_id);
     add(env, PYW_KEY_OWN_SCRIPT_NAME, target->script_name);

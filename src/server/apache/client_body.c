@@ -35,6 +35,21 @@ static ssize_t fail(struct pyw_client_body *body, int error, int status)
     return error;
 }
 
+void pyw_client_body_log_error(const struct pyw_client_body *body)
+{
+    if (body->error == -EPIPE) {
+        PYW_LOG(pyw_log_request, body->r, CLIENT_LEFT);
+    } else {
+        PYW_LOG(pyw_log_request, body->r, BODY_FAILED, strerror(-body->error),
+                body->status);
+    }
+}
+
+void pyw_client_body_give_up(struct pyw_client_body *body)
+{
+    (void)fail(body, -ETIMEDOUT, HTTP_REQUEST_TIME_OUT);
+}
+
 static ssize_t fail_with(struct pyw_client_body *body, apr_status_t rv)
 {
     int status = ap_map_http_request_error(rv, HTTP_BAD_REQUEST);

@@ -29,6 +29,12 @@ void pyw_client_body_init(struct pyw_client_body *body, request_rec *r, bool has
 ssize_t pyw_client_body_read(struct pyw_client_body *body, char *buffer, size_t len,
                              bool may_block);
 
+/* The client sent nothing for too long: the next read fails with -ETIMEDOUT. */
+void pyw_client_body_give_up(struct pyw_client_body *body);
+
+/* Says in the request's log why the body could not be had. */
+void pyw_client_body_log_error(const struct pyw_client_body *body);
+
 /* The ABORT reason for an error of `read`. */
 enum pyw_abort pyw_client_body_abort_reason(int error);
 

@@ -87,59 +87,46 @@ static bool may_read_body(const struct relay *relay)
     return relay->answer.has_begun || relay->writer.len < KEPT_BODY_MAX;
 }
 
+/* The client's body cannot be had: the application is told why, and goes on; if it
+ * fails for that, a client that is still there gets the status that says what was
+ * wrong. */
+static void append_abort(struct relay *relay, int error)
+{
+    pyw_client_body_log_error(&relay->body);
+    relay->answer.wants_body = false;
+    relay->answer.reply.error_status = relay->body.status;
+    pyw_frame_put_reason(&relay->writer, PYW_FRAME_ABORT,
+                         (uint8_t)pyw_client_body_abort_reason(error));
+}
+
 /* Puts what the client has sent behind what the writer holds, as one BODY frame, and
- * BODY_END at the end.
- * @return bytes of frames added; 0: nothing there yet; -errno of the client. */
-static ssize_t append_body(struct relay *relay)
+ * BODY_END at the end, or ABORT where it has no good end. @return bytes of frames
+ * added; 0: nothing there yet. The writer has `failed` when memory is short. */
+static size_t append_body(struct relay *relay)
 {
     struct pyw_writer *writer = &relay->writer;
     size_t start = writer->len;
     ssize_t got;
 
     if (!pyw_bytes_reserve(writer, PYW_FRAME_HEADER_LEN * 2 + PYW_FRAME_CHUNK)) {
-        return -ENOMEM;
+        return 0;
     }
     (void)pyw_frame_start(writer, PYW_FRAME_BODY, 0);
     got = pyw_client_body_read(&relay->body, (char *)writer->data + writer->len,
                                PYW_FRAME_CHUNK, false);
-    if (got <= 0) {
-        writer->len = start;
-    } else {
+    if (got > 0) {
         writer->len += (size_t)got;
         pyw_frame_finish(writer, start);
-    }
-    if (got < 0 && got != -EAGAIN) {
-        return got;
+    } else {
+        writer->len = start;
     }
     if (relay->body.is_over) {
         pyw_frame_put_empty(writer, PYW_FRAME_BODY_END);
         relay->has_sent_end = true;
+    } else if (got < 0 && got != -EAGAIN) {
+        append_abort(relay, (int)got);
     }
-    return (ssize_t)(writer->len - start);
-}
-
-/* The client's body cannot be had: the application is told why, and so is the client if
- * it is still there. */
-static enum pyw_step body_failed(struct relay *relay, int error)
-{
-    struct pyw_writer notice;
-
-    pyw_bytes_init(&notice);
-    pyw_frame_put_reason(&notice, PYW_FRAME_ABORT,
-                         (uint8_t)pyw_client_body_abort_reason(error));
-    if (!notice.failed && pyw_outbox_is_empty(&relay->channel->outbox)) {
-        /* Best effort: closing the channel tells the application the rest. */
-        (void)send(relay->channel->fd, notice.data, notice.len,
-                   MSG_DONTWAIT | MSG_NOSIGNAL);
-    }
-    pyw_bytes_free(&notice);
-    PYW_LOG(pyw_log_request, relay->r, BODY_FAILED, strerror(-error));
-    if (error == -EPIPE) {
-        return pyw_answer_client_gone(&relay->answer);
-    }
-    return pyw_answer_fail(&relay->answer, relay->body.status != OK
-                                               ? relay->body.status
-                                               : HTTP_INTERNAL_SERVER_ERROR);
+    return writer->len - start;
 }
 
 /* Moves body from the client to the daemon until one of them would block. */
@@ -150,29 +137,27 @@ static enum pyw_step push_body(struct relay *relay)
     while (pyw_outbox_is_empty(outbox) && may_read_body(relay)) {
         struct iovec piece;
         size_t start;
-        ssize_t added;
         int rv;
 
         if (relay->answer.has_begun) {
             pyw_bytes_clear(&relay->writer);
         }
         start = relay->writer.len;
-        added = append_body(relay);
-        if (added < 0) {
-            return body_failed(relay, (int)added);
+        piece.iov_len = append_body(relay);
+        if (relay->writer.failed) {
+            return pyw_answer_fail(&relay->answer, HTTP_INTERNAL_SERVER_ERROR);
         }
-        relay->is_client_slow = added == 0;
-        if (added == 0) {
-            return PYW_STEP_GO_ON;
+        relay->is_client_slow = piece.iov_len == 0;
+        if (relay->is_client_slow) {
+            break;
         }
         await_client(relay);
         piece.iov_base = relay->writer.data + start;
-        piece.iov_len = (size_t)added;
         rv = pyw_outbox_send(outbox, &piece, 1, -1);
         if (rv != 0 && rv != -EAGAIN) {
             /* It closed its side; what it still had to say is read first. */
             relay->answer.wants_body = false;
-            return PYW_STEP_GO_ON;
+            break;
         }
         note_progress(relay);
     }
@@ -201,8 +186,8 @@ static enum pyw_step send_request(struct relay *relay)
     size_t count = 0;
     int rv;
 
-    if (may_read_body(relay) && append_body(relay) < 0 && relay->body.error != 0) {
-        return body_failed(relay, relay->body.error);
+    if (may_read_body(relay)) {
+        (void)append_body(relay);
     }
     if (relay->channel->is_new) {
         pack_hello(relay);
@@ -245,8 +230,8 @@ static enum pyw_step timed_out(struct relay *relay)
         if (pyw_clock_until(relay->client_deadline_ms) > 0) {
             return PYW_STEP_GO_ON;
         }
-        relay->body.status = HTTP_REQUEST_TIME_OUT;
-        return body_failed(relay, -ETIMEDOUT);
+        pyw_client_body_give_up(&relay->body);
+        return PYW_STEP_GO_ON; /* push_body meets the error */
     }
     if (pyw_clock_until(relay->deadline_ms) > 0) {
         return PYW_STEP_GO_ON;
@@ -309,9 +294,8 @@ static enum pyw_step wait_and_move(struct relay *relay)
     if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         return receive(relay, MSG_DONTWAIT);
     }
-    if ((fds[1].revents & (POLLERR | POLLHUP)) != 0) {
-        relay->r->connection->aborted = 1;
-        return body_failed(relay, -EPIPE);
+    if ((fds[1].revents & (POLLERR | POLLHUP)) != 0 && !awaits_client(relay)) {
+        return pyw_answer_client_gone(&relay->answer); /* closing the channel tells */
     }
     return PYW_STEP_GO_ON;
 }

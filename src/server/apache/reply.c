@@ -17,6 +17,7 @@ void pyw_reply_init(struct pyw_reply *reply, request_rec *r)
     reply->brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     reply->has_head = false;
     reply->is_over = false;
+    reply->error_status = HTTP_INTERNAL_SERVER_ERROR;
     reply->declared = -1;
     reply->sent = 0;
 }
@@ -253,7 +254,8 @@ static int cut(struct pyw_reply *reply)
     request_rec *r = reply->r;
     conn_rec *c = r->connection;
 
-    apr_brigade_cleanup(reply->brigade);
+    /* What was produced up to here still goes out: a part that is seen to be one. */
+    (void)pyw_reply_push(reply, true);
     reply->is_over = true;
     c->keepalive = AP_CONN_CLOSE;
     /* The chunk filter takes this bucket as the sign to leave the last chunk out. */
@@ -308,7 +310,6 @@ int pyw_reply_end(struct pyw_reply *reply, enum pyw_outcome outcome)
         reply->r->connection->aborted = 1;
         return pyw_reply_fail(reply, OK);
     }
-    return pyw_reply_fail(reply, outcome == PYW_OUTCOME_TIMEOUT
-                                     ? HTTP_GATEWAY_TIME_OUT
-                                     : HTTP_INTERNAL_SERVER_ERROR);
+    return pyw_reply_fail(reply, outcome == PYW_OUTCOME_TIMEOUT ? HTTP_GATEWAY_TIME_OUT
+                                                                : reply->error_status);
 }

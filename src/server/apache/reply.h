@@ -18,6 +18,8 @@ struct pyw_reply {
     apr_bucket_brigade *brigade; /* added, not yet pushed */
     bool has_head;
     bool is_over;     /* finished or cut */
+    int error_status; /* for an application that fails before a head: 500, or what was
+                         wrong with the request body */
     int64_t declared; /* Content-Length, -1 when not declared */
     int64_t sent;     /* bytes of body added */
 };
