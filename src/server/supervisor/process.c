@@ -124,7 +124,7 @@ void pyw_process_stop(struct pyw_process *process, int grace_ms)
     }
     process->is_told = true;
     close_lifeline(process);
-    if (process->kill_at_ms == PYW_CLOCK_NEVER) {
+    if (process->kill_at_ms > pyw_clock_now_ms() + grace_ms) {
         process->kill_at_ms = pyw_clock_now_ms() + grace_ms;
     }
     if (pyw_process_is_wanted(process)) {

@@ -18,7 +18,9 @@
 
 /* A daemon ends its running requests within 5 s of being told to end; then this. */
 #define STOP_GRACE_MS 7000
-/* A process that ends sooner than this after its start counts as a failed start. */
+/* The same when the parent has died: nobody is left who could wait for an answer. */
+#define ORPHAN_GRACE_MS 1000
+/* A process that ends by itself sooner than this after its start is backed off. */
 #define QUICK_END_MS 1000
 
 /* One process group at work. */
@@ -26,6 +28,7 @@ struct crew {
     const struct pyw_group *group;
     struct pyw_process *processes; /* one per slot */
     unsigned failures;             /* starts in a row that came to nothing */
+    unsigned quick_ends;           /* processes in a row that ended right after */
     int64_t retry_at_ms;           /* no start before */
     struct pyw_echo said;          /* by starts that failed */
 };
@@ -161,11 +164,17 @@ static void log_line(void *context, enum pyw_level level, const char *line, size
                  (int)len, line);
 }
 
+/* The next start waits, the longer the more came to nothing. */
+static void back_off(struct crew *crew, unsigned times)
+{
+    crew->retry_at_ms =
+        times > 0 ? pyw_clock_now_ms() + pyw_clock_backoff_ms(times) : 0;
+}
+
 static void set_failures(struct crew *crew, unsigned failures)
 {
     crew->failures = failures;
-    crew->retry_at_ms =
-        failures > 0 ? pyw_clock_now_ms() + pyw_clock_backoff_ms(failures) : 0;
+    back_off(crew, failures);
     pyw_table_set_failures(crew->group->table, failures);
 }
 
@@ -228,19 +237,26 @@ static void follow_reports(struct supervisor *self)
 
 /* --- events --- */
 
-static void change_course(struct supervisor *self, enum course course)
+static void retire_all(struct supervisor *self)
 {
-    if (course <= self->course) {
+    if (self->course != COURSE_RUN) {
         return;
     }
-    self->course = course;
+    self->course = COURSE_RETIRE;
     FOR_EACH_PROCESS(self, crew, process)
     {
-        if (course == COURSE_RETIRE) {
-            pyw_process_retire(process);
-        } else {
-            pyw_process_stop(process, STOP_GRACE_MS);
-        }
+        pyw_process_retire(process);
+    }
+}
+
+static void stop_all(struct supervisor *self)
+{
+    int grace_ms = getppid() == self->plan->parent ? STOP_GRACE_MS : ORPHAN_GRACE_MS;
+
+    self->course = COURSE_STOP;
+    FOR_EACH_PROCESS(self, crew, process)
+    {
+        pyw_process_stop(process, grace_ms);
     }
 }
 
@@ -249,6 +265,7 @@ static void reap_one(struct supervisor *self, pid_t pid, int status)
     FOR_EACH_PROCESS(self, crew, process)
     {
         struct speaker speaker = {crew, process};
+        bool is_news;
         bool is_quick;
 
         if (process->pid != pid) {
@@ -257,10 +274,13 @@ static void reap_one(struct supervisor *self, pid_t pid, int status)
         /* Its last words come before our sentence about its end. */
         (void)pyw_logpipe_pump(&process->output, log_line, &speaker);
         pyw_logpipe_close(&process->output, log_line, &speaker);
-        is_quick = !process->is_told &&
-                   pyw_clock_now_ms() - process->spawned_ms < QUICK_END_MS;
-        if (pyw_process_reap(process, status, crew->failures > 0) || is_quick) {
+        is_news = !process->is_told;
+        is_quick = pyw_clock_now_ms() - process->spawned_ms < QUICK_END_MS;
+        if (pyw_process_reap(process, status, crew->failures > 0)) {
             set_failures(crew, crew->failures + 1);
+        } else if (is_news) {
+            crew->quick_ends = is_quick ? crew->quick_ends + 1 : 0;
+            back_off(crew, crew->quick_ends);
         }
         return;
     }
@@ -274,7 +294,7 @@ static void handle_signals(struct supervisor *self)
 
     while (read(self->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGTERM) {
-            change_course(self, COURSE_STOP);
+            stop_all(self);
         }
     }
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
@@ -300,14 +320,14 @@ static void handle_lifeline(struct supervisor *self)
         return;
     }
     if (got == 1 && byte == 'G') {
-        change_course(self, COURSE_RETIRE);
+        retire_all(self);
         return;
     }
     /* After 'G' the end of the pipe is expected: the parent closed its side and goes
      * on. */
     self->has_lifeline = false;
     if (self->course == COURSE_RUN) {
-        change_course(self, COURSE_STOP);
+        stop_all(self);
     }
 }
 
@@ -411,7 +431,7 @@ static void run_round(struct supervisor *self)
     if (self->polled[POLLED_PARENT].revents != 0) {
         close(self->parent_fd);
         self->parent_fd = -1;
-        change_course(self, COURSE_STOP);
+        stop_all(self);
     }
     FOR_EACH_PROCESS(self, crew, process)
     {
