@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from support import procs, raw, wait
@@ -40,7 +40,13 @@ def become(user: str | None) -> list[str]:
 class Express:
     """`start` runs it in the foreground, `run` waits for it to end by itself."""
 
-    def __init__(self, site: Path, artifacts: Artifacts | None) -> None:
+    def __init__(
+        self,
+        site: Path,
+        artifacts: Artifacts | None,
+        program: Sequence[str] = (sys.executable, "-m", "mod_pywsgi"),
+    ) -> None:
+        self.program = program
         self.site = site
         self.root = site.parent / "root"
         self.artifacts = artifacts
@@ -70,7 +76,7 @@ class Express:
     # Commands
 
     def command(self, *words: str, user: str | None = None) -> list[str]:
-        return [*become(user), sys.executable, "-m", "mod_pywsgi", *words]
+        return [*become(user), *self.program, *words]
 
     def run(
         self, *words: str, env: Mapping[str, str] | None = None, user: str | None = None

@@ -47,19 +47,22 @@ class Servers:
     def shared(self, mode: str, mpm: str | None = None) -> HttpdInstance:
         """The server of this mode, started on first use and again after a test spoiled it."""
         mpm = mpm or self.mpm
-        key = f"{mode}/{mpm}"
+        settings = Settings(
+            mpm=mpm,
+            modules=("http2",) if mpm != "prefork" else (),
+            extra=routing(mode) + mounts() + ("Protocols h2c http/1.1\n" * (mpm != "prefork")),
+        )
+        return self.kept(f"{mode}/{mpm}", settings, "/hello")
+
+    def kept(self, key: str, settings: Settings, warm_up: str) -> HttpdInstance:
+        """The server of this name: for several tests, started as `shared` says; each leaves it as it was."""
         instance = self._shared.get(key)
         if instance and (instance.spoiled or not procs.alive(instance.pid)):
             instance.stop()
             instance = None
         if instance is None:
-            settings = Settings(
-                mpm=mpm,
-                modules=("http2",) if mpm != "prefork" else (),
-                extra=routing(mode) + mounts() + ("Protocols h2c http/1.1\n" * (mpm != "prefork")),
-            )
             instance = self._shared[key] = HttpdInstance(self.around, settings).start()
-            _warm_up(instance)
+            _warm_up(instance, warm_up)
         if key not in self._used:
             instance.begin_test()
             self._used.add(key)
@@ -126,7 +129,7 @@ def _end(instance: HttpdInstance) -> list[str]:
     return problems
 
 
-def _warm_up(instance: HttpdInstance) -> None:
+def _warm_up(instance: HttpdInstance, target: str) -> None:
     """Let what happens only once happen before the baseline is taken."""
     for _ in range(8):
-        instance.get("/hello")
+        instance.get(target)
