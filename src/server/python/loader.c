@@ -30,6 +30,7 @@ struct script {
     _Atomic int64_t mtime; /* of the file that was loaded, or failed to load */
     PyObject *module;      /* GIL; strong; NULL unless it was READY once */
     PyObject *name;        /* GIL; the callable's, as last asked for */
+    bool is_reported;      /* GIL; that the module lacks it */
     struct {               /* under `lock` */
         unsigned failures;
         int64_t retry_at_ms;
@@ -328,6 +329,7 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
         log_failure(script, exchange);
     }
     Py_XSETREF(script->module, module);
+    script->is_reported = false;
     return module != NULL ? READY : FAILED;
 }
 
@@ -413,8 +415,38 @@ static PyObject *intern_name(struct script *script, struct pyw_span name)
         }
         PyUnicode_InternInPlace(&fresh);
         Py_XSETREF(script->name, fresh);
+        script->is_reported = false;
     }
     return script->name;
+}
+
+/* Says what is wrong with the callable, once for each load of the script. */
+static void complain(struct script *script, PyObject *module, PyObject *callable,
+                     struct pyw_exchange *exchange)
+{
+    struct pyw_span wanted = exchange->head->callable;
+    PyObject *names = PyModule_GetDict(module);
+    const char *other = NULL;
+
+    if (script->is_reported) {
+        PYW_LOG(pyw_log_print_held, exchange, SCRIPT_STILL_FAILED, script->path);
+        return;
+    }
+    script->is_reported = true;
+    if (callable != NULL) {
+        PYW_LOG(pyw_log_print_held, exchange, CALLABLE_TYPE, (int)wanted.len,
+                wanted.data, script->path, Py_TYPE(callable)->tp_name);
+        return;
+    }
+    if (PyDict_GetItemString(names, "application") != NULL) {
+        other = "application";
+    } else if (PyDict_GetItemString(names, "app") != NULL) {
+        other = "app";
+    }
+    PYW_LOG(pyw_log_print_held, exchange, CALLABLE_MISSING, script->path,
+            (int)wanted.len, wanted.data, other != NULL ? "; it does have '" : "",
+            other != NULL ? other : "",
+            other != NULL ? "' (WSGICallableObject chooses)" : "");
 }
 
 /* New reference, or NULL (logged). */
@@ -422,28 +454,16 @@ static PyObject *look_up(struct script *script, PyObject *module,
                          struct pyw_exchange *exchange)
 {
     PyObject *name = intern_name(script, exchange->head->callable);
-    PyObject *names = PyModule_GetDict(module);
-    PyObject *callable = name != NULL ? PyDict_GetItemWithError(names, name) : NULL;
-    struct pyw_span wanted = exchange->head->callable;
+    PyObject *callable =
+        name != NULL ? PyDict_GetItemWithError(PyModule_GetDict(module), name) : NULL;
 
     if (callable != NULL && PyCallable_Check(callable)) {
         return Py_NewRef(callable);
     }
     PyErr_Clear();
-    if (callable != NULL) {
-        PYW_LOG(pyw_log_print_held, exchange, CALLABLE_TYPE, (int)wanted.len,
-                wanted.data, script->path, Py_TYPE(callable)->tp_name);
-    } else {
-        const char *other = PyDict_GetItemString(names, "application") != NULL
-                                ? "application"
-                            : PyDict_GetItemString(names, "app") != NULL ? "app"
-                                                                         : NULL;
-
-        PYW_LOG(pyw_log_print_held, exchange, CALLABLE_MISSING, script->path,
-                (int)wanted.len, wanted.data, other != NULL ? "; it does have '" : "",
-                other != NULL ? other : "",
-                other != NULL ? "' (WSGICallableObject chooses)" : "");
-    }
+    Py_XINCREF(callable);
+    complain(script, module, callable, exchange);
+    Py_XDECREF(callable);
     return NULL;
 }
 

@@ -151,6 +151,21 @@ START_TEST(a_broken_script_is_not_tried_on_each_request)
 }
 END_TEST
 
+START_TEST(a_missing_callable_is_reported_once)
+{
+    const char *script;
+
+    application_start_embedded();
+    script = application_write("app = print\n");
+    expect_failure(script, 1, "has no 'application'; it does have 'app'");
+    expect_failure(script, 1, "info: PYW0106: ");
+    expect_failure(script, 2, "err: PYW0107: "); /* changed */
+    expect_failure(script, 2, "info: PYW0106: ");
+    script = application_write("application = 1\n");
+    expect_failure(script, 1, "err: PYW0108: 'application' of WSGI script ");
+}
+END_TEST
+
 START_TEST(a_script_that_exits_is_broken)
 {
     start();
@@ -403,8 +418,8 @@ START_TEST(signal_handlers_are_not_installed)
 
     start();
     ask(&fake,
-        application_write("import signal\n" APP SAY(
-            "signal.signal(15, print) is print")),
+        application_write(
+            "import signal\n" APP SAY("signal.signal(15, print) is print")),
         "", 0);
     ck_assert_msg(strstr(fake_text(&fake.log),
                          "info: PYW0111: A handler for signal 15 was not") != NULL,
@@ -441,6 +456,7 @@ int main(void)
         a_script_is_loaded_once,
         a_script_is_stale_when_its_time_differs,
         a_broken_script_is_not_tried_on_each_request,
+        a_missing_callable_is_reported_once,
         a_script_that_exits_is_broken,
         a_broken_script_leaves_no_module,
         embedded_scripts_are_loaded_in_place,

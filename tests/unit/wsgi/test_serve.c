@@ -276,11 +276,6 @@ static const struct expectation cases[] = {
      "    return [repr((type(e) is io.TextIOWrapper, type(e.buffer).__name__, e.encoding, e.errors,\n"
      "                  e.line_buffering)).encode()]\n",
      "200 OK", NULL, "(True, 'Log', 'utf-8', 'replace', True)", OK, ""},
-    /* what is looked up */
-    {"no callable", "app = 1\n", NULL, NULL, "", FAILED,
-     "has no 'application'; it does have 'app'"},
-    {"not callable", "application = 1\n", NULL, NULL, "", FAILED,
-     "PYW0108: 'application' of WSGI script"},
 };
 
 static unsigned complaints;
