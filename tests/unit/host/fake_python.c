@@ -1,0 +1,29 @@
+#include "fake_python.h"
+
+#include "python/loader.h"
+#include "python/runtime.h"
+#include "wsgi/serve.h"
+
+struct fake_python fake_python;
+
+void pyw_serve_run(struct pyw_exchange *exchange)
+{
+    fake_python.serve(exchange);
+}
+
+void pyw_serve_leave_thread(void)
+{
+    atomic_fetch_add(&fake_python.leavers, 1);
+}
+
+bool pyw_loader_is_stale(const struct pyw_request_head *head)
+{
+    (void)head;
+    return atomic_load(&fake_python.is_stale);
+}
+
+void pyw_runtime_dump_stacks(int fd)
+{
+    (void)fd;
+    atomic_fetch_add(&fake_python.dumps, 1);
+}
