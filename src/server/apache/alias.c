@@ -86,6 +86,20 @@ static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
     return NULL;
 }
 
+/* A plain file behind a URL without a slash at its end: the usual case, in which the
+ * URL's part behind the alias is PATH_INFO, whatever it is. */
+static bool is_file_alias(apr_pool_t *pool, const struct pyw_alias *alias)
+{
+    size_t len = strlen(alias->url);
+    apr_finfo_t about;
+
+    if (len > 1 && alias->url[len - 1] == '/') {
+        return false;
+    }
+    return apr_stat(&about, alias->target, APR_FINFO_TYPE, pool) == APR_SUCCESS &&
+           about.filetype == APR_REG;
+}
+
 static const char *add_alias(cmd_parms *cmd, struct pyw_alias *alias,
                              const char *arguments)
 {
@@ -103,6 +117,7 @@ static const char *add_alias(cmd_parms *cmd, struct pyw_alias *alias,
         if (alias->target == NULL) {
             return "Location of WSGI script alias script is not a path.";
         }
+        alias->is_file = is_file_alias(cmd->temp_pool, alias);
     }
     alias->pass_authorization = PYW_UNSET;
     for (;;) {
@@ -184,25 +199,38 @@ static size_t match_url(const char *uri, const char *alias)
     return (size_t)(at - uri);
 }
 
+/* What an alias made of a request. */
+struct mapping {
+    const struct pyw_alias *alias;
+    const char *path_info; /* NULL: Apache finds out where the file ends */
+};
+
 /* The file for a matched URL, or NULL. */
-static char *translate_plain(request_rec *r, const struct pyw_alias *alias)
+static char *translate_plain(request_rec *r, const struct pyw_alias *alias,
+                             struct mapping *mapping)
 {
     size_t len = match_url(r->uri, alias->url);
+    const char *rest = r->uri + len;
 
     if (len == 0) {
         return NULL;
     }
     /* "/" covers everything: the whole URI stays PATH_INFO. */
     if (alias->url[0] == '/' && alias->url[1] == '\0') {
-        return apr_pstrcat(r->pool, alias->target, r->uri, NULL);
+        rest = r->uri;
     }
-    return apr_pstrcat(r->pool, alias->target, r->uri + len, NULL);
+    if (alias->is_file) {
+        /* One stat of the script instead of one for each component of script and rest.
+         */
+        mapping->path_info = rest;
+        return apr_pstrdup(r->pool, alias->target);
+    }
+    return apr_pstrcat(r->pool, alias->target, rest, NULL);
 }
 
 static char *translate_match(request_rec *r, const struct pyw_alias *alias)
 {
     ap_regmatch_t matches[AP_MAX_REG_MATCH];
-
     char *file;
 
     if (ap_regexec(alias->pattern, r->uri, AP_MAX_REG_MATCH, matches, 0) != 0) {
@@ -216,6 +244,8 @@ static int translate_name(request_rec *r)
 {
     const apr_array_header_t *aliases = pyw_conf_server(r->server)->aliases;
 
+    struct mapping mapping = {NULL, NULL};
+
     if (r->uri[0] != '/') {
         return DECLINED;
     }
@@ -223,22 +253,38 @@ static int translate_name(request_rec *r)
         const struct pyw_alias *alias =
             APR_ARRAY_IDX(aliases, i, const struct pyw_alias *);
         char *file = alias->pattern != NULL ? translate_match(r, alias)
-                                            : translate_plain(r, alias);
+                                            : translate_plain(r, alias, &mapping);
 
         if (file == NULL) {
             continue;
         }
         r->filename = file;
         r->handler = PYW_ALIAS_HANDLER;
-        ap_set_module_config(r->request_config, pyw_module, (void *)(uintptr_t)alias);
+        mapping.alias = alias;
+        ap_set_module_config(r->request_config, pyw_module,
+                             apr_pmemdup(r->pool, &mapping, sizeof(mapping)));
         return OK;
+    }
+    return DECLINED;
+}
+
+/* Apache's walk over the directories has seen a path that ends with the script: what
+ * follows in the URL is known from the translation. */
+static int set_path_info(request_rec *r)
+{
+    const struct mapping *mapping = ap_get_module_config(r->request_config, pyw_module);
+
+    if (mapping != NULL && mapping->path_info != NULL) {
+        r->path_info = apr_pstrdup(r->pool, mapping->path_info);
     }
     return DECLINED;
 }
 
 const struct pyw_alias *pyw_alias_of(const request_rec *r)
 {
-    return ap_get_module_config(r->request_config, pyw_module);
+    const struct mapping *mapping = ap_get_module_config(r->request_config, pyw_module);
+
+    return mapping != NULL ? mapping->alias : NULL;
 }
 
 void pyw_alias_register_hooks(apr_pool_t *pool)
@@ -248,4 +294,7 @@ void pyw_alias_register_hooks(apr_pool_t *pool)
 
     (void)pool;
     ap_hook_translate_name(translate_name, after, before, APR_HOOK_MIDDLE);
+    /* The first hook after the walk; sub-requests have only the second. */
+    ap_hook_header_parser(set_path_info, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(set_path_info, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

@@ -31,6 +31,7 @@ struct pyw_alias {
     const char *url;     /* NULL for a Match */
     ap_regex_t *pattern; /* NULL for a plain alias */
     const char *target;
+    bool is_file; /* the target was a regular file when the configuration was read */
     const char *process_group; /* options: NULL where not given */
     const char *application_group;
     const char *callable;

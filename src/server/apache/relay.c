@@ -241,13 +241,16 @@ static enum pyw_step timed_out(struct relay *relay)
     return pyw_answer_fail(&relay->answer, HTTP_GATEWAY_TIME_OUT);
 }
 
-static enum pyw_step receive(struct relay *relay, int flags)
+/* `is_idle` gets true when nothing came: at once with MSG_DONTWAIT, else after the
+ * patience of the channel's socket. */
+static enum pyw_step receive(struct relay *relay, int flags, bool *is_idle)
 {
     bool wanted_body = relay->answer.wants_body;
     ssize_t got = pyw_inbox_fill(&relay->channel->inbox, flags);
     enum pyw_step step;
 
     if (got == -EAGAIN) {
+        *is_idle = true;
         return PYW_STEP_GO_ON;
     }
     if (got <= 0) {
@@ -267,6 +270,7 @@ static enum pyw_step wait_and_move(struct relay *relay)
     struct pyw_channel *channel = relay->channel;
     struct pollfd fds[2];
     int client_fd = client_socket(relay->r);
+    bool is_idle;
     int ready;
 
     fds[0].fd = channel->fd;
@@ -292,7 +296,7 @@ static enum pyw_step wait_and_move(struct relay *relay)
         note_progress(relay);
     }
     if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-        return receive(relay, MSG_DONTWAIT);
+        return receive(relay, MSG_DONTWAIT, &is_idle);
     }
     if ((fds[1].revents & (POLLERR | POLLHUP)) != 0 && !awaits_client(relay)) {
         return pyw_answer_client_gone(&relay->answer); /* closing the channel tells */
@@ -307,19 +311,28 @@ static bool may_just_receive(const struct relay *relay)
            (relay->has_sent_end || !relay->answer.wants_body);
 }
 
+/* The daemon is all that is waited for; where it is slow, the client is looked at too.
+ */
+static enum pyw_step receive_or_look(struct relay *relay)
+{
+    bool is_idle = false;
+    enum pyw_step step = receive(relay, 0, &is_idle);
+
+    return is_idle ? wait_and_move(relay) : step;
+}
+
 static enum pyw_step exchange(struct relay *relay)
 {
     enum pyw_step step = send_request(relay);
 
     note_progress(relay);
     await_client(relay);
-    if (step == PYW_STEP_GO_ON && may_just_receive(relay)) {
-        step = receive(relay, 0);
-    }
     while (step == PYW_STEP_GO_ON) {
         step = push_body(relay);
-        if (step == PYW_STEP_GO_ON) {
+        if (step == PYW_STEP_GO_ON && !may_just_receive(relay)) {
             step = wait_and_move(relay);
+        } else if (step == PYW_STEP_GO_ON) {
+            step = receive_or_look(relay);
         }
     }
     return step;
