@@ -201,12 +201,27 @@ static char *read_file(const char *path, int64_t *mtime)
     return text;
 }
 
+/* New reference to the function md5, of the small module rather than of the one that
+ * loads OpenSSL. */
+static PyObject *find_md5(void)
+{
+    PyObject *module = PyImport_ImportModule("_md5");
+    PyObject *md5;
+
+    if (module == NULL && PyErr_ExceptionMatches(PyExc_ImportError)) {
+        PyErr_Clear();
+        module = PyImport_ImportModule("hashlib");
+    }
+    md5 = module != NULL ? PyObject_GetAttrString(module, "md5") : NULL;
+    Py_XDECREF(module);
+    return md5;
+}
+
 /* New reference to `_mod_wsgi_<md5 of path>`. */
 static PyObject *make_name(PyObject *path)
 {
-    PyObject *hashlib = PyImport_ImportModule("hashlib");
+    PyObject *md5 = find_md5();
     PyObject *bytes = PyUnicode_EncodeFSDefault(path);
-    PyObject *md5 = hashlib != NULL ? PyObject_GetAttrString(hashlib, "md5") : NULL;
     PyObject *arguments = md5 != NULL && bytes != NULL ? PyTuple_Pack(1, bytes) : NULL;
     PyObject *keywords =
         arguments != NULL ? Py_BuildValue("{s:O}", "usedforsecurity", Py_False) : NULL;
@@ -216,9 +231,8 @@ static PyObject *make_name(PyObject *path)
     PyObject *name =
         digest != NULL ? PyUnicode_FromFormat("_mod_wsgi_%U", digest) : NULL;
 
-    Py_XDECREF(hashlib);
-    Py_XDECREF(bytes);
     Py_XDECREF(md5);
+    Py_XDECREF(bytes);
     Py_XDECREF(arguments);
     Py_XDECREF(keywords);
     Py_XDECREF(hash);

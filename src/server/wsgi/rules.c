@@ -12,17 +12,17 @@ enum { TOKEN = 0, CONTROL = 1, SPACE = 2, OTHER = 3 };
 
 /* Headers that are about a connection, which is not the application's (RFC
  * 9110, 7.6.1). */
-static const char *const hop_by_hop[] = {
-    "Connection",
-    "Keep-Alive",
-    "Proxy-Authenticate",
-    "Proxy-Authorization",
-    "Proxy-Connection",
-    "TE",
-    "Trailer",
-    "Trailers",
-    "Transfer-Encoding",
-    "Upgrade",
+static const struct pyw_span hop_by_hop[] = {
+    {"Connection", 10},
+    {"Keep-Alive", 10},
+    {"Proxy-Authenticate", 18},
+    {"Proxy-Authorization", 19},
+    {"Proxy-Connection", 16},
+    {"TE", 2},
+    {"Trailer", 7},
+    {"Trailers", 8},
+    {"Transfer-Encoding", 17},
+    {"Upgrade", 7},
 };
 
 static int fail(const char *what, struct pyw_span text)
@@ -102,6 +102,9 @@ static int class_of(unsigned char c)
 {
     static const char separators[] = "()<>@,;:\\\"/[]?={}";
 
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-') {
+        return TOKEN; /* nearly all there are */
+    }
     if (is_control(c)) {
         return CONTROL;
     }
@@ -114,8 +117,8 @@ static int class_of(unsigned char c)
 static bool is_hop_by_hop(struct pyw_span name)
 {
     for (size_t i = 0; i < sizeof hop_by_hop / sizeof hop_by_hop[0]; i++) {
-        if (strlen(hop_by_hop[i]) == name.len &&
-            strncasecmp(hop_by_hop[i], name.data, name.len) == 0) {
+        if (hop_by_hop[i].len == name.len &&
+            strncasecmp(hop_by_hop[i].data, name.data, name.len) == 0) {
             return true;
         }
     }
