@@ -80,8 +80,8 @@ static int wait_for_backlog(int64_t deadline_ms)
     return poll(NULL, 0, left) < 0 && errno != EINTR ? -errno : 0;
 }
 
-/* More of a large body in flight, fewer changes between the processes: the system's default
- * holds three chunks. Where the system allows less, it is less. */
+/* More of a large body in flight, fewer changes between the processes: the system's
+ * default holds three chunks. Where the system allows less, it is less. */
 static void widen(int fd)
 {
     static const int wanted = SEND_BUFFER;

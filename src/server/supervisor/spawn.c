@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,6 +257,19 @@ static const struct birth_step steps[] = {
     {"execution of the daemon program", execute},
 };
 
+/* One line on a descriptor: the log pipe, from the second step on. */
+__attribute__((format(printf, 3, 4))) static void say(int fd, enum pyw_level level,
+                                                      const char *format, ...)
+{
+    va_list arguments;
+
+    (void)dprintf(fd, "<%d>", (int)level);
+    va_start(arguments, format);
+    (void)vdprintf(fd, format, arguments);
+    va_end(arguments);
+    (void)dprintf(fd, "\n");
+}
+
 __attribute__((noreturn)) static void give_birth(struct birth *birth)
 {
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -264,9 +278,8 @@ __attribute__((noreturn)) static void give_birth(struct birth *birth)
         if (rv != 0) {
             /* 2 is the log pipe from the second step on, the server's own log before.
              */
-            dprintf(STDERR_FILENO, pyw_text_SPAWN_STEP, birth->group->name,
-                    steps[i].name, birth->why[0] != '\0' ? birth->why : strerror(-rv));
-            dprintf(STDERR_FILENO, "\n");
+            PYW_LOG(say, STDERR_FILENO, SPAWN_STEP, birth->group->name, steps[i].name,
+                    birth->why[0] != '\0' ? birth->why : strerror(-rv));
             break;
         }
         birth->why[0] = '\0';
