@@ -49,13 +49,28 @@ void application_forget_log(void)
     pyw_bytes_clear(&process_log);
 }
 
-static void start_as(const char *group)
+void application_await_log(const char *text)
+{
+    bool is_there = false;
+
+    for (int i = 0; i < 3000 && !is_there; i++) {
+        pthread_mutex_lock(&log_lock);
+        is_there = strstr(fake_text(&process_log), text) != NULL;
+        pthread_mutex_unlock(&log_lock);
+        usleep(10000);
+    }
+    ck_assert_msg(is_there, "never in the log: %s", text);
+}
+
+static void start_as(const char *group, const char *home, const char *python_path)
 {
     char why[512] = "";
 
     memset(&setup, 0, sizeof setup);
     pyw_options_init(&setup.options);
     setup.group = group;
+    setup.options.home = home;
+    setup.options.python_path = python_path;
     setup.threads_per_process = 3;
     setup.maximum_processes = 2;
     setup.server_version[0] = 2;
@@ -73,12 +88,17 @@ static void start_as(const char *group)
 
 void application_start(void)
 {
-    start_as("unit");
+    start_as("unit", NULL, NULL);
 }
 
 void application_start_embedded(void)
 {
-    start_as("");
+    start_as("", NULL, NULL);
+}
+
+void application_start_with_path(const char *home, const char *python_path)
+{
+    start_as("unit", home, python_path);
 }
 
 const char *application_write(const char *source)

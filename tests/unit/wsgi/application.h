@@ -7,6 +7,8 @@
 /* Starts Python as a daemon process would, or as an Apache child; once per process. */
 void application_start(void);
 void application_start_embedded(void);
+/* With home= and python-path=. */
+void application_start_with_path(const char *home, const char *python_path);
 
 /* Writes a script of these lines. @return its path, for ever. */
 const char *application_write(const char *source);
@@ -20,5 +22,7 @@ void application_serve(struct fake *fake);
 /* What the process log got so far. */
 const char *application_process_log(void);
 void application_forget_log(void);
+/* Waits until it holds this text; other threads may be writing. */
+void application_await_log(const char *text);
 
 #endif
