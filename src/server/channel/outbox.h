@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <sys/uio.h>
 
-#define PYW_OUTBOX_PIECES 6
+#define PYW_OUTBOX_PIECES 16
 
 struct pyw_outbox {
     int fd; /* borrowed */

@@ -14,7 +14,7 @@
 
 /* Room for a request and the body that a child sends ahead. One per thread, not per
  * channel. */
-#define MEMORY_CAPACITY ((size_t)PYW_FRAME_CHUNK * 2)
+#define MEMORY_CAPACITY (2 * ((size_t)PYW_FRAME_CHUNK + PYW_FRAME_HEADER_LEN) + 16384)
 /* musl gives a thread 128 KiB: too little for Python. */
 #define STACK_AT_LEAST ((size_t)1024 * 1024)
 #define STACK_OTHERWISE ((size_t)8 * 1024 * 1024)
