@@ -87,6 +87,7 @@ def test_unknown_supplementary_group(start, servers):
         start("WSGIDaemonProcess a supplementary-groups=no-such-group-here")
     [(_, server)] = servers.in_use()
     server.log.claim("PYW0020")
+    server.log.claim("AH00020")
 
 
 VALID = [

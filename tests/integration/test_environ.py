@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from support import wait
 from support.servers import GROUP
 
 
@@ -256,7 +257,8 @@ def test_times(server, mode):
 
 def test_request_id_is_in_the_access_log(server):
     found = environ(server)
-    assert found["mod_wsgi.request_id"] in (server.root / "access_log").read_text()
+    log, request_id = server.root / "access_log", found["mod_wsgi.request_id"]
+    wait.until(lambda: request_id in log.read_text(), "the access log to name the request")
 
 
 def test_variables_of_the_configuration(server, mode):

@@ -59,7 +59,8 @@ def test_every_line_has_the_id_of_the_request(hosts):
     log.claim_traceback("LookupError: not in the book")
     loud = [each for each in log.since_mark() if each.is_loud]
     assert {each.log_id for each in loud} == {request_id}
-    assert request_id in (hosts.root / "access_log").read_text()
+    log = hosts.root / "access_log"
+    wait.until(lambda: request_id in log.read_text(), "the access log to name the request")
 
 
 def test_the_log_says_which_script(server):

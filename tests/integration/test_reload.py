@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 
@@ -71,9 +72,9 @@ def test_touch_replaces_the_process(versioned, mode):
 
 
 def test_reloading_off(versioned, mode):
+    if mode == "daemon_multi":
+        pytest.skip("a process that has not loaded the script yet may load the new one")
     server = versioned("WSGIScriptReloading Off\n")
-    for _ in range(20):
-        assert version(server) == "old"  # so that every process has loaded it
     put(server, "new", time.time() + 5)
     assert [version(server) for _ in range(10)] == ["old"] * 10
 
@@ -104,11 +105,14 @@ def test_a_broken_script_is_not_run_on_each_request(start, mode):
         mode=mode,
         files={"broken.py": "raise ValueError('only once')\n"},
     )
-    for _ in range(30):
+    begun = time.monotonic()
+    for _ in range(100):
         assert server.get("/broken").status == 500
     server.log.claim_traceback("ValueError: only once")
-    processes = {"embedded": 1, "daemon": 1, "daemon_multi": 2}[mode]
-    assert len(server.log.find("ValueError: only once")) <= processes
+    processes = 2 if mode == "daemon_multi" else 1
+    # It is tried again after 0.1 s, 0.2 s, 0.4 s, ...: what the network mount delivers late is found.
+    tries = 2 + math.log2(1 + (time.monotonic() - begun) / 0.1)
+    assert len(server.log.find("ValueError: only once")) <= processes * tries
 
 
 def test_a_script_that_is_removed(versioned):

@@ -86,7 +86,8 @@ def test_short_body(server, protocol, body):
     name, value = inline.header(code)
     result = curl.get(server.url("/inline"), protocol, "-H", f"{name}: {value}")
     assert result.exit != 0
-    assert result.status == 200
+    # A stream that is reset at once may take along what was not framed yet, the head too.
+    assert result.status == 200 or (protocol == "http2" and not result.body)
     server.log.allow("http2|h2_")
     server.log.claim("PYW0254")
 
