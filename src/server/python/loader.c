@@ -48,7 +48,7 @@ void pyw_loader_init(bool is_reloading_in_place)
     is_in_place = is_reloading_in_place;
 }
 
-/* --- the entries --- */
+/* --- the entries --------------------------------------------------------------- */
 
 static struct script *find(struct pyw_span group, struct pyw_span path)
 {
@@ -347,9 +347,7 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
     return module != NULL ? READY : FAILED;
 }
 
-/* --- use
- * ----------------------------------------------------------------------------------------
- */
+/* --- use ----------------------------------------------------------------------- */
 
 /* The module's own wish: it has a function `reload_required` that says so, or lost its
  * `__mtime__`. */

@@ -189,8 +189,7 @@ static bool dump_by_python(int fd)
     return is_written;
 }
 
-/* --- without
- * --------------------------------------------------------------------------- */
+/* --- without ------------------------------------------------------------------- */
 
 /* faulthandler's own function, which most builds of libpython export. @return false:
  * not this one. */

@@ -30,7 +30,7 @@ static __thread struct thread_lines own_lines;
 static pthread_key_t lines_key;
 static pthread_once_t lines_once = PTHREAD_ONCE_INIT;
 
-/* --- lines: no GIL needed --- */
+/* --- lines: no GIL needed ------------------------------------------------------ */
 
 static void write_pieces(struct pyw_exchange *exchange, const char *text, size_t len)
 {
@@ -128,7 +128,7 @@ static struct line *thread_line(enum pyw_stream_kind kind)
     return &own_lines.of[kind == PYW_STREAM_STDOUT ? 0 : 1];
 }
 
-/* --- the type --- */
+/* --- the type ------------------------------------------------------------------ */
 
 /* wsgi.errors used on another thread than its request's: that request's log is out of
  * reach there. */

@@ -14,9 +14,7 @@
 #define JOIN_MAX 65536
 #define PLACE_MAX 256
 
-/* --- how it ended
- * -----------------------------------------------------------------------------------
- */
+/* --- how it ended -------------------------------------------------------------- */
 
 /* "of daemon process 'NAME'", or "in embedded mode". */
 static void describe_process(char *text, size_t size)
@@ -133,7 +131,7 @@ static int check_piece(PyObject *piece)
     return -1;
 }
 
-/* --- lists and tuples --- */
+/* --- lists and tuples ---------------------------------------------------------- */
 
 /* The pieces of a list or tuple; they stay while nobody else can touch the list. */
 struct pieces {
@@ -244,9 +242,7 @@ static enum pyw_outcome deliver_sequence(struct pyw_request *request,
     return outcome;
 }
 
-/* --- iterables
- * --------------------------------------------------------------------------------------
- */
+/* --- iterables ----------------------------------------------------------------- */
 
 /* @return 0, or -1 as pyw_response_send. */
 static int send_piece(struct pyw_request *request, PyObject *piece)
@@ -322,9 +318,7 @@ static enum pyw_outcome deliver_file(struct pyw_request *request,
     return judge(request);
 }
 
-/* --- the whole
- * --------------------------------------------------------------------------------------
- */
+/* --- the whole ----------------------------------------------------------------- */
 
 /* Calls close(), which is the application's last word; what it raises changes nothing.
  */

@@ -32,9 +32,7 @@ struct pyw_template {
     struct slot slots[];
 };
 
-/* --- constants
- * --------------------------------------------------------------------------------------
- */
+/* --- constants ----------------------------------------------------------------- */
 
 /* Steals the value. */
 static int put(PyObject *dict, const char *name, PyObject *value)
@@ -69,7 +67,7 @@ PyObject *pyw_environ_constants(const struct pyw_wsgi *state)
     return dict;
 }
 
-/* --- names and values --- */
+/* --- names and values ---------------------------------------------------------- */
 
 /* Paths are in the encoding of the file system, all else in the one that PEP 3333
  * prescribes. */
@@ -103,9 +101,7 @@ static PyObject *name_of(const struct pyw_wsgi *state, const struct pyw_pair *pa
     return PyUnicode_DecodeLatin1(pair->name.data, (Py_ssize_t)pair->name.len, NULL);
 }
 
-/* --- templates
- * --------------------------------------------------------------------------------------
- */
+/* --- templates ----------------------------------------------------------------- */
 
 /* FNV-1a over ids and names. */
 static uint64_t hash_names(const struct pyw_request_head *head)
@@ -295,9 +291,7 @@ void pyw_environ_clear(struct pyw_wsgi *state)
     }
 }
 
-/* --- the whole
- * --------------------------------------------------------------------------------------
- */
+/* --- the whole ----------------------------------------------------------------- */
 
 /* New reference, likewise, made without a template. */
 static PyObject *build_plain(const struct pyw_wsgi *state,

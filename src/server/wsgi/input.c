@@ -11,13 +11,15 @@
 #define FIRST_BUFFER 8192
 /* A buffer that a long line made larger than this is not kept for the next request. */
 #define KEPT_BUFFER 65536
-/* How much is set aside for a body before any of it came, whatever its declared length.
- */
-#define FIRST_CHUNK 65536
+/* How much is set aside for a body before any of it came: of unknown length, and at
+ * most. */
+#define FIRST_CHUNK ((size_t)65536)
+#define LARGEST_FIRST ((size_t)16 * 1024 * 1024)
 
 struct input {
     PyObject_HEAD struct pyw_request *request; /* NULL: over */
     bool is_at_end;
+    uint64_t taken; /* bytes that the application has got */
     /* what readline() fetched and has not given out */
     char *buffer;
     size_t start;
@@ -25,9 +27,7 @@ struct input {
     size_t capacity;
 };
 
-/* --- fetching
- * -------------------------------------------------------------------------------------
- */
+/* --- fetching ------------------------------------------------------------------ */
 
 static int check_open(const struct input *self, const char *method)
 {
@@ -116,19 +116,21 @@ static int make_room(struct input *self)
     return 0;
 }
 
-/* --- reading
- * --------------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------- */
 
-/* How large a result to begin with, of `wanted` bytes (SIZE_MAX: all there are). */
+/* How large a result to begin with, of `wanted` bytes (SIZE_MAX: all there are): the
+ * whole, where its length is known, so that large bodies are read into place; the
+ * system gives the memory as it fills. */
 static size_t first_size(const struct input *self, size_t wanted)
 {
     int64_t length = self->request->exchange->head->content_length;
     size_t size = self->end - self->start + FIRST_CHUNK;
 
-    if (length >= 0 && (uint64_t)length < size) {
-        size = (size_t)length > self->end - self->start ? (size_t)length
-                                                        : self->end - self->start;
+    if (length >= 0) {
+        uint64_t left =
+            (uint64_t)length > self->taken ? (uint64_t)length - self->taken : 0;
+
+        size = left < LARGEST_FIRST ? (size_t)left : LARGEST_FIRST;
     }
     return wanted < size ? wanted : size;
 }
@@ -165,6 +167,7 @@ static PyObject *read_bytes(struct input *self, size_t wanted)
     } else if (result != NULL && len < size) {
         (void)_PyBytes_Resize(&result, (Py_ssize_t)len);
     }
+    self->taken += len;
     return result;
 }
 
@@ -201,6 +204,7 @@ static PyObject *read_line(struct input *self, size_t limit, const char *method)
     line = PyBytes_FromStringAndSize(seen > 0 ? self->buffer + self->start : "",
                                      (Py_ssize_t)seen);
     self->start += line != NULL ? seen : 0;
+    self->taken += line != NULL ? seen : 0;
     if (self->start == self->end) {
         self->start = 0;
         self->end = 0;
@@ -208,9 +212,7 @@ static PyObject *read_line(struct input *self, size_t limit, const char *method)
     return line;
 }
 
-/* --- the type
- * -------------------------------------------------------------------------------------
- */
+/* --- the type ------------------------------------------------------------------ */
 
 /* An optional size: None and negative numbers mean "no limit". @return 0, or -1 with an
  * exception. */
@@ -378,6 +380,7 @@ void pyw_input_bind(PyObject *object, struct pyw_request *request)
 
     self->request = request;
     self->is_at_end = false;
+    self->taken = 0;
     self->start = 0;
     self->end = 0;
     if (self->capacity > KEPT_BUFFER) {

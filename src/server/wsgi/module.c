@@ -21,7 +21,8 @@ struct pyw_wsgi *pyw_module_state(PyObject *module)
     X(input_type)                                                                      \
     X(start_type)                                                                      \
     X(file_wrapper_type)                                                               \
-    X(input_key) X(errors_key) X(thread_key) X(request_start_key) X(queue_start_key)   \
+    X(input_key)                                                                       \
+    X(errors_key) X(thread_key) X(request_start_key) X(queue_start_key)                \
         X(daemon_start_key) X(application_start_key) X(close_name) X(constants)
 
 static int intern_names(struct pyw_wsgi *state)

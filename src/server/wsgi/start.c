@@ -17,9 +17,7 @@ struct start {
     vectorcallfunc vectorcall;
 };
 
-/* --- write()
- * ------------------------------------------------------------------------------------
- */
+/* --- write() ------------------------------------------------------------------- */
 
 static PyObject *write_body(PyObject *self, PyObject *data)
 {
@@ -51,7 +49,7 @@ static PyObject *write_body(PyObject *self, PyObject *data)
 static PyMethodDef write_method = {"write", write_body, METH_O,
                                    "Sends a piece of the response's body."};
 
-/* --- start_response() --- */
+/* --- start_response() ---------------------------------------------------------- */
 
 /* Raises the application's own exception again. @return -1. */
 static int raise_again(PyObject *exc_info)

@@ -275,9 +275,41 @@ START_TEST(groups_have_interpreters_of_their_own)
 }
 END_TEST
 
-/* --- threads
- * ----------------------------------------------------------------------------------------
- */
+START_TEST(the_search_path_is_in_order)
+{
+    static const char *const parts[] = {"a", "b", "c", "b/mod_wsgi"};
+    char root[] = "/tmp/pywsgi-path-XXXXXX";
+    char name[128];
+    char paths[256];
+    char body[512];
+
+    ck_assert_ptr_nonnull(mkdtemp(root));
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        snprintf(name, sizeof name, "%s/%s", root, parts[i]);
+        ck_assert_int_eq(mkdir(name, 0755), 0);
+    }
+    snprintf(name, sizeof name, "%s/a/more.pth", root);
+    snprintf(body, sizeof body, "%s/c\n", root);
+    rewrite(name, body);
+    snprintf(name, sizeof name, "%s/b/mod_wsgi/__init__.py", root);
+    rewrite(name, "raise ImportError\n");
+    snprintf(name, sizeof name, "%s/b/mod_wsgi/express.py", root);
+    rewrite(name, "import mod_wsgi\nfound = mod_wsgi.version\n");
+    snprintf(paths, sizeof paths, "%s/a:%s/b", root, root);
+    application_start_with_path("/home/of/app", paths);
+    snprintf(body, sizeof body,
+             "(['/home/of/app', '%s/a', '%s/c', '%s/b'], True, True)", root, root,
+             root);
+    for (int i = 0; i < 2; i++) {
+        expect(application_write("import sys, mod_wsgi, mod_wsgi.express\n" APP SAY(
+                   "sys.path[:4], mod_wsgi.express.found == mod_wsgi.version, "
+                   "len(sys.path) == len(set(sys.path))")),
+               i == 0 ? "" : "sub", 0, body);
+    }
+}
+END_TEST
+
+/* --- threads ------------------------------------------------------------------- */
 
 struct work {
     const char *script;
@@ -357,8 +389,7 @@ START_TEST(loading_blocks_no_other_script)
 }
 END_TEST
 
-/* --- preload, stacks, the end
- * ----------------------------------------------------------------------- */
+/* --- preload, stacks, the end -------------------------------------------------- */
 
 START_TEST(preloads_come_before_requests)
 {
