@@ -22,6 +22,9 @@
 #define ORPHAN_GRACE_MS 1000
 /* A process that ends by itself sooner than this after its start is backed off. */
 #define QUICK_END_MS 1000
+/* ... but not for longer than the fourth step, 0.8 s: it served, and a request that
+ * crashes it must not keep the group down by being asked again and again. */
+#define QUICK_ENDS_MAX 4
 
 /* One process group at work. */
 struct crew {
@@ -280,7 +283,8 @@ static void reap_one(struct supervisor *self, pid_t pid, int status)
             set_failures(crew, crew->failures + 1);
         } else if (is_news) {
             crew->quick_ends = is_quick ? crew->quick_ends + 1 : 0;
-            back_off(crew, crew->quick_ends);
+            back_off(crew, crew->quick_ends < QUICK_ENDS_MAX ? crew->quick_ends
+                                                             : QUICK_ENDS_MAX);
         }
         return;
     }
