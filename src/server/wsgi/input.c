@@ -39,16 +39,35 @@ static int check_open(const struct input *self, const char *method)
     return 0;
 }
 
+/* Waits for body without the GIL: for some, or until `len` bytes are there or the body
+ * ends. @return how many, or -errno. */
+static ssize_t await_body(struct pyw_exchange *exchange, char *data, size_t len,
+                          bool wants_all)
+{
+    void *token = pyw_gil_release();
+    size_t done = 0;
+    ssize_t got;
+
+    do {
+        got = exchange->ops->read_body(exchange, data + done, len - done, true);
+        done += got > 0 ? (size_t)got : 0;
+    } while (got > 0 && wants_all && done < len);
+    pyw_gil_acquire(token);
+    /* An error is final: it comes again when the application asks for more. */
+    return done > 0 ? (ssize_t)done : got;
+}
+
 /* Up to `len` bytes from the exchange. @return how many, 0 at the end, -1 with an
  * exception. */
-static ssize_t fetch(struct input *self, char *data, size_t len, const char *method)
+static ssize_t fetch(struct input *self, char *data, size_t len, const char *method,
+                     bool wants_all)
 {
     struct pyw_request *request = self->request;
     struct pyw_exchange *exchange;
     ssize_t got;
 
-    if (check_open(self, method) !=
-        0) { /* it may have ended while another fetch waited */
+    /* It may have ended while another fetch waited. */
+    if (check_open(self, method) != 0) {
         return -1;
     }
     if (self->is_at_end || len == 0) {
@@ -61,10 +80,7 @@ static ssize_t fetch(struct input *self, char *data, size_t len, const char *met
         exchange = request->exchange;
         got = exchange->ops->read_body(exchange, data, len, false);
         if (got == -EAGAIN) {
-            void *token = pyw_gil_release();
-
-            got = exchange->ops->read_body(exchange, data, len, true);
-            pyw_gil_acquire(token);
+            got = await_body(exchange, data, len, wants_all);
         }
         pyw_request_unclaim(request);
         if (got >= 0) {
@@ -147,7 +163,7 @@ static PyObject *read_bytes(struct input *self, size_t wanted)
         if (len == size) {
             char probe; /* is there more, or was the first size right? */
 
-            got = fetch(self, &probe, 1, "read");
+            got = fetch(self, &probe, 1, "read", false);
             if (got <= 0) {
                 break;
             }
@@ -158,7 +174,8 @@ static PyObject *read_bytes(struct input *self, size_t wanted)
             }
             PyBytes_AS_STRING(result)[len++] = probe;
         } else {
-            got = fetch(self, PyBytes_AS_STRING(result) + len, size - len, "read");
+            got =
+                fetch(self, PyBytes_AS_STRING(result) + len, size - len, "read", true);
             len += got > 0 ? (size_t)got : 0;
         }
     }
@@ -191,7 +208,8 @@ static PyObject *read_line(struct input *self, size_t limit, const char *method)
         if (self->end == self->capacity && make_room(self) != 0) {
             return NULL;
         }
-        got = fetch(self, self->buffer + self->end, self->capacity - self->end, method);
+        got = fetch(self, self->buffer + self->end, self->capacity - self->end, method,
+                    false);
         if (got <= 0) {
             break;
         }
