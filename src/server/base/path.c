@@ -3,37 +3,44 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *wish(int mode)
+static const char *user_name(void)
 {
-    return (mode & X_OK) != 0 ? "execute or search" : "read";
+    const struct passwd *user = getpwuid(geteuid());
+
+    return user != NULL ? user->pw_name : "of this process";
 }
 
-static void explain(int error, const char *component, const char *path, int mode,
-                    char *why, size_t why_size)
+/* What stands in the way at `component`: the path itself, or something before it. */
+static void explain(int error, const char *component, const char *path, char *why,
+                    size_t why_size)
 {
-    if (error == ENOENT || error == ENOTDIR) {
-        snprintf(why, why_size, "'%s' does not exist%s%s%s", component,
-                 strcmp(component, path) == 0 ? "" : " (on the way to '",
-                 strcmp(component, path) == 0 ? "" : path,
-                 strcmp(component, path) == 0 ? "" : "')");
-        return;
-    }
-    if (error == EACCES) {
+    bool is_end = strcmp(component, path) == 0;
+
+    if (error != EACCES) {
+        snprintf(why, why_size, "'%s'%s%s%s %s", component,
+                 is_end ? "" : " on the way to '", is_end ? "" : path,
+                 is_end ? "" : "'",
+                 error == ENOENT ? "does not exist" : strerror(error));
+    } else if (is_end) {
         snprintf(
             why, why_size,
-            "user id %u may not %s '%s'%s%s: give that user access (chmod or chgrp) or put it "
-            "elsewhere",
-            (unsigned)geteuid(), wish(mode), component,
-            strcmp(component, path) == 0 ? "" : ", which is on the way to ",
-            strcmp(component, path) == 0 ? "" : path);
-        return;
+            "'%s' is not readable by user %s: give access (chmod o+rX '%s') or use "
+            "another place",
+            path, user_name(), path);
+    } else {
+        snprintf(
+            why, why_size,
+            "'%s' cannot be reached because user %s may not search the directory '%s': "
+            "give access (chmod o+x '%s') or use another place",
+            path, user_name(), component, component);
     }
-    snprintf(why, why_size, "'%s': %s", component, strerror(error));
 }
 
 /* 0, or the errno with which the current user fails on `path`. */
@@ -66,10 +73,10 @@ int pyw_path_check(const char *path, int mode, char *why, size_t why_size)
         component[i] = '\0';
         on_the_way = try_access(component, X_OK);
         if (on_the_way != 0) {
-            explain(on_the_way, component, path, X_OK, why, why_size);
+            explain(on_the_way, component, path, why, why_size);
             return -on_the_way;
         }
     }
-    explain(error, path, path, mode, why, why_size);
+    explain(error, path, path, why, why_size);
     return -error;
 }

@@ -6,7 +6,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "python/runtime.h"
 #include "python/venv.h"
 
@@ -34,57 +34,20 @@ __attribute__((format(printf, 2, 3))) static int fail(const struct why *why,
     return -1;
 }
 
-static const char *user_name(void)
-{
-    const struct passwd *user = getpwuid(geteuid());
-
-    return user != NULL ? user->pw_name : "the daemon's user";
-}
-
-/* Names the first directory on the way to `path` that this user may not search. */
-static int fail_access(const struct why *why, const char *what, const char *path)
-{
-    char part[PATH_MAX];
-
-    for (size_t i = 1; path[i] != '\0' && i < sizeof part; i++) {
-        if (path[i] != '/') {
-            continue;
-        }
-        memcpy(part, path, i);
-        part[i] = '\0';
-        if (eaccess(part, X_OK) != 0) {
-            return fail(
-                why,
-                "%s '%s' cannot be reached because user %s may not search the directory '%s'. Give "
-                "access (chmod o+x '%s') or use a Python outside of it.",
-                what, path, user_name(), part, part);
-        }
-    }
-    return fail(
-        why,
-        "%s '%s' is not readable by user %s. Give access (chmod o+rX '%s') or use another Python.",
-        what, path, user_name(), path);
-}
-
 /* @return 0; -1 with a sentence. A thing that does not exist is fine where `may_miss`
  * says so. */
 static int check_access(const struct why *why, const char *what, const char *path,
                         bool may_miss)
 {
+    char reason[PATH_MAX * 2];
     struct stat info;
+    bool is_dir = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    int rv = pyw_path_check(path, is_dir ? R_OK | X_OK : R_OK, reason, sizeof reason);
 
-    if (stat(path, &info) != 0) {
-        if (errno == EACCES) {
-            return fail_access(why, what, path);
-        }
-        return may_miss
-                   ? 0
-                   : fail(why, "%s '%s' is missing: %s.", what, path, strerror(errno));
+    if (rv == 0 || (may_miss && rv == -ENOENT)) {
+        return 0;
     }
-    if (eaccess(path, S_ISDIR(info.st_mode) ? R_OK | X_OK : R_OK) != 0) {
-        return fail_access(why, what, path);
-    }
-    return 0;
+    return fail(why, "%s: %s.", what, reason);
 }
 
 static const char *libpython_path(void)
@@ -174,7 +137,7 @@ static int check_venv(const struct why *why, const char *home,
     }
     snprintf(path, sizeof path, "%s/lib/python" PYW_PYTHON_VERSION "/site-packages",
              home);
-    if (check_access(why, "The virtual environment's", path, true) != 0) {
+    if (check_access(why, "The virtual environment", path, true) != 0) {
         return -1;
     }
     if (venv->base[0] == '\0') {
@@ -219,6 +182,6 @@ int pyw_runtime_check(const struct pyw_setup *setup, char *text, size_t size)
     case -ENOENT:
         return check_library(&why, home, false);
     default:
-        return fail_access(&why, "python-home", venv.path);
+        return check_access(&why, "python-home", venv.path, false);
     }
 }

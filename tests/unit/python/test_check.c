@@ -76,7 +76,7 @@ START_TEST(a_home_must_exist)
 {
     make_home();
     setup.options.python_home = "/nowhere/at/all";
-    expect("python-home '/nowhere/at/all' is missing");
+    expect("python-home: '/nowhere' on the way to '/nowhere/at/all' does not exist");
     put("file", "");
     setup.options.python_home = inside("file");
     expect("is not a directory; it must name a virtual environment");
@@ -88,7 +88,7 @@ START_TEST(a_prefix_needs_its_library)
     make_home();
     expect("The standard library of Python " PYW_PYTHON_VERSION);
     put(LIBRARY "/os.py", "");
-    expect(LIBRARY "/encodings/__init__.py' is missing");
+    expect(LIBRARY "/encodings/__init__.py' does not exist");
     put(LIBRARY "/encodings/__init__.py", "");
     expect(NULL);
 }
@@ -147,11 +147,11 @@ START_TEST(the_directory_that_is_in_the_way_is_named)
     }
     setup.options.python_home = inside("closed/venv");
     expect("may not search the directory '/tmp/pywsgi-home-");
-    ck_assert_ptr_nonnull(strstr(why, "/closed'. Give access (chmod o+x "));
+    ck_assert_ptr_nonnull(strstr(why, "/closed': give access (chmod o+x "));
     setup.options.python_home = inside("venv");
     expect("/site-packages' is not readable by user nobody");
     setup.options.python_home = inside("base");
-    expect("/encodings'. Give access");
+    expect("/encodings': give access");
     setup.options.python_home = inside("secret");
     expect("/pyvenv.cfg' is not readable by user nobody");
 }
