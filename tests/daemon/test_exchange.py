@@ -325,3 +325,22 @@ def application(environ, start_response):
     one.process.kill()
     channel.sock.settimeout(2)
     assert channel.is_closed()
+
+
+def test_a_process_that_the_application_forked_can_be_ended(daemon: Start) -> None:
+    one = daemon(threads=1)
+    script = one.script(
+        """
+import multiprocessing, time
+def application(environ, start_response):
+    child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(30,))
+    child.start()
+    child.terminate()
+    child.join(10)
+    start_response('200 OK', [])
+    return [str(child.exitcode).encode()]
+"""
+    )
+    channel = one.channel(timeout=20)
+    assert channel.request(script).body == b"-15"
+    assert channel.request(script).body == b"-15"

@@ -1,18 +1,19 @@
 /* host.h: what the threads of a daemon process share, and the phases of its life.
  *
- *     starting --ready--> serving --retire--> retiring --\
- *         |                  |  \---drain--> draining ----+--> ending --> stopping -->
- * exit
- *         +------- end ------+-------------------^
+ *     starting --ready--> serving --retire--> retiring --+
+ *         |                  |                           |
+ *         +------ end -------+-------> draining ---------+
+ *                                                        |
+ *                     exit <-- stopping <-- ending <-----+
  *
  * Threads of the process:
  *
  *   main     starts Python, imports preloads, starts the workers, sleeps until the end,
- * then runs what Python does at its end (main thread in Python's sense) monitor accepts
- * channels, watches the lifeline, signals and request-timeout, moves the phases, and
- *            ends the process when Python does not; never runs Python
+ *            then runs what Python does at its end (Python's main thread)
+ *   monitor  accepts channels, watches the lifeline, signals and request-timeout, moves
+ *            the phases, ends the process when Python does not; never runs Python
  *   workers  threads=: each claims a channel, reads a request, runs the application,
- * answers
+ *            answers
  *
  * Lock order: poller lock before channel lock; neither is held across a call that
  * blocks, nor with the GIL wanted while held. A thread that has the GIL may take a

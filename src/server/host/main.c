@@ -112,6 +112,9 @@ static void prepare_descriptors(void)
  * speak on them. */
 static void let_go_after_fork(void)
 {
+    pyw_signals_reset();
+    close(forked->wake_fd);
+    forked->wake_fd = -1;
     pyw_poller_abandon(forked->poller);
     for (int fd = PYW_LISTENER_FD; fd < PYW_FIRST_FREE_FD; fd++) {
         close(fd);

@@ -47,3 +47,12 @@ void pyw_signals_install(struct pyw_host *host)
         (void)sigaction(rows[i].number, &action, NULL);
     }
 }
+
+void pyw_signals_reset(void)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGUSR2};
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        (void)signal(numbers[i], SIG_DFL);
+    }
+}

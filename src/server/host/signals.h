@@ -17,4 +17,8 @@
  */
 void pyw_signals_install(struct pyw_host *host);
 
+/* After fork(), in the child process: signals do there what they always do, so that the
+ * application can end it. Async-signal-safe. */
+void pyw_signals_reset(void);
+
 #endif
