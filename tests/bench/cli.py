@@ -97,7 +97,7 @@ def _parser(names: list[str]) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--quick", action="store_true", help="main cells only, a few seconds each")
     servers = ",".join(kind.name for kind in SERVERS)
-    add("--servers", type=_names, help=f"of {servers}; + before the list adds to the usual ones")
+    add("--servers", type=_names, help=f"of {servers}; +NAME: the usual ones and NAME")
     add("--scenarios", type=_names, default=names, help=f"of {','.join(names)}")
     add("--threads", type=_numbers, default=[], help="of those in scenarios.toml, as 1,8")
     add("--connections", type=_numbers, default=[], help="of those in scenarios.toml, as 16,256")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.servers.base import Around, Server, ServerFailed
 from bench.servers.floor import Floor, Static
+from bench.servers.granian import Granian
 from bench.servers.gunicorn import Gunicorn
 from bench.servers.mod_wsgi import ModWsgiDaemon, ModWsgiEmbedded
 from bench.servers.ours import OursDaemon, OursEmbedded
@@ -14,6 +15,7 @@ SERVERS: tuple[type[Server], ...] = (
     ModWsgiDaemon,
     Uwsgi,
     Gunicorn,
+    Granian,
     OursEmbedded,
     ModWsgiEmbedded,
     Floor,
