@@ -130,6 +130,7 @@ class Deployer:
 
     def _by_hand(self, name: str, mode: str) -> Deployed:
         settings = Settings(
+            mpm=self.servers.mpm,
             extra=self.configuration(name, mode),
             load=False,
             prepare=lambda server: self.install(name, server.root / "site"),
