@@ -6,10 +6,16 @@
 
 /* For the handlers, which get no argument. Written once, before they are installed. */
 static struct pyw_host *signalled;
+static pid_t signalled_pid;
 
 static void on_end(int number)
 {
-    (void)number;
+    if (getpid() != signalled_pid) {
+        /* Forked by the application a moment ago: what it would have been for it. */
+        (void)signal(number, SIG_DFL);
+        (void)raise(number);
+        return;
+    }
     if (atomic_exchange(&signalled->wants_end, true)) {
         _exit(0); /* asked twice */
     }
@@ -38,6 +44,7 @@ void pyw_signals_install(struct pyw_host *host)
         {SIGHUP, on_nothing}, {SIGUSR2, on_nothing}, {SIGPIPE, SIG_IGN},
     };
 
+    signalled_pid = getpid();
     signalled = host;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct sigaction action = {.sa_handler = rows[i].handler,
