@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 REPO = HERE.parent
 sys.path.insert(0, str(HERE))
 
-from support import apps, httpd, procs  # noqa: E402
+from support import apps, curl, httpd, procs  # noqa: E402
 from support.servers import MODES, Servers  # noqa: E402
 
 SENTINEL = "pywsgi/unfinished"
@@ -23,6 +23,7 @@ MARKERS = (
     "slow: takes more than a few seconds; left out by -m 'not slow'",
     "smoke: also run under the worker and prefork MPMs",
     "http2: needs mod_http2 and a curl that speaks it",
+    "no_asan: means nothing under AddressSanitizer (memory sizes, real SIGSEGV)",
 )
 
 
@@ -83,6 +84,20 @@ def _cache(config: pytest.Config, value: str | None) -> str:
         cache.set(SENTINEL, value)
         return value
     return str(cache.get(SENTINEL, ""))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    reasons = {}
+    if config.getoption("--asan"):
+        reasons["no_asan"] = "AddressSanitizer has its own memory and its own SIGSEGV"
+    if os.geteuid() != 0:
+        reasons["root"] = "needs root"
+    if not curl.has_http2():
+        reasons["http2"] = "curl speaks no HTTP/2"
+    for item in items:
+        for name, reason in reasons.items():
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -74,6 +74,7 @@ def echo(server, path, size, *, chunked):
     return sent.hexdigest(), got.hexdigest(), total, complete
 
 
+@pytest.mark.no_asan
 @pytest.mark.parametrize("chunked", [False, True])
 def test_echo_100_megabytes(server, chunked):
     size = 100 * MEGABYTE
@@ -130,6 +131,7 @@ def test_answer_before_the_body_is_read(server):
     assert response.body.endswith(b"x" + str(size).encode())
 
 
+@pytest.mark.no_asan
 def test_upload_to_an_application_that_only_counts(server):
     with server.connect(60) as connection:
         headers = [("Content-Length", str(100 * MEGABYTE))]
@@ -140,6 +142,7 @@ def test_upload_to_an_application_that_only_counts(server):
         assert watch.growth < 24 * MEGABYTE
 
 
+@pytest.mark.no_asan
 def test_slow_reader_costs_no_memory(server):
     """A client that does not read stops the application; it does not fill memory."""
     watched = server.daemons() + server.children()

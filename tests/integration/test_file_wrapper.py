@@ -184,6 +184,7 @@ def test_wrapped_by_a_middleware(server, file):
     assert (response.body, response.complete) == (CONTENT[:SIZE], True)
 
 
+@pytest.mark.no_asan
 def test_large_file_does_not_pass_through_the_daemon(server, file, mode):
     """Constant memory, whatever the size."""
     size = 200_000_000

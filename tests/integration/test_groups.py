@@ -176,6 +176,7 @@ def test_exit_status_is_reported(start):
     wait.until(lambda: answers(server), "the group to serve again")
 
 
+@pytest.mark.no_asan
 def test_signal_names(start):
     server = start(group())
     for name in ("SIGSEGV", "SIGABRT", "SIGBUS"):

@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,18 @@ def test_no_descriptor_but_the_needed_ones(identity):
     listening = _tcp_inodes()
     assert not [each for each in fds.values() if each in listening]
     assert len(fds) < 24, fds
+
+
+def test_descriptors_that_apache_was_started_with_stay_behind(identity, tmp_path):
+    with (tmp_path / "secret").open("w") as secret, socket.socket() as other:
+        inherit = (secret.fileno(), other.fileno())
+        server, found = identity(inherit=inherit)
+        assert str(tmp_path / "secret") in procs.fds(server.pid).values(), (
+            "the test inherits nothing"
+        )
+        assert str(tmp_path / "secret") not in found["fds"].values()
+        targets = {os.readlink(f"/proc/self/fd/{fd}") for fd in inherit}
+        assert not targets & set(found["fds"].values())
 
 
 def _tcp_inodes():

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from support import curl, inline, wait
+from support import curl, inline, raw, wait
 
 FRAMINGS = {"chunked": "[]", "length": '[("Content-Length", "5000")]'}
 PROTOCOLS = [
@@ -48,7 +48,10 @@ def fetch(server, protocol, end, framing):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("framing", FRAMINGS)
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    "end",
+    [pytest.param(end, marks=[pytest.mark.no_asan] * (end == "segfault")) for end in ENDS],
+)
 def test_cut_response(server, mode, protocol, framing, end):
     statement, code, kills = ENDS[end]
     if kills:
@@ -77,6 +80,26 @@ def test_the_same_response_whole(server, protocol, framing):
     """The control: nothing of the above is due to the test."""
     result = fetch(server, protocol, 'yield b"x" * 4000', framing)
     assert (result.exit, result.status, len(result.body)) == (0, 200, 5000)
+
+
+@pytest.mark.parametrize("end", ["exception", "nothing"])
+def test_an_old_client_sees_a_reset(server, end):
+    """Where only the end of the connection ends the body, a cut must not look like that end."""
+    statement = ENDS[end][0] if end in ENDS else "pass"
+    code = CODE.format(headers="[]", end=statement)
+    quiet(server)
+    with server.connect() as connection:
+        request = raw.encode("GET", "/inline", [inline.header(code)])
+        connection.send(request.replace(b"HTTP/1.1", b"HTTP/1.0"))
+        got = b""
+        was_reset = False
+        try:
+            while data := connection.sock.recv(65536):
+                got += data
+        except ConnectionResetError:
+            was_reset = True
+    assert b"200" in got.split(b"\r\n")[0]
+    assert was_reset is (end == "exception")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

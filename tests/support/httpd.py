@@ -174,7 +174,8 @@ class Settings:
     """What a test may want of its server. `extra` is configuration with @TOKENS@:
 
     @PORT@ @ROOT@ @APPS@ @SCRATCH@ @MODULE@ @USER@ @GROUP@, and @PORT2@ for a second port.
-    `files` are written below the root first, by name; `prepare` runs after that.
+    `files` are written below the root first, by name; `prepare` runs after that. `inherit` are
+    descriptors that Apache gets from whoever starts it.
     """
 
     mpm: str = "event"
@@ -186,6 +187,7 @@ class Settings:
     symbol: str = "wsgi_module"
     env: tuple[tuple[str, str], ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    inherit: tuple[int, ...] = ()
     prepare: Callable[[HttpdInstance], object] | None = None
     log_level: str = "info"
 
@@ -391,7 +393,6 @@ class HttpdInstance:
                 break
         else:
             raise HttpdFailed(f"no free port in {START_TRIES} tries")
-        self.log.mark()
         return self
 
     def _launch(self) -> bool:
@@ -405,6 +406,7 @@ class HttpdInstance:
                 stderr=subprocess.STDOUT,
                 cwd="/",
                 start_new_session=True,
+                pass_fds=self.settings.inherit,
                 preexec_fn=_before_exec,
             )
         procs.own(self.process.pid)
@@ -613,7 +615,7 @@ class HttpdInstance:
 
     def _check_sanitizer(self) -> list[str]:
         found = [line.raw for _, log in self.logs() for line in log.sanitizer_reports()]
-        for path in self.root.glob("sanitizer.*"):
+        for path in self.scratch.glob("sanitizer.*"):
             found.append(path.read_text(errors="replace"))
             path.unlink()
         return [f"sanitizer report: {text}" for text in found]
@@ -687,8 +689,8 @@ def _asan_environment(root: Path) -> Mapping[str, str]:
     libraries = [_output(["gcc", f"-print-file-name={name}"]).strip() for name in _RUNTIMES]
     return {
         "LD_PRELOAD": " ".join(libraries),
-        "ASAN_OPTIONS": f"detect_leaks=0:log_path={root}/sanitizer",
-        "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={root}/sanitizer",
+        "ASAN_OPTIONS": f"detect_leaks=0:log_path={root}/scratch/sanitizer",
+        "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={root}/scratch/sanitizer",
         "PYTHONMALLOC": "malloc",
     }
 
