@@ -60,6 +60,11 @@ enum pyw_outcome pyw_deliver_exception(struct pyw_request *request)
                 PYW_REQUEST_SCRIPT(request), pyw_request_reason(error));
         return outcome_of_error(error);
     }
+    if (PyErr_ExceptionMatches(
+            pyw_builtin_state(request->interpreter->module)->request_timeout)) {
+        PyErr_Clear();
+        return PYW_OUTCOME_TIMEOUT;
+    }
     pyw_interpreter_describe(request->interpreter, place, sizeof place);
     describe_process(process, sizeof process);
     if (PyErr_ExceptionMatches(PyExc_SystemExit)) {

@@ -56,7 +56,9 @@ PyObject *pyw_environ_constants(const struct pyw_wsgi *state)
         put(dict, "wsgi.multithread",
             PyBool_FromLong(setup->threads_per_process > 1)) != 0 ||
         put(dict, "wsgi.multiprocess", PyBool_FromLong(setup->is_multiprocess)) != 0 ||
-        put(dict, "wsgi.run_once", Py_NewRef(Py_False)) != 0 ||
+        put(dict, "wsgi.run_once",
+            PyBool_FromLong(setup->options.maximum_requests == 1 &&
+                            setup->threads_per_process == 1)) != 0 ||
         put(dict, "wsgi.input_terminated", Py_NewRef(Py_True)) != 0 ||
         put(dict, "wsgi.file_wrapper", Py_NewRef(state->file_wrapper_type)) != 0 ||
         put(dict, "apache.version",
@@ -237,12 +239,17 @@ static bool may_keep(uint8_t key, struct pyw_span value)
            key != PYW_KEY_HTTP_AUTHORIZATION;
 }
 
-/* Sets a value that the template does not have. */
+/* Sets a value that the template does not have, and keeps it there for the next
+ * request.
+ * @return 0; -1 with an exception, or without where the template changed under way. */
 static int set_value(struct pyw_template *template, struct slot *slot,
                      PyObject *environ, const struct pyw_pair *pair)
 {
-    PyObject *value = decode(slot->key, pair->value);
-    int result = value != NULL ? PyDict_SetItem(environ, slot->name, value) : -1;
+    unsigned version = template->version;
+    PyObject *value = decode(slot->key, pair->value); /* may run Python: a codec */
+    int result = value != NULL && version == template->version
+                     ? PyDict_SetItem(environ, slot->name, value)
+                     : -1;
 
     if (result == 0 && slot->misses < MAX_MISSES && may_keep(slot->key, pair->value)) {
         bool is_final = ++slot->misses == MAX_MISSES;
@@ -266,17 +273,16 @@ static PyObject *copy_template(struct pyw_template *template,
 
     template->users++;
     environ = PyDict_Copy(template->dict);
+    if (environ != NULL && template->version != version) {
+        Py_CLEAR(environ);
+    }
     for (size_t i = 0; environ != NULL && i < head->pair_count; i++) {
         struct slot *slot = &template->slots[i];
 
-        if (template->version != version) {
-            Py_CLEAR(environ);
-        } else if (slot->value != NULL && is_same(slot->value, head->pairs[i].value)) {
+        if (slot->value != NULL && is_same(slot->value, head->pairs[i].value)) {
             slot->misses = 0;
         } else if (set_value(template, slot, environ, &head->pairs[i]) != 0) {
             Py_CLEAR(environ);
-        } else {
-            version = template->version;
         }
     }
     drop_template(template);

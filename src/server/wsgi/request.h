@@ -14,6 +14,7 @@
 
 #include "base/pyw_exchange.h"
 #include "python/interpreter.h"
+#include "python/interrupt.h"
 #include "wsgi/module.h"
 #include "wsgi/response.h"
 
@@ -26,6 +27,7 @@ struct pyw_request {
     bool is_busy;         /* GIL */
     int send_error;       /* GIL; 0, or the -errno that ended sending */
     int read_error;       /* GIL; likewise for reading */
+    struct pyw_interrupt interrupt;
     struct pyw_response response;
 };
 

@@ -71,6 +71,14 @@ static void leave_fork(const struct pyw_request *request)
     }
 }
 
+/* From here RequestTimeout does not come any more. */
+static void end_interruptions(struct pyw_request *request)
+{
+    if (pyw_interrupt_unwatch(&request->interrupt)) {
+        PYW_LOG(pyw_log_print_held, request->exchange, INTERRUPT_RECOVERED);
+    }
+}
+
 static enum pyw_outcome serve(struct pyw_request *request)
 {
     PyObject *application =
@@ -83,8 +91,11 @@ static enum pyw_outcome serve(struct pyw_request *request)
     request->kit = pyw_kit_take(
         request->wsgi, pyw_builtin_state(request->interpreter->module), request);
     if (request->kit != NULL) {
+        pyw_interrupt_watch(&request->interrupt, request->exchange,
+                            request->interpreter);
         outcome = run(request, application);
         leave_fork(request);
+        end_interruptions(request);
         pyw_kit_give_back(request->wsgi, request->kit);
         pyw_request_wait_idle(request);
     } else {

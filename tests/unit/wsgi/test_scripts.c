@@ -367,6 +367,79 @@ START_TEST(threads_share_what_they_should)
 }
 END_TEST
 
+/* Mostly one value, so that it is kept, and now and then another. */
+static struct pyw_span choose(unsigned *seed)
+{
+    return rand_r(seed) % 10 == 0 ? PYW_SPAN("/seldom") : PYW_SPAN("/often");
+}
+
+#define OWN_NAMES 12
+
+/* Requests of one thread, each with values of its own. */
+static void *tell_apart(void *context)
+{
+    struct work *self = context;
+    struct pyw_pair pairs[OWN_NAMES];
+    unsigned seed = (unsigned)self->group[0];
+    char expected[OWN_NAMES * 16];
+
+    for (int i = 0; i < self->times; i++) {
+        struct fake fake;
+        size_t len = 0;
+
+        for (size_t j = 0; j < OWN_NAMES; j++) {
+            pairs[j] = (struct pyw_pair){
+                0,
+                {"X0\0X1\0X2\0X3\0X4\0X5\0X6\0X7\0X8\0X9\0Xa\0Xb" + 3 * j, 2},
+                choose(&seed)};
+            len += (size_t)snprintf(expected + len, sizeof expected - len, "%s",
+                                    pairs[j].value.data);
+        }
+        application_request(&fake, self->script);
+        fake.head.pairs = pairs;
+        fake.head.pair_count = OWN_NAMES;
+        pyw_serve_run(&fake.exchange);
+        if (strcmp(fake_text(&fake.received), expected) != 0) {
+            fprintf(stderr, "%s instead of %s\n%s\n", fake_text(&fake.received),
+                    expected, fake_text(&fake.log));
+            self->failures++;
+        }
+        fake_free(&fake);
+    }
+    pyw_serve_leave_thread();
+    return NULL;
+}
+
+/* Garbage is collected at every chance, by code that lets other threads run. */
+START_TEST(threads_do_not_see_each_other_s_environ)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    struct work works[THREADS];
+    pthread_t threads[THREADS];
+    const char *script;
+
+    start();
+    script = application_write(
+        "import gc, time\n"
+        "class Garbage:\n"
+        "    def __init__(self): self.itself = self\n"
+        "    def __del__(self): time.sleep(0); Garbage()\n" /* there is always some */
+        "gc.set_threshold(1, 1, 1)\n"
+        "Garbage(); kept = [{} for i in range(100)]\n" APP /* no dict is left to be used
+                                                              again */
+        "    e = environ; kept.append(e); start_response('200 OK', [])\n"
+        "    return [''.join(e['X%x' % i] for i in range(12)).encode()]\n");
+    for (int i = 0; i < THREADS; i++) {
+        works[i] = (struct work){script, names[i], 800, 0};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, tell_apart, &works[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+        ck_assert_int_eq(works[i].failures, 0);
+    }
+}
+END_TEST
+
 START_TEST(loading_blocks_no_other_script)
 {
     struct work slow;
@@ -557,6 +630,7 @@ int main(void)
         groups_have_interpreters_of_their_own,
         the_search_path_is_in_order,
         threads_share_what_they_should,
+        threads_do_not_see_each_other_s_environ,
         loading_blocks_no_other_script,
         preloads_come_before_requests,
         stacks_are_dumped,
