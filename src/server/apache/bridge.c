@@ -107,6 +107,7 @@ static int finish_send(struct pyw_exchange *exchange)
     }
     if (rv == 0 && part->is_last) {
         /* Head, body and end of stream go down the filters together. */
+        bridge->reply.is_early = !bridge->body.is_over;
         bridge->result = pyw_reply_end(&bridge->reply, PYW_OUTCOME_OK);
         return 0;
     }
@@ -167,6 +168,7 @@ static void end(struct pyw_exchange *exchange, enum pyw_outcome outcome)
     struct bridge *bridge = bridge_of(exchange);
 
     if (!bridge->reply.is_over) {
+        bridge->reply.is_early = !bridge->body.is_over;
         bridge->result = pyw_reply_end(&bridge->reply, outcome);
     }
 }

@@ -2,6 +2,7 @@
 
 #include <apr_portable.h>
 #include <apr_strings.h>
+#include <apu_version.h>
 #include <errno.h>
 #include <http_core.h>
 #include <http_protocol.h>
@@ -11,12 +12,19 @@
 
 #include "apache/log.h"
 
+/* A file goes in such pieces where it is not sent by sendfile(2). */
+#define FILE_READ_SIZE (64 * 1024)
+#define HAS_FILE_READ_SIZE                                                             \
+    (APU_MAJOR_VERSION == 1 &&                                                         \
+     (APU_MINOR_VERSION > 6 || (APU_MINOR_VERSION == 6 && APU_PATCH_VERSION >= 3)))
+
 void pyw_reply_init(struct pyw_reply *reply, request_rec *r)
 {
     reply->r = r;
     reply->brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     reply->has_head = false;
     reply->is_over = false;
+    reply->is_early = false;
     reply->error_status = HTTP_INTERNAL_SERVER_ERROR;
     reply->declared = -1;
     reply->sent = 0;
@@ -38,11 +46,14 @@ static bool is_token(struct pyw_span text)
     return text.len > 0;
 }
 
-/* No byte that could end a header line or a C string. */
+/* No byte that could end a header line or a C string, nor any other control character:
+ * Apache itself would answer 500 then, later and with less to say. */
 static bool is_line(struct pyw_span text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '\r' || text.data[i] == '\n' || text.data[i] == '\0') {
+        unsigned char c = (unsigned char)text.data[i];
+
+        if ((c < ' ' && c != '\t') || c == 0x7f) {
             return false;
         }
     }
@@ -70,7 +81,7 @@ static const char *check_header(const struct pyw_header *header)
         return "a header name is empty or has a forbidden character";
     }
     if (!is_line(header->value)) {
-        return "a header value has a line break or NUL";
+        return "a header value has a line break or another control character";
     }
     return NULL;
 }
@@ -96,7 +107,7 @@ static const char *check_head(const struct pyw_reply_head *head)
         return "its status is not a final HTTP status";
     }
     if (!is_line(head->reason)) {
-        return "its reason phrase has a line break or NUL";
+        return "its reason phrase has a line break or another control character";
     }
     for (size_t i = 0; i < head->header_count; i++) {
         const char *why = check_header(&head->headers[i]);
@@ -187,6 +198,7 @@ int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset,
     request_rec *r = reply->r;
     apr_file_t *file = NULL;
     apr_os_file_t os_file = fd;
+    apr_bucket *bucket;
 
     if (!is_within_file(fd, offset, length) || count_body(reply, length) != 0) {
         close(fd);
@@ -202,8 +214,14 @@ int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset,
     apr_pool_cleanup_register(r->pool, file,
                               (apr_status_t(*)(void *))(void (*)(void))apr_file_close,
                               apr_pool_cleanup_null);
-    apr_brigade_insert_file(reply->brigade, file, (apr_off_t)offset, (apr_off_t)length,
-                            r->pool);
+    bucket = apr_brigade_insert_file(reply->brigade, file, (apr_off_t)offset,
+                                     (apr_off_t)length, r->pool);
+    /* Never mapped: its owner may truncate it meanwhile, and a read behind the end of a
+     * mapped file ends the process that reads. */
+    (void)apr_bucket_file_enable_mmap(bucket, 0);
+#if HAS_FILE_READ_SIZE
+    (void)apr_bucket_file_set_buf_size(bucket, FILE_READ_SIZE);
+#endif
     return 0;
 }
 
@@ -264,7 +282,7 @@ static int cut(struct pyw_reply *reply)
     append(reply, apr_bucket_flush_create(buckets(reply)));
     (void)ap_pass_brigade(r->output_filters, reply->brigade);
     apr_brigade_cleanup(reply->brigade);
-    if (reply->declared < 0 && !r->chunked) {
+    if (!r->chunked && apr_table_get(r->headers_out, "Content-Length") == NULL) {
         reset_on_close(r);
     }
     c->aborted = 1;
@@ -287,7 +305,9 @@ static int finish(struct pyw_reply *reply)
 {
     reply->is_over = true;
     append(reply, apr_bucket_eos_create(buckets(reply)));
-    (void)pyw_reply_push(reply, false); /* a client that left needs no answer */
+    /* A client that left needs no answer. One that is still sending gets it before
+     * Apache reads the rest of its body. */
+    (void)pyw_reply_push(reply, reply->is_early);
     return OK;
 }
 

@@ -18,6 +18,7 @@ struct pyw_reply {
     apr_bucket_brigade *brigade; /* added, not yet pushed */
     bool has_head;
     bool is_over;     /* finished or cut */
+    bool is_early;    /* the request body has not been read to its end */
     int error_status; /* for an application that fails before a head: 500, or what was
                          wrong with the request body */
     int64_t declared; /* Content-Length, -1 when not declared */
