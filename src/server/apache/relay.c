@@ -21,7 +21,8 @@
 #define CLIENT_LOOK_MS 1000
 /* HTTP/2 streams have no descriptor of their own to wait on. */
 #define STREAM_LOOK_MS 10
-/* After a REFUSE, until the supervisor has seen that the process drains. */
+/* After a REFUSE or an end before HELLO, until the supervisor has seen that the process
+ * drains or has ended. */
 #define REFUSED_WAIT_MS 20
 
 struct relay {
@@ -47,10 +48,11 @@ struct relay {
 /* The channel ended without END. */
 static enum pyw_step lost(struct relay *relay, int error)
 {
-    /* Not a byte of it left, or it is one frame that was not read to its end: it cannot
-     * have run. */
+    /* No HELLO came, not a byte of it left, or it is one frame that was not read to its
+     * end: it cannot have run. */
     if (!relay->answer.has_begun &&
-        ((error == -EPIPE && !relay->channel->outbox.has_begun) ||
+        (relay->channel->is_new ||
+         (error == -EPIPE && !relay->channel->outbox.has_begun) ||
          (error == -ECONNRESET && !relay->has_body))) {
         return PYW_STEP_RETRY;
     }
@@ -129,6 +131,15 @@ static size_t append_body(struct relay *relay)
     return writer->len - start;
 }
 
+/* The daemon closed its side: it is sent no more, and what it still has to say is read.
+ */
+static void stop_sending(struct relay *relay)
+{
+    pyw_outbox_drop(&relay->channel->outbox);
+    relay->answer.wants_body = false;
+    relay->has_sent_end = false; /* the channel serves no other request */
+}
+
 /* Moves body from the client to the daemon until one of them would block. */
 static enum pyw_step push_body(struct relay *relay)
 {
@@ -155,8 +166,7 @@ static enum pyw_step push_body(struct relay *relay)
         piece.iov_base = relay->writer.data + start;
         rv = pyw_outbox_send(outbox, &piece, 1, -1);
         if (rv != 0 && rv != -EAGAIN) {
-            /* It closed its side; what it still had to say is read first. */
-            relay->answer.wants_body = false;
+            stop_sending(relay);
             break;
         }
         note_progress(relay);
@@ -256,6 +266,7 @@ static enum pyw_step receive(struct relay *relay, int flags, bool *is_idle)
     if (got <= 0) {
         return lost(relay, (int)got);
     }
+    relay->answer.reply.is_early = !relay->body.is_over;
     step = pyw_answer_take_frames(&relay->answer);
     note_progress(relay);
     if (relay->answer.wants_body && !wanted_body) {
@@ -290,10 +301,11 @@ static enum pyw_step wait_and_move(struct relay *relay)
     if ((fds[0].revents & POLLOUT) != 0) {
         int rv = pyw_outbox_continue(&channel->outbox);
 
-        if (rv != 0 && rv != -EAGAIN) {
-            relay->answer.wants_body = false;
+        if (rv == 0 || rv == -EAGAIN) {
+            note_progress(relay);
+        } else {
+            stop_sending(relay);
         }
-        note_progress(relay);
     }
     if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         return receive(relay, MSG_DONTWAIT, &is_idle);
@@ -383,6 +395,7 @@ static int try_all(struct relay *relay)
     do {
         uint32_t seen = pyw_table_seen(relay->group->table);
         enum pyw_step step;
+        bool has_greeted;
         int rv = pyw_pool_acquire(relay->pool, &patience, &relay->channel);
 
         if (rv != 0) {
@@ -390,11 +403,12 @@ static int try_all(struct relay *relay)
         }
         pyw_answer_begin(&relay->answer, relay->channel);
         step = exchange(relay);
+        has_greeted = !relay->channel->is_new;
         give_back(relay, step);
         if (step == PYW_STEP_DONE) {
             return relay->answer.result;
         }
-        if (relay->answer.is_refused) {
+        if (relay->answer.is_refused || !has_greeted) {
             pyw_table_wait(relay->group->table, seen, REFUSED_WAIT_MS);
         }
     } while (pyw_clock_until(patience.connect_ms) > 0);

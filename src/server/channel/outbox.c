@@ -16,6 +16,12 @@ bool pyw_outbox_is_empty(const struct pyw_outbox *outbox)
     return outbox->at == outbox->count;
 }
 
+void pyw_outbox_drop(struct pyw_outbox *outbox)
+{
+    outbox->at = outbox->count;
+    outbox->file = -1;
+}
+
 static void advance(struct pyw_outbox *outbox, size_t sent)
 {
     while (outbox->at < outbox->count) {

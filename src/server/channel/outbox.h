@@ -33,6 +33,9 @@ int pyw_outbox_send(struct pyw_outbox *outbox, const struct iovec *pieces, size_
                     int file);
 int pyw_outbox_continue(struct pyw_outbox *outbox);
 
+/* Gives up what is left: nobody will read it. */
+void pyw_outbox_drop(struct pyw_outbox *outbox);
+
 bool pyw_outbox_is_empty(const struct pyw_outbox *outbox);
 
 #endif
