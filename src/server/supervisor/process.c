@@ -148,9 +148,14 @@ void pyw_process_enforce(struct pyw_process *process, int64_t now_ms)
 static void refuse_backlog(struct pyw_process *process)
 {
     int listener = process->group->listeners[process->slot];
-    int fd;
 
-    while ((fd = pyw_socket_accept(listener)) >= 0) {
+    /* No more than were waiting: somebody may connect as fast as this closes. */
+    for (int64_t i = 0; i <= process->group->setup.options.listen_backlog; i++) {
+        int fd = pyw_socket_accept(listener);
+
+        if (fd < 0) {
+            return;
+        }
         close(fd);
     }
 }
