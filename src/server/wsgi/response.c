@@ -1,10 +1,12 @@
 #include "wsgi/response.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "python/log.h"
 #include "python/pyw_gil.h"
@@ -258,6 +260,17 @@ int pyw_response_send(struct pyw_request *request, const char *data, size_t len,
     return result == 0 ? 0 : -1;
 }
 
+/* The same file with a position of its own: Apache may read it by lseek(2) and read(2),
+ * and the application may have it in other responses too. @return -1: it cannot be had,
+ * as without /proc. */
+static int open_again(int fd)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset,
                            uint64_t length)
 {
@@ -265,6 +278,7 @@ int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset,
     struct pyw_exchange *exchange = request->exchange;
     struct pyw_file_part file = {.fd = fd, .offset = offset};
     void *token;
+    int own;
 
     if (request->send_error != 0 || pyw_response_prepare(request) != 0) {
         return -1;
@@ -285,7 +299,12 @@ int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset,
     response->is_sent = true;
     response->written += length;
     token = pyw_gil_release();
+    own = open_again(fd);
+    file.fd = own >= 0 ? own : fd;
     request->send_error = exchange->ops->send_file(exchange, &file);
+    if (own >= 0) {
+        close(own);
+    }
     pyw_gil_acquire(token);
     pyw_request_unclaim(request);
     return request->send_error == 0 ? 0 : -1;
