@@ -1,9 +1,16 @@
 #include "apache/answer.h"
 
+#include <errno.h>
 #include <http_protocol.h>
 #include <unistd.h>
 
 #include "apache/log.h"
+
+/* Most responses have fewer headers; more are read into the request's pool. */
+#define HEADERS_FEW 64
+/* Each holds a descriptor of this child until the response is out; an application has
+ * one file to send. */
+#define FILES_MAX 16
 
 void pyw_answer_init(struct pyw_answer *answer, request_rec *r,
                      const struct pyw_group *group, bool wants_body)
@@ -48,14 +55,18 @@ static enum pyw_step broken(struct pyw_answer *answer, const char *why)
 
 static enum pyw_step take_head(struct pyw_answer *answer, struct pyw_span payload)
 {
-    struct pyw_header headers[256];
+    struct pyw_header few[HEADERS_FEW];
+    struct pyw_header *headers = few;
     struct pyw_reply_head head;
     const char *why = NULL;
+    int rv = pyw_head_get_reply(payload, headers, HEADERS_FEW, &head);
 
-    if (pyw_head_get_reply(payload, headers, sizeof(headers) / sizeof(headers[0]),
-                           &head) != 0) {
-        return broken(answer,
-                      "its response head is malformed or has more than 256 headers");
+    if (rv == -E2BIG && head.header_count <= PYW_HEAD_MAX_PAIRS) {
+        headers = apr_palloc(answer->r->pool, head.header_count * sizeof(*headers));
+        rv = pyw_head_get_reply(payload, headers, head.header_count, &head);
+    }
+    if (rv != 0) {
+        return broken(answer, "its response head is malformed or has too many headers");
     }
     if (pyw_reply_set_head(&answer->reply, &head, &why) != 0) {
         return broken(answer, why);
@@ -70,6 +81,10 @@ static enum pyw_step take_file(struct pyw_answer *answer, struct pyw_span payloa
 
     if (fd < 0) {
         return broken(answer, "a FILE frame came without a descriptor");
+    }
+    if (answer->file_count++ >= FILES_MAX) {
+        close(fd);
+        return broken(answer, "it sends too many files in one response");
     }
     if (pyw_frame_get_file(payload, &range) != 0) {
         close(fd);
@@ -160,7 +175,9 @@ static enum pyw_step take_inform(struct pyw_answer *answer, struct pyw_span payl
         return broken(answer, "an interim response is not 100 Continue");
     }
     answer->wants_body = true;
-    send_continue(answer->r);
+    if (!answer->reply.has_head) {
+        send_continue(answer->r); /* behind a head it would pass for body */
+    }
     return PYW_STEP_GO_ON;
 }
 

@@ -24,7 +24,8 @@ struct pyw_answer {
     const struct pyw_group *group;
     struct pyw_channel *channel; /* of this try; the relay's */
     struct pyw_reply reply;
-    bool has_begun;  /* a frame came back: the request was taken */
+    unsigned file_count; /* FILE frames so far */
+    bool has_begun;      /* a frame came back: the request was taken */
     bool wants_body; /* the client may be asked for body: always but before 100 Continue
                       */
     bool is_refused; /* the process sent REFUSE in this try */
