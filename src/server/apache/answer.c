@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "apache/log.h"
+#include "base/clock.h"
 
 /* Most responses have fewer headers; more are read into the request's pool. */
 #define HEADERS_FEW 64
@@ -27,6 +28,7 @@ void pyw_answer_begin(struct pyw_answer *answer, struct pyw_channel *channel)
     answer->channel = channel;
     answer->is_refused = false;
     answer->keeps_channel = false;
+    answer->flush_at_ms = PYW_CLOCK_NEVER;
 }
 
 static enum pyw_step done(struct pyw_answer *answer, int result)
@@ -224,6 +226,22 @@ static enum pyw_step take_frame(struct pyw_answer *answer,
     }
 }
 
+/* Gives Apache's filters what has come, flushed at once or after response-flush-delay=
+ * since the first of it. */
+static enum pyw_step pass_on(struct pyw_answer *answer)
+{
+    int64_t delay_ms = answer->group->setup.options.response_flush_delay_ms;
+
+    if (delay_ms == 0) {
+        return pyw_answer_flush(answer);
+    }
+    if (answer->flush_at_ms == PYW_CLOCK_NEVER) {
+        answer->flush_at_ms = pyw_clock_now_ms() + delay_ms;
+    }
+    return pyw_reply_push(&answer->reply, false) == 0 ? PYW_STEP_GO_ON
+                                                      : pyw_answer_client_gone(answer);
+}
+
 /* Handles every whole frame that has come, then passes on what they held. */
 enum pyw_step pyw_answer_take_frames(struct pyw_answer *answer)
 {
@@ -240,9 +258,14 @@ enum pyw_step pyw_answer_take_frames(struct pyw_answer *answer)
         return broken(answer, "it sent something that is no frame");
     }
     if (step == PYW_STEP_GO_ON && pyw_reply_has_unpushed(&answer->reply)) {
-        if (pyw_reply_push(&answer->reply, true) != 0) {
-            return pyw_answer_client_gone(answer);
-        }
+        return pass_on(answer);
     }
     return step;
+}
+
+enum pyw_step pyw_answer_flush(struct pyw_answer *answer)
+{
+    answer->flush_at_ms = PYW_CLOCK_NEVER;
+    return pyw_reply_push(&answer->reply, true) == 0 ? PYW_STEP_GO_ON
+                                                     : pyw_answer_client_gone(answer);
 }

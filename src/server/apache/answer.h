@@ -29,7 +29,8 @@ struct pyw_answer {
     bool wants_body; /* the client may be asked for body: always but before 100 Continue
                       */
     bool is_refused; /* the process sent REFUSE in this try */
-    bool keeps_channel; /* END came, and the daemon will take another request */
+    bool keeps_channel;  /* END came, and the daemon will take another request */
+    int64_t flush_at_ms; /* what was passed on leaves then; PYW_CLOCK_NEVER */
     int result;
 };
 
@@ -41,6 +42,9 @@ void pyw_answer_begin(struct pyw_answer *answer, struct pyw_channel *channel);
 /* Handles every whole frame in the channel's inbox, then passes on to the client what
  * they held. */
 enum pyw_step pyw_answer_take_frames(struct pyw_answer *answer);
+
+/* Has all that was passed on leave for the client. */
+enum pyw_step pyw_answer_flush(struct pyw_answer *answer);
 
 /* Ends of the request that the daemon did not ask for; each sets `result`. */
 enum pyw_step pyw_answer_fail(struct pyw_answer *answer, int status);

@@ -16,6 +16,7 @@ void *pyw_conf_create_dir(apr_pool_t *pool, char *dir)
     conf->pass_authorization = PYW_UNSET;
     conf->chunked_request = PYW_UNSET;
     conf->script_reloading = PYW_UNSET;
+    conf->ignore_activity = PYW_UNSET;
     return conf;
 }
 
@@ -43,6 +44,7 @@ void *pyw_conf_merge_dir(apr_pool_t *pool, void *base_conf, void *add_conf)
         inner_flag(base->pass_authorization, add->pass_authorization);
     conf->chunked_request = inner_flag(base->chunked_request, add->chunked_request);
     conf->script_reloading = inner_flag(base->script_reloading, add->script_reloading);
+    conf->ignore_activity = inner_flag(base->ignore_activity, add->ignore_activity);
     return conf;
 }
 

@@ -24,6 +24,7 @@ struct pyw_dir_conf {
     int pass_authorization; /* enum pyw_flag, as the rest */
     int chunked_request;
     int script_reloading;
+    int ignore_activity;
 };
 
 /* One WSGIScriptAlias or WSGIScriptAliasMatch. */

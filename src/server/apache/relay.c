@@ -41,6 +41,7 @@ struct relay {
     bool is_client_slow;        /* the last read of the body had nothing */
     int64_t deadline_ms;        /* for the daemon to move */
     int64_t client_deadline_ms; /* for the client to send body */
+    int64_t queue_deadline_ms;  /* for a process to take the request (queue-timeout=) */
 };
 
 /* --- outcomes --- */
@@ -323,6 +324,21 @@ static bool may_just_receive(const struct relay *relay)
            (relay->has_sent_end || !relay->answer.wants_body);
 }
 
+/* What has been passed on leaves for the client once response-flush-delay= is over
+ * without the end of the response; at once where both directions move. @return GO_ON
+ * also where more has come. */
+static enum pyw_step flush_or_linger(struct relay *relay)
+{
+    struct pollfd wanted = {.fd = relay->channel->fd, .events = POLLIN};
+    int left = pyw_clock_until(relay->answer.flush_at_ms);
+
+    if (left < 0 ||
+        (left > 0 && may_just_receive(relay) && poll(&wanted, 1, left) > 0)) {
+        return PYW_STEP_GO_ON;
+    }
+    return pyw_answer_flush(&relay->answer);
+}
+
 /* The daemon is all that is waited for; where it is slow, the client is looked at too.
  */
 static enum pyw_step receive_or_look(struct relay *relay)
@@ -341,6 +357,9 @@ static enum pyw_step exchange(struct relay *relay)
     await_client(relay);
     while (step == PYW_STEP_GO_ON) {
         step = push_body(relay);
+        if (step == PYW_STEP_GO_ON) {
+            step = flush_or_linger(relay);
+        }
         if (step == PYW_STEP_GO_ON && !may_just_receive(relay)) {
             step = wait_and_move(relay);
         } else if (step == PYW_STEP_GO_ON) {
@@ -372,6 +391,11 @@ static int no_process(struct relay *relay, int error)
 {
     const struct pyw_group *group = relay->group;
 
+    if (error == -ETIMEDOUT && pyw_clock_until(relay->queue_deadline_ms) == 0) {
+        PYW_LOG(pyw_log_request, relay->r, QUEUE_FULL, group->name,
+                (long long)group->setup.options.queue_timeout_s);
+        return HTTP_GATEWAY_TIME_OUT;
+    }
     if (error == -ECONNREFUSED) {
         PYW_LOG(pyw_log_request, relay->r, GROUP_DOWN, group->name);
     } else if (error == -ETIMEDOUT) {
@@ -384,12 +408,29 @@ static int no_process(struct relay *relay, int error)
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* From the request's arrival, on the clock of deadlines. */
+static int64_t queue_deadline_ms(const struct relay *relay)
+{
+    int64_t limit_s = relay->group->setup.options.queue_timeout_s;
+    int64_t waited_ms = (pyw_clock_epoch_us() - relay->head->arrival_us) / 1000;
+
+    return limit_s > 0 ? pyw_clock_now_ms() - waited_ms + limit_s * 1000
+                       : PYW_CLOCK_NEVER;
+}
+
 static int try_all(struct relay *relay)
 {
     int64_t now_ms = pyw_clock_now_ms();
     struct pyw_patience patience = {
-        .connect_ms = now_ms + relay->group->setup.options.connect_timeout_s * 1000,
-        .start_ms = now_ms + socket_timeout_ms(relay),
+        .connect_ms =
+            sooner(now_ms + relay->group->setup.options.connect_timeout_s * 1000,
+                   relay->queue_deadline_ms),
+        .start_ms = sooner(now_ms + socket_timeout_ms(relay), relay->queue_deadline_ms),
     };
 
     do {
@@ -415,6 +456,36 @@ static int try_all(struct relay *relay)
     return no_process(relay, -ETIMEDOUT);
 }
 
+/* response-socket-timeout=, for writes to a client that has a socket of its own. */
+static apr_interval_time_t response_timeout(const struct relay *relay)
+{
+    const struct pyw_options *options = &relay->group->setup.options;
+    int64_t seconds = options->response_socket_timeout_s > 0
+                          ? options->response_socket_timeout_s
+                          : options->socket_timeout_s;
+
+    return seconds > 0 ? apr_time_from_sec(seconds) : relay->r->server->timeout;
+}
+
+/* Tries all processes with the client's socket set to that. */
+static int try_patiently(struct relay *relay)
+{
+    conn_rec *c = relay->r->connection;
+    apr_socket_t *socket = c->master == NULL ? ap_get_conn_socket(c) : NULL;
+    apr_interval_time_t wanted = response_timeout(relay);
+    apr_interval_time_t before = 0;
+    int result;
+
+    if (socket == NULL || apr_socket_timeout_get(socket, &before) != APR_SUCCESS ||
+        before == wanted) {
+        return try_all(relay);
+    }
+    (void)apr_socket_timeout_set(socket, wanted);
+    result = try_all(relay);
+    (void)apr_socket_timeout_set(socket, before);
+    return result;
+}
+
 int pyw_relay_run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *head,
                   bool has_body)
 {
@@ -423,6 +494,7 @@ int pyw_relay_run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head
     int result;
 
     head->queued_us = pyw_clock_epoch_us();
+    relay.queue_deadline_ms = queue_deadline_ms(&relay);
     relay.has_body = has_body;
     relay.has_sent_end = !has_body;
     pyw_client_body_init(&relay.body, r, has_body);
@@ -434,8 +506,12 @@ int pyw_relay_run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head
         PYW_LOG(pyw_log_request, r, HEAD_TOO_LARGE);
         result = HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
     } else {
-        result = try_all(&relay);
+        result = try_patiently(&relay);
     }
     pyw_bytes_free(&relay.writer);
+    if (result != OK && !relay.body.is_over) {
+        /* Else Apache would wait for the rest of the body before the error page. */
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
     return result;
 }

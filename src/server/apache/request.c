@@ -36,6 +36,7 @@ static uint16_t request_flags(const request_rec *r, const struct pyw_target *tar
     flags |= r->expecting_100 && pyw_policy_has_body(r) ? PYW_REQUEST_EXPECT : 0;
     flags |= target->is_reloading ? PYW_REQUEST_RELOAD : 0;
     flags |= r->header_only ? PYW_REQUEST_HEAD : 0;
+    flags |= target->is_ignored ? PYW_REQUEST_IGNORE : 0;
     return (uint16_t)flags;
 }
 

@@ -178,4 +178,6 @@ void pyw_target_resolve(request_rec *r, struct pyw_target *target)
         first_flag(PYW_UNSET, conf->chunked_request, PYW_ON) == PYW_ON;
     target->is_reloading =
         first_flag(PYW_UNSET, conf->script_reloading, PYW_ON) == PYW_ON;
+    target->is_ignored =
+        first_flag(PYW_UNSET, conf->ignore_activity, PYW_OFF) == PYW_ON;
 }

@@ -20,6 +20,7 @@ struct pyw_target {
     bool pass_authorization;
     bool may_be_chunked;
     bool is_reloading;
+    bool is_ignored; /* for inactivity-timeout */
 };
 
 void pyw_target_resolve(request_rec *r, struct pyw_target *target);

@@ -46,6 +46,7 @@ enum pyw_frame_type {
 #define PYW_REQUEST_EXPECT 0x0002   /* the client waits for 100 Continue: see INFORM */
 #define PYW_REQUEST_RELOAD 0x0004   /* compare the script's mtime before running */
 #define PYW_REQUEST_HEAD 0x0008     /* HEAD: the body of the response is not sent */
+#define PYW_REQUEST_IGNORE 0x0010   /* does not reset inactivity-timeout */
 
 /* Why a child sends ABORT. */
 enum pyw_abort {

@@ -34,7 +34,20 @@ struct pyw_options {
     int64_t umask; /* -1: inherited */
     int64_t connect_timeout_s;
     int64_t socket_timeout_s;  /* 0: Apache's Timeout */
-    int64_t request_timeout_s; /* 0: none */
+    int64_t request_timeout_s; /* 0: none, as with the next ones */
+    int64_t interrupt_timeout_s;
+    int64_t startup_timeout_s;
+    int64_t shutdown_timeout_s; /* 0: as long as it takes */
+    int64_t graceful_timeout_s; /* 0: shutdown-timeout */
+    int64_t eviction_timeout_s; /* 0: graceful-timeout */
+    int64_t deadlock_timeout_s;
+    int64_t inactivity_timeout_s;
+    int64_t queue_timeout_s;
+    int64_t restart_interval_s;
+    int64_t cpu_time_limit_s;
+    int64_t maximum_requests;
+    int64_t response_socket_timeout_s; /* 0: socket-timeout */
+    int64_t response_flush_delay_ms;
     int64_t listen_backlog;
     int64_t stack_size; /* bytes; 0: the system's default */
     bool has_processes; /* processes= was given, be it 1: wsgi.multiprocess */

@@ -19,6 +19,7 @@
 #ifndef PYW_BASE_PYW_EXCHANGE_H
 #define PYW_BASE_PYW_EXCHANGE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -81,6 +82,9 @@ struct pyw_exchange_ops {
 struct pyw_exchange {
     const struct pyw_exchange_ops *ops;
     const struct pyw_request_head *head;
+    /* Set by the implementation from any thread: RequestTimeout is to be raised in the
+     * thread that serves the exchange (python/interrupt). */
+    _Atomic bool is_interrupt_wanted;
 };
 
 #endif

@@ -80,7 +80,10 @@ void pyw_frames_begin(struct pyw_frames *frames, struct pyw_channel *channel)
     channel->shared.is_amid = false;
     channel->shared.is_over = false;
     channel->shared.is_cut = false;
+    frames->is_interrupted = false;
+    atomic_store(&frames->exchange.is_interrupt_wanted, false);
     pthread_mutex_unlock(&channel->lock);
+    pyw_host_note_activity(frames->host, frames->head.flags);
     if (timeout_s > 0) {
         atomic_store(&channel->deadline_ms, frames->begun_us / 1000 + timeout_s * 1000);
     }
@@ -113,6 +116,7 @@ static int push(struct pyw_frames *frames, const struct iovec *pieces, size_t co
         channel->shared.is_amid = rv == -EAGAIN;
     }
     pthread_mutex_unlock(&channel->lock);
+    pyw_host_note_activity(frames->host, frames->head.flags);
     return rv != 0 && rv != -EAGAIN ? lose(frames, rv) : rv;
 }
 
@@ -402,6 +406,7 @@ static ssize_t read_body(struct pyw_exchange *x, void *buffer, size_t len,
         int rv;
 
         if (got > 0 || len == 0) {
+            pyw_host_note_activity(frames->host, frames->head.flags);
             return (ssize_t)got;
         }
         if (pyw_intake_is_over(&frames->intake)) {
@@ -548,6 +553,25 @@ bool pyw_frames_cut(struct pyw_channel *channel, const struct pyw_cut *cut)
     pthread_mutex_unlock(&channel->lock);
     /* Without the lock: a worker that has the GIL may be waiting for it. */
     pyw_journal_text(PYW_LEVEL_ERR, text, len);
+    return is_done;
+}
+
+bool pyw_frames_interrupt(struct pyw_channel *channel, int64_t begun_before_us,
+                          int64_t deadline_ms)
+{
+    struct pyw_frames *running;
+    bool is_done = false;
+
+    pthread_mutex_lock(&channel->lock);
+    running = channel->shared.running;
+    if (running != NULL && !channel->shared.is_cut && !running->is_interrupted &&
+        running->begun_us <= begun_before_us) {
+        is_done = true;
+        running->is_interrupted = true;
+        atomic_store(&running->exchange.is_interrupt_wanted, true);
+        atomic_store(&channel->deadline_ms, deadline_ms);
+    }
+    pthread_mutex_unlock(&channel->lock);
     return is_done;
 }
 

@@ -47,7 +47,8 @@ struct pyw_frames {
     int error;      /* of sending: 0 or -errno, final */
     /* accounting */
     int64_t begun_us;
-    int64_t cpu_us; /* CPU time of the thread when the request before ended */
+    bool is_interrupted; /* under the channel's lock: RequestTimeout is on its way */
+    int64_t cpu_us;      /* CPU time of the thread when the request before ended */
     uint64_t written;
 };
 
@@ -79,6 +80,12 @@ struct pyw_cut {
 /* Monitor: ends the request that runs on the channel. @return true when there was one
  * to end. */
 bool pyw_frames_cut(struct pyw_channel *channel, const struct pyw_cut *cut);
+
+/* Monitor: has RequestTimeout raised in the request that runs on the channel (by
+ * host/pulse), once. @return false: it has been, or there is none that began before.
+ */
+bool pyw_frames_interrupt(struct pyw_channel *channel, int64_t begun_before_us,
+                          int64_t deadline_ms);
 
 /* A value of the request's environ; empty when it is not there. */
 struct pyw_span pyw_frames_value(const struct pyw_frames *frames, const char *name);

@@ -5,6 +5,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/frame.h"
 #include "host/journal.h"
 #include "host/poller.h"
 
@@ -25,8 +27,12 @@ int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup,
     host->notify_fd = PYW_NOTIFY_FD;
     host->listener_fd = PYW_LISTENER_FD;
     host->lifeline_fd = PYW_LIFELINE_FD;
+    host->begun_ms = pyw_clock_now_ms();
+    host->stuck_until_ms = PYW_CLOCK_NEVER;
+    host->deadlock_until_ms = PYW_CLOCK_NEVER;
     host->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (host->wake_fd < 0) {
+    host->pulse_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (host->wake_fd < 0 || host->pulse_fd < 0) {
         return -errno;
     }
     if (sem_init(&host->end, 0, 0) != 0) {
@@ -35,6 +41,7 @@ int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup,
     rv = pyw_poller_open(&host->poller);
     if (rv != 0) {
         close(host->wake_fd);
+        close(host->pulse_fd);
     }
     return rv;
 }
@@ -44,6 +51,7 @@ void pyw_host_free(struct pyw_host *host)
     pyw_poller_free(host->poller);
     host->poller = NULL;
     close(host->wake_fd);
+    close(host->pulse_fd);
     sem_destroy(&host->end);
 }
 
@@ -94,10 +102,28 @@ void pyw_host_enter(struct pyw_host *host, enum pyw_phase phase, const char *eve
     }
 }
 
-void pyw_host_ask_drain(struct pyw_host *host)
+void pyw_host_ask_handover(struct pyw_host *host, enum pyw_reason reason)
 {
-    if (!atomic_exchange(&host->wants_drain, true)) {
+    /* One that retires has no successor: it serves on, and ends soon by itself. */
+    if (pyw_host_phase(host) == PYW_PHASE_SERVING &&
+        atomic_fetch_or(&host->asked, reason) == 0) {
         pyw_host_report(host, PYW_REPORT_DRAINING);
         pyw_host_wake(host);
+    }
+}
+
+bool pyw_host_may_begin(const struct pyw_host *host)
+{
+    enum pyw_phase phase = pyw_host_phase(host);
+
+    return phase < PYW_PHASE_DRAINING &&
+           (phase == PYW_PHASE_RETIRING || atomic_load(&host->asked) == 0);
+}
+
+void pyw_host_note_activity(struct pyw_host *host, uint16_t flags)
+{
+    if (host->setup->options.inactivity_timeout_s > 0 &&
+        (flags & PYW_REQUEST_IGNORE) == 0) {
+        atomic_store(&host->activity_ms, pyw_clock_now_ms());
     }
 }

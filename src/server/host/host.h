@@ -41,6 +41,18 @@ enum pyw_phase {
     PYW_PHASE_STOPPING = 5  /* main runs the end of Python */
 };
 
+/* Why a process hands over to another (host/handover); bits of `asked`. */
+enum pyw_reason {
+    PYW_REASON_SCRIPT = 1,    /* the script changed */
+    PYW_REASON_SIGNAL = 2,    /* SIGUSR1 */
+    PYW_REASON_REQUESTS = 4,  /* maximum-requests */
+    PYW_REASON_CPU = 8,       /* cpu-time-limit */
+    PYW_REASON_INTERVAL = 16, /* restart-interval */
+    PYW_REASON_INACTIVE = 32, /* inactivity-timeout */
+    PYW_REASON_STUCK = 64,    /* request-timeout, and the thread did not come back */
+    PYW_REASON_STARTUP = 128  /* startup-timeout */
+};
+
 struct pyw_host {
     /* set before the first thread starts, then constant */
     const struct pyw_setup *setup;
@@ -50,16 +62,23 @@ struct pyw_host {
     int notify_fd; /* wakes the supervisor */
     int listener_fd;
     int lifeline_fd;
-    sem_t end; /* posted by the monitor: main stops Python */
+    int pulse_fd;     /* eventfd: wakes host/pulse */
+    int64_t begun_ms; /* when the process began */
+    sem_t end;        /* posted by the monitor: main stops Python */
     /* atomic */
-    _Atomic uint32_t phase;      /* enum pyw_phase; written by the monitor alone */
-    _Atomic bool is_started;     /* main: Python is up, the workers run */
-    _Atomic bool wants_drain;    /* a worker: the script changed */
-    _Atomic bool wants_end;      /* signal handler: SIGTERM, SIGINT */
-    _Atomic bool wants_handover; /* signal handler: SIGUSR1 */
-    _Atomic uint32_t workers;    /* threads that have not ended */
+    _Atomic uint32_t phase;   /* enum pyw_phase; written by the monitor alone */
+    _Atomic bool is_started;  /* main: Python is up, the workers run */
+    _Atomic bool wants_end;   /* signal handler: SIGTERM, SIGINT */
+    _Atomic uint32_t asked;   /* anybody: enum pyw_reason */
+    _Atomic uint32_t workers; /* threads that have not ended */
     _Atomic uint32_t
         stuck; /* workers whose request was ended from the outside and still runs */
+    _Atomic uint64_t begun;      /* requests */
+    _Atomic int64_t activity_ms; /* the last, for inactivity-timeout; 0: none yet */
+    _Atomic int64_t pulse_ms;    /* when Python last let host/pulse in; 0: not asked */
+    /* monitor */
+    int64_t stuck_until_ms;    /* a worker is stuck: to bear until then */
+    int64_t deadlock_until_ms; /* Python seems stuck: to bear until then */
 };
 
 /* @return 0 or -errno. */
@@ -78,7 +97,12 @@ const char *pyw_host_phase_name(enum pyw_phase phase);
 void pyw_host_enter(struct pyw_host *host, enum pyw_phase phase, const char *event);
 
 /* Worker: this process must not begin another request. */
-void pyw_host_ask_drain(struct pyw_host *host);
+void pyw_host_ask_handover(struct pyw_host *host, enum pyw_reason reason);
+/* Worker: whether a request may begin. */
+bool pyw_host_may_begin(const struct pyw_host *host);
+/* Worker: something happened on a request with those flags; inactivity-timeout counts
+ * it unless they say no. */
+void pyw_host_note_activity(struct pyw_host *host, uint16_t flags);
 /* Worker, on the way: anything but serving means that the monitor waits for channels to
  * close. */
 static inline bool pyw_host_is_serving(const struct pyw_host *host)

@@ -13,6 +13,7 @@
 #include "host/journal.h"
 #include "host/monitor.h"
 #include "host/poller.h"
+#include "host/pulse.h"
 #include "host/signals.h"
 #include "host/worker.h"
 #include "python/loader.h"
@@ -127,8 +128,9 @@ static int fail_start(const char *what)
     return 1;
 }
 
-static int start_python(const struct pyw_setup *setup)
+static int start_python(struct pyw_host *host)
 {
+    const struct pyw_setup *setup = host->setup;
     char why[2048] = "";
 
     pyw_serve_register();
@@ -137,6 +139,7 @@ static int start_python(const struct pyw_setup *setup)
         PYW_LOG(pyw_journal_line, NULL, DAEMON_PYTHON, setup->group, why);
         return 1;
     }
+    pyw_pulse_start(host);
     for (size_t i = 0; i < setup->preload_count; i++) {
         /* One that fails has said so; its requests answer 500 until it changes. */
         (void)pyw_loader_preload(&setup->preloads[i]);
@@ -164,7 +167,7 @@ static int serve(struct pyw_host *host)
     if (pyw_monitor_start(host) != 0) {
         return fail_start("no thread for the monitor");
     }
-    if (start_python(host->setup) != 0 || start_workers(host) != 0) {
+    if (start_python(host) != 0 || start_workers(host) != 0) {
         return 1;
     }
     forked = host;

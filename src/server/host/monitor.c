@@ -11,35 +11,26 @@
 
 #include "base/clock.h"
 #include "channel/socket.h"
+#include "host/deadlines.h"
+#include "host/handover.h"
 #include "host/journal.h"
 #include "host/poller.h"
 #include "host/timeouts.h"
 
-/* How long running requests may go on when the process is told to end. */
-#define GRACE_MS 5000
-/* The same when another process takes its place in good order. */
-#define DRAIN_MS 60000
 /* How long workers without a request get to leave. */
 #define LEAVE_MS 2000
-/* How long the end of Python may take: atexit functions, the application's own threads.
- */
-#define STOP_MS 5000
 /* After a failed accept(), mostly for want of descriptors. */
 #define ACCEPT_PAUSE_MS 250
 #define ACCEPTS_AT_ONCE 64
-/* How long all workers have to be stuck: one that was woken by the cut comes back
- * before. */
-#define STUCK_MS 1000
 
 struct monitor {
     struct pyw_host *host;
     int64_t
         phase_ends_ms; /* when the phase is over whatever is left; PYW_CLOCK_NEVER */
     int64_t accept_after_ms; /* accepting pauses until then */
-    int64_t
-        stuck_until_ms; /* all workers are stuck: to bear until then; PYW_CLOCK_NEVER */
-    bool has_lifeline;  /* false once it has ended */
-    bool is_accepting;  /* false for good once the process drains */
+    uint32_t heeded;         /* of what was asked */
+    bool has_lifeline;       /* false once it has ended */
+    bool is_accepting;       /* false for good once the process drains */
 };
 
 /* --- what happens --- */
@@ -48,7 +39,7 @@ static void begin_drain(struct monitor *monitor, int64_t now_ms, int64_t grace_m
                         const char *event)
 {
     struct pyw_host *host = monitor->host;
-    int64_t ends_ms = now_ms + grace_ms;
+    int64_t ends_ms = grace_ms == PYW_CLOCK_NEVER ? grace_ms : now_ms + grace_ms;
 
     if (pyw_host_phase(host) == PYW_PHASE_STARTING) {
         _exit(0); /* nothing runs, and Python may be in the middle of anything */
@@ -80,7 +71,8 @@ static void heed_lifeline(struct monitor *monitor, int64_t now_ms)
         begin_retiring(monitor);
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         monitor->has_lifeline = false;
-        begin_drain(monitor, now_ms, GRACE_MS, "supervisor ended");
+        begin_drain(monitor, now_ms, pyw_handover_shutdown_ms(monitor->host),
+                    "supervisor ended");
     }
 }
 
@@ -95,32 +87,39 @@ static void heed_requests(struct monitor *monitor, int64_t now_ms)
         pyw_host_enter(host, PYW_PHASE_SERVING, "ready");
     }
     if (atomic_load(&host->wants_end)) {
-        begin_drain(monitor, now_ms, GRACE_MS, "end");
-    }
-    if (atomic_exchange(&host->wants_handover, false)) {
-        begin_drain(monitor, now_ms, DRAIN_MS, "hand over");
-    }
-    if (atomic_load(&host->wants_drain)) {
-        begin_drain(monitor, now_ms, DRAIN_MS, "script changed");
+        begin_drain(monitor, now_ms, pyw_handover_shutdown_ms(host), "end");
     }
 }
 
-/* Every worker is in a request that was ended from the outside: nobody serves any more.
- */
-static void heed_stuck(struct monitor *monitor, int64_t now_ms)
+static void hand_over(struct monitor *monitor, enum pyw_reason reason, int64_t now_ms)
 {
     struct pyw_host *host = monitor->host;
-    uint32_t stuck = atomic_load(&host->stuck);
 
-    if (stuck == 0 || stuck < atomic_load(&host->workers) ||
-        pyw_host_phase(host) >= PYW_PHASE_DRAINING) {
-        monitor->stuck_until_ms = PYW_CLOCK_NEVER;
-    } else if (monitor->stuck_until_ms == PYW_CLOCK_NEVER) {
-        monitor->stuck_until_ms = now_ms + STUCK_MS;
-    } else if (now_ms >= monitor->stuck_until_ms) {
-        PYW_LOG(pyw_journal_line, NULL, ALL_STUCK, stuck, host->setup->group,
-                (int)getpid());
-        begin_drain(monitor, now_ms, 0, "all workers stuck");
+    if (pyw_host_phase(host) < PYW_PHASE_DRAINING) {
+        pyw_handover_log(host, reason);
+    }
+    if (pyw_host_phase(host) == PYW_PHASE_STARTING && reason == PYW_REASON_STARTUP) {
+        _exit(1); /* a start that failed: tried again, less and less often */
+    }
+    begin_drain(monitor, now_ms, pyw_handover_grace_ms(host, reason),
+                pyw_handover_name(reason));
+}
+
+/* What workers, signals and deadlines have asked for since the last look. */
+static void heed_asked(struct monitor *monitor, int64_t now_ms)
+{
+    uint32_t asked = atomic_load(&monitor->host->asked) & ~monitor->heeded;
+
+    /* One that retires ends by itself, and has no successor: only an operator's word
+     * counts. */
+    if (pyw_host_phase(monitor->host) == PYW_PHASE_RETIRING) {
+        asked &= PYW_REASON_SIGNAL;
+    }
+    monitor->heeded |= asked;
+    for (uint32_t reason = 1; reason <= asked; reason <<= 1) {
+        if ((asked & reason) != 0) {
+            hand_over(monitor, (enum pyw_reason)reason, now_ms);
+        }
     }
 }
 
@@ -201,7 +200,9 @@ static void begin_ending(struct monitor *monitor, int64_t now_ms, const char *ev
 
 static void begin_stopping(struct monitor *monitor, int64_t now_ms)
 {
-    monitor->phase_ends_ms = now_ms + STOP_MS;
+    int64_t limit_ms = pyw_handover_shutdown_ms(monitor->host);
+
+    monitor->phase_ends_ms = limit_ms == PYW_CLOCK_NEVER ? limit_ms : now_ms + limit_ms;
     pyw_host_enter(monitor->host, PYW_PHASE_STOPPING, "workers gone");
     sem_post(&monitor->host->end);
 }
@@ -209,8 +210,14 @@ static void begin_stopping(struct monitor *monitor, int64_t now_ms)
 static void give_up(const struct pyw_host *host)
 {
     PYW_LOG(pyw_journal_line, NULL, STOP_HANGS, (int)getpid(), host->setup->group,
-            STOP_MS / 1000);
+            (int)host->setup->options.shutdown_timeout_s);
     _exit(0);
+}
+
+/* No channel is open but those of stuck workers, whose requests are over. */
+static bool has_nothing_to_wait_for(const struct pyw_host *host)
+{
+    return pyw_poller_count(host->poller) <= atomic_load(&host->stuck);
 }
 
 /* Does what the phase asks for and moves on when it is over. */
@@ -224,13 +231,13 @@ static void advance(struct monitor *monitor, int64_t now_ms)
     case PYW_PHASE_SERVING:
         break;
     case PYW_PHASE_RETIRING:
-        if (pyw_poller_count(host->poller) == 0) {
+        if (has_nothing_to_wait_for(host)) {
             begin_ending(monitor, now_ms, "no channel left");
         }
         break;
     case PYW_PHASE_DRAINING:
         close_idle(host);
-        if (is_over || pyw_poller_count(host->poller) == 0) {
+        if (is_over || has_nothing_to_wait_for(host)) {
             begin_ending(monitor, now_ms, is_over ? "time is over" : "drained");
         }
         break;
@@ -298,11 +305,10 @@ static void *run(void *argument)
 
     for (;;) {
         int64_t now_ms = pyw_clock_now_ms();
-        int64_t until_ms = pyw_timeouts_enforce(monitor->host, now_ms);
+        int64_t until_ms = pyw_deadlines_enforce(monitor->host, now_ms);
 
-        heed_stuck(monitor, now_ms);
+        heed_asked(monitor, now_ms);
         advance(monitor, now_ms);
-        until_ms = earlier(until_ms, monitor->stuck_until_ms);
         wait_and_heed(monitor, earlier(until_ms, monitor->phase_ends_ms));
     }
     return NULL;
@@ -337,7 +343,6 @@ int pyw_monitor_start(struct pyw_host *host)
     }
     monitor->host = host;
     monitor->phase_ends_ms = PYW_CLOCK_NEVER;
-    monitor->stuck_until_ms = PYW_CLOCK_NEVER;
     monitor->has_lifeline = true;
     monitor->is_accepting = true;
     rv = create_thread(monitor);

@@ -1,17 +1,18 @@
 /* monitor.h: the thread that watches over the process: it accepts channels, so that
- * accepting never waits for a worker; it watches the lifeline, the signals and the
- * requests that run too long; and it moves the process through its phases (host/host)
- * to its end.
+ * accepting never waits for a worker; it watches the lifeline, the signals and all that
+ * is due at a time (host/deadlines); and it moves the process through its phases
+ * (host/host) to its end.
  *
- *   phase      entered by                         left when
- *   starting   exec                               main says that Python is up
- *   serving                                       see the next three
- *   retiring   'G' on the lifeline                no channel is open
- *   draining   script changed, SIGUSR1 (DRAIN_MS) no channel is open, or the time is
- * over: what still SIGTERM, lifeline ends (GRACE_MS)  runs is then cut every worker is
- * stuck (at once) ending                                        all workers have left
- * but those stuck in a request stopping   main runs atexit functions         the
- * process ends; after STOP_MS without them
+ *   phase      entered by                    left when
+ *   starting   exec                          main says that Python is up
+ *   serving                                  see the next three
+ *   retiring   'G' on the lifeline           no channel is open
+ *   draining   a reason to hand over         no channel is open, or the grace is over:
+ *              (host/handover), or SIGTERM,  what still runs is then cut
+ *              end of the lifeline
+ *   ending                                   all workers have left but those stuck
+ *   stopping   main runs atexit functions    the process ends; after shutdown-timeout
+ *                                            without them
  *
  * **GIL:** never takes it: it works when Python does not.
  */

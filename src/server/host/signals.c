@@ -25,7 +25,14 @@ static void on_end(int number)
 static void on_handover(int number)
 {
     (void)number;
-    atomic_store(&signalled->wants_handover, true);
+    atomic_fetch_or(&signalled->asked, PYW_REASON_SIGNAL);
+    pyw_host_wake(signalled);
+}
+
+static void on_cpu_limit(int number)
+{
+    (void)number;
+    atomic_fetch_or(&signalled->asked, PYW_REASON_CPU);
     pyw_host_wake(signalled);
 }
 
@@ -40,8 +47,9 @@ void pyw_signals_install(struct pyw_host *host)
         int number;
         void (*handler)(int);
     } rows[] = {
-        {SIGTERM, on_end},    {SIGINT, on_end},      {SIGUSR1, on_handover},
-        {SIGHUP, on_nothing}, {SIGUSR2, on_nothing}, {SIGPIPE, SIG_IGN},
+        {SIGTERM, on_end},       {SIGINT, on_end},      {SIGUSR1, on_handover},
+        {SIGHUP, on_nothing},    {SIGUSR2, on_nothing}, {SIGPIPE, SIG_IGN},
+        {SIGXCPU, on_cpu_limit},
     };
 
     signalled_pid = getpid();

@@ -1,7 +1,10 @@
 /* signals.h: the signals of a daemon process, turned into requests to the monitor.
  *
  *   SIGTERM, SIGINT   end: running requests get a short grace; the second one ends at
- * once SIGUSR1           finish what is running, then end SIGHUP, SIGUSR2   nothing
+ *                     once
+ *   SIGUSR1           hand over: finish what is running, then end
+ *   SIGXCPU           the same: cpu-time-limit is used up
+ *   SIGHUP, SIGUSR2   nothing
  *   SIGPIPE           ignored, as Python does
  *
  * Handlers, not a blocked mask: programs that the application starts inherit a mask,

@@ -9,6 +9,7 @@
 #include "host/frames.h"
 #include "host/journal.h"
 #include "host/poller.h"
+#include "host/pulse.h"
 #include "python/runtime.h"
 
 /* How much of a request's URI an entry shows. */
@@ -77,6 +78,16 @@ static void limit_capacity(const struct pyw_host *host)
                            workers > stuck ? workers - stuck : 0);
 }
 
+/* @return false: it has to be cut, or is none of ours. */
+static bool interrupt(const struct pyw_host *host, struct pyw_channel *channel,
+                      const struct pyw_cut *cut, int64_t now_ms)
+{
+    int64_t more_ms = host->setup->options.interrupt_timeout_s * 1000;
+
+    return more_ms > 0 &&
+           pyw_frames_interrupt(channel, cut->begun_before_us, now_ms + more_ms);
+}
+
 int64_t pyw_timeouts_enforce(struct pyw_host *host, int64_t now_ms)
 {
     int64_t timeout_ms = host->setup->options.request_timeout_s * 1000;
@@ -84,6 +95,7 @@ int64_t pyw_timeouts_enforce(struct pyw_host *host, int64_t now_ms)
                           describe_timeout};
     int64_t next_ms = now_ms + timeout_ms; /* of a request that begins now */
     uint32_t count = 0;
+    bool has_interrupted = false;
 
     if (timeout_ms == 0) {
         return PYW_CLOCK_NEVER;
@@ -96,14 +108,35 @@ int64_t pyw_timeouts_enforce(struct pyw_host *host, int64_t now_ms)
             next_ms = deadline_ms < next_ms ? deadline_ms : next_ms;
         } else if (atomic_compare_exchange_strong(&channel->deadline_ms, &deadline_ms,
                                                   PYW_CLOCK_NEVER)) {
-            count += pyw_frames_cut(channel, &cut) ? 1 : 0;
+            if (interrupt(host, channel, &cut, now_ms)) {
+                has_interrupted = true;
+                next_ms = now_ms; /* its new deadline is looked at next time */
+            } else {
+                count += pyw_frames_cut(channel, &cut) ? 1 : 0;
+            }
         }
+    }
+    if (has_interrupted) {
+        pyw_pulse_poke(host);
     }
     if (count > 0) {
         pyw_runtime_dump_stacks(STDERR_FILENO);
     }
     limit_capacity(host);
     return next_ms;
+}
+
+void pyw_timeouts_log_queued(struct pyw_frames *frames)
+{
+    struct pyw_span method = pyw_frames_value(frames, "REQUEST_METHOD");
+    struct pyw_span uri = pyw_frames_value(frames, "REQUEST_URI");
+    char data[URI_SHOWN + 512];
+    struct text text = {data, sizeof(data), 0};
+
+    PYW_LOG(print, &text, QUEUE_TIMEOUT, shown(method), method.data, shown(uri),
+            uri.data, (double)(pyw_clock_epoch_us() - frames->head.arrival_us) / 1e6,
+            (int)getpid(), (int)frames->host->setup->options.queue_timeout_s);
+    frames->exchange.ops->log(&frames->exchange, PYW_LEVEL_ERR, text.data, text.len);
 }
 
 uint32_t pyw_timeouts_cut_all(struct pyw_host *host)

@@ -1,22 +1,31 @@
-/* timeouts.h: request-timeout: finds the requests that have run for too long and ends
- * them: 504 (or a cut response) to the client, an entry in the request's log, the
- * stacks of all threads in the process log. The thread goes on with what it does; what
- * it sends is thrown away.
+/* timeouts.h: the limits of a request.
  *
- * Monitor thread. Never waits for a worker, nor for the GIL.
+ * request-timeout: the request is ended: 504 (or a cut response) to the client, an
+ * entry in the request's log, the stacks of all threads in the process log. The thread
+ * goes on with what it does; what it sends is thrown away. With interrupt-timeout,
+ * RequestTimeout is raised in the thread first, and the rest follows only if the
+ * request is still there when that is over too.
+ *
+ * queue-timeout: a request that waited longer for a thread is not run.
+ *
+ * Never waits for a worker, nor for the GIL.
  */
 #ifndef PYW_HOST_TIMEOUTS_H
 #define PYW_HOST_TIMEOUTS_H
 
 #include <stdint.h>
 
+#include "host/frames.h"
 #include "host/host.h"
 
-/* Ends what is over its time. @return when to look again (clock.h), PYW_CLOCK_NEVER
- * without a limit. */
+/* Monitor: ends what is over its time. @return when to look again (clock.h),
+ * PYW_CLOCK_NEVER without a limit. */
 int64_t pyw_timeouts_enforce(struct pyw_host *host, int64_t now_ms);
 
-/* Ends every request that runs, because the process does. @return how many. */
+/* Monitor: ends every request that runs, because the process does. @return how many. */
 uint32_t pyw_timeouts_cut_all(struct pyw_host *host);
+
+/* Worker: says in the log of the request, which has begun, that it waited too long. */
+void pyw_timeouts_log_queued(struct pyw_frames *frames);
 
 #endif

@@ -6,9 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "host/frames.h"
 #include "host/journal.h"
 #include "host/poller.h"
+#include "host/timeouts.h"
 #include "python/loader.h"
 #include "wsgi/serve.h"
 
@@ -25,6 +27,39 @@ struct worker {
     struct pyw_inbox_memory memory;
 };
 
+static void begin(struct worker *worker, struct pyw_channel *channel)
+{
+    struct pyw_host *host = worker->host;
+    int64_t limit = host->setup->options.maximum_requests;
+
+    pyw_table_begin_request(host->table, host->setup->slot);
+    pyw_frames_begin(&worker->frames, channel);
+    if (limit > 0 && atomic_fetch_add(&host->begun, 1) + 1 == (uint64_t)limit) {
+        pyw_host_ask_handover(host, PYW_REASON_REQUESTS);
+    }
+}
+
+static bool has_waited_too_long(const struct worker *worker)
+{
+    int64_t limit_s = worker->host->setup->options.queue_timeout_s;
+
+    return limit_s > 0 &&
+           pyw_clock_epoch_us() - worker->frames.head.arrival_us > limit_s * 1000000;
+}
+
+/* Answers 504 without running the request that was parsed. @return as `serve`. */
+static bool turn_away(struct worker *worker, struct pyw_channel *channel)
+{
+    struct pyw_host *host = worker->host;
+    struct pyw_exchange *exchange = &worker->frames.exchange;
+
+    pyw_table_begin_request(host->table, host->setup->slot);
+    pyw_frames_begin(&worker->frames, channel);
+    pyw_timeouts_log_queued(&worker->frames);
+    exchange->ops->end(exchange, PYW_OUTCOME_TIMEOUT);
+    return pyw_frames_finish(&worker->frames);
+}
+
 /* Serves the request that was parsed. @return false: close the channel. */
 static bool serve(struct worker *worker, struct pyw_channel *channel)
 {
@@ -32,8 +67,7 @@ static bool serve(struct worker *worker, struct pyw_channel *channel)
     struct pyw_frames *frames = &worker->frames;
     bool may_go_on;
 
-    pyw_table_begin_request(host->table, host->setup->slot);
-    pyw_frames_begin(frames, channel);
+    begin(worker, channel);
     if (!pyw_intake_has_all(&frames->intake)) {
         /* The child may send more from now on, and every bit of it would wake another
          * worker. */
@@ -59,12 +93,16 @@ static bool take_request(struct worker *worker, struct pyw_channel *channel,
         PYW_LOG(pyw_journal_line, NULL, CHANNEL_PROTOCOL, pyw_frame_name(frame->type));
         return false;
     }
-    if (pyw_host_phase(worker->host) >= PYW_PHASE_DRAINING) {
+    if (!pyw_host_may_begin(worker->host)) {
         return refuse(channel, PYW_REFUSE_DRAINING);
     }
-    if (pyw_loader_is_stale(&worker->frames.head)) {
-        pyw_host_ask_drain(worker->host);
+    if (pyw_host_phase(worker->host) == PYW_PHASE_SERVING &&
+        pyw_loader_is_stale(&worker->frames.head)) {
+        pyw_host_ask_handover(worker->host, PYW_REASON_SCRIPT);
         return refuse(channel, PYW_REFUSE_RESTART);
+    }
+    if (has_waited_too_long(worker)) {
+        return turn_away(worker, channel);
     }
     return serve(worker, channel);
 }

@@ -73,13 +73,19 @@ static int execute(PyObject *module)
     state->text_io_wrapper = PyObject_GetAttrString(io, "TextIOWrapper");
     Py_DECREF(io);
     state->log_type = pyw_stream_new_type(module);
+    state->request_timeout = PyErr_NewExceptionWithDoc(
+        "mod_wsgi.RequestTimeout",
+        "Raised in a request that runs longer than request-timeout=.",
+        PyExc_BaseException, NULL);
     state->mtime_name = PyUnicode_InternFromString("__mtime__");
     state->reload_name = PyUnicode_InternFromString("reload_required");
     if (state->text_io_wrapper == NULL || state->log_type == NULL ||
-        state->mtime_name == NULL || state->reload_name == NULL) {
+        state->request_timeout == NULL || state->mtime_name == NULL ||
+        state->reload_name == NULL) {
         return -1;
     }
-    if (add(module, "version", pyw_builtin_version()) != 0 ||
+    if (add(module, "RequestTimeout", Py_NewRef(state->request_timeout)) != 0 ||
+        add(module, "version", pyw_builtin_version()) != 0 ||
         add(module, "process_group", PyUnicode_FromString(setup->group)) != 0 ||
         add(module, "application_group",
             PyUnicode_FromString(pyw_interpreter_current()->name)) != 0 ||
@@ -98,6 +104,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
 
     Py_VISIT(state->log_type);
     Py_VISIT(state->text_io_wrapper);
+    Py_VISIT(state->request_timeout);
     return 0;
 }
 
@@ -107,6 +114,7 @@ static int clear(PyObject *module)
 
     Py_CLEAR(state->log_type);
     Py_CLEAR(state->text_io_wrapper);
+    Py_CLEAR(state->request_timeout);
     Py_CLEAR(state->mtime_name);
     Py_CLEAR(state->reload_name);
     return 0;

@@ -24,6 +24,7 @@ struct pyw_protocol {
 struct pyw_builtin {
     PyObject *log_type;        /* mod_wsgi.Log */
     PyObject *text_io_wrapper; /* io.TextIOWrapper */
+    PyObject *request_timeout; /* mod_wsgi.RequestTimeout */
     PyObject *mtime_name;      /* "__mtime__" */
     PyObject *reload_name;     /* "reload_required" */
 };

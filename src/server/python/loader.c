@@ -42,6 +42,12 @@ static pthread_mutex_t lock =
     PTHREAD_MUTEX_INITIALIZER; /* a leaf, held for moments only */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static _Atomic(struct script *) first;
+static _Atomic int64_t waits_since_ms; /* see pyw_loader_waits_since_ms */
+
+int64_t pyw_loader_waits_since_ms(void)
+{
+    return atomic_load(&waits_since_ms);
+}
 
 void pyw_loader_init(bool is_reloading_in_place)
 {
@@ -317,10 +323,12 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
     char place[PLACE_MAX];
     void *token = pyw_gil_release();
     int64_t own_mtime = 0;
+    int64_t unset = 0;
     char *text;
     PyObject *path;
     PyObject *module = NULL;
 
+    (void)atomic_compare_exchange_strong(&waits_since_ms, &unset, pyw_clock_now_ms());
     pyw_interpreter_describe(script->interpreter, place, sizeof place);
     PYW_LOG(pyw_log_print, exchange, SCRIPT_LOADING, script->path, place);
     text = read_file(script->path, &own_mtime);
@@ -341,6 +349,8 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
     Py_XDECREF(path);
     if (module == NULL) {
         log_failure(script, exchange);
+    } else {
+        atomic_store(&waits_since_ms, -1);
     }
     Py_XSETREF(script->module, module);
     script->is_reported = false;

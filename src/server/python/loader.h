@@ -22,6 +22,11 @@
  * not wait for a load in progress. */
 bool pyw_loader_is_stale(const struct pyw_request_head *head);
 
+/* Since when the process waits for a script to load: when the first load began.
+ * @return clock.h milliseconds; 0: none has begun; -1: one has succeeded. **Thread:**
+ * any. **GIL:** not needed. */
+int64_t pyw_loader_waits_since_ms(void);
+
 /* Imports a script before the first request, on the calling thread. @return 0, or -1:
  * it failed, and the traceback is in the process log. **GIL:** not held. */
 int pyw_loader_preload(const struct pyw_preload *preload);

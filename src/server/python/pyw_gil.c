@@ -134,6 +134,16 @@ void pyw_gil_acquire(void *token)
     PyEval_RestoreThread(token);
 }
 
+unsigned long pyw_gil_thread_ident(void)
+{
+    return PyThread_get_thread_ident();
+}
+
+void pyw_gil_raise(unsigned long thread, PyObject *type)
+{
+    (void)PyThreadState_SetAsyncExc(thread, type);
+}
+
 void pyw_gil_leave_thread(void)
 {
     if (!self.has_main) {

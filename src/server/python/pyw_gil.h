@@ -43,6 +43,13 @@ PyInterpreterState *pyw_gil_interpreter(unsigned interpreter);
 void *pyw_gil_release(void);
 void pyw_gil_acquire(void *token);
 
+/* The calling thread as Python names it. */
+unsigned long pyw_gil_thread_ident(void);
+/* Has an exception raised in another thread when that next runs Python in the
+ * interpreter that the caller is inside of; NULL takes back one that has not come
+ * through. */
+void pyw_gil_raise(unsigned long thread, PyObject *type);
+
 /* Gives back all thread states of the thread, which then may end. Not inside Python. */
 void pyw_gil_leave_thread(void);
 

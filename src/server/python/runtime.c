@@ -171,6 +171,14 @@ void pyw_runtime_stop(void)
     }
 }
 
+void pyw_runtime_touch(void)
+{
+    if (pyw_gil_enter(0) == 0) {
+        pyw_gil_leave();
+    }
+    pyw_gil_leave_thread();
+}
+
 void pyw_runtime_dump_stacks(int fd)
 {
     if (Py_IsInitialized()) {

@@ -31,6 +31,10 @@ int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char 
  * the caller. */
 void pyw_runtime_stop(void);
 
+/* Takes the main interpreter's GIL and lets go of it: returns only if Python is not
+ * stuck. From a thread that is not inside Python. */
+void pyw_runtime_touch(void);
+
 /* Writes the Python stacks of all threads to `fd`, also when another thread never lets
  * go of the GIL. From any thread that is not inside Python. May take a second. */
 void pyw_runtime_dump_stacks(int fd);

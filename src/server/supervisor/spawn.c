@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -113,6 +114,30 @@ static int set_umask(struct birth *birth)
         (void)umask((mode_t)mask);
     }
     return 0;
+}
+
+/* cpu-time-limit: the process is told by SIGXCPU, and hands over; the kernel kills it
+ * where it has not ended after the time that it is given for that. */
+static int limit_cpu(struct birth *birth)
+{
+    const struct pyw_options *options = &birth->group->setup.options;
+    rlim_t soft = (rlim_t)options->cpu_time_limit_s;
+    struct rlimit limit;
+
+    if (soft == 0) {
+        return 0;
+    }
+    if (getrlimit(RLIMIT_CPU, &limit) != 0) {
+        return -errno;
+    }
+    if (limit.rlim_max > soft) {
+        rlim_t hard = soft + 1 + (rlim_t)options->graceful_timeout_s +
+                      (rlim_t)options->shutdown_timeout_s;
+
+        limit.rlim_cur = soft;
+        limit.rlim_max = hard < limit.rlim_max ? hard : limit.rlim_max;
+    }
+    return setrlimit(RLIMIT_CPU, &limit) == 0 ? 0 : -errno;
 }
 
 static int become_user(struct birth *birth)
@@ -250,6 +275,7 @@ static const struct birth_step steps[] = {
     {"descriptors", place_descriptors},
     {"signals", reset_signals},
     {"umask", set_umask},
+    {"limit of CPU time", limit_cpu},
     {"change of user", become_user},
     {"environment", set_environment},
     {"working directory", enter_home},

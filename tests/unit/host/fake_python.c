@@ -1,5 +1,6 @@
 #include "fake_python.h"
 
+#include "python/interrupt.h"
 #include "python/loader.h"
 #include "python/runtime.h"
 #include "wsgi/serve.h"
@@ -20,6 +21,20 @@ bool pyw_loader_is_stale(const struct pyw_request_head *head)
 {
     (void)head;
     return atomic_load(&fake_python.is_stale);
+}
+
+int64_t pyw_loader_waits_since_ms(void)
+{
+    return atomic_load(&fake_python.waits_since_ms);
+}
+
+void pyw_runtime_touch(void)
+{
+}
+
+void pyw_interrupt_deliver(void)
+{
+    atomic_fetch_add(&fake_python.interrupts, 1);
 }
 
 void pyw_runtime_dump_stacks(int fd)

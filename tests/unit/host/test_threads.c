@@ -363,7 +363,7 @@ START_TEST(draining_under_load)
     while (pyw_table_served(host.table, 0) < 2000) {
         usleep(1000);
     }
-    atomic_store(&host.wants_handover, true);
+    atomic_fetch_or(&host.asked, PYW_REASON_SIGNAL);
     pyw_host_wake(&host);
     for (int i = 0; i < 12; i++) {
         pthread_join(clients[i], NULL);

@@ -1,0 +1,95 @@
+#include "host/handover.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "host/journal.h"
+#include "python/runtime.h"
+
+static int64_t ms_or_never(int64_t seconds)
+{
+    return seconds > 0 ? seconds * 1000 : PYW_CLOCK_NEVER;
+}
+
+int64_t pyw_handover_shutdown_ms(const struct pyw_host *host)
+{
+    return ms_or_never(host->setup->options.shutdown_timeout_s);
+}
+
+int64_t pyw_handover_grace_ms(const struct pyw_host *host, enum pyw_reason reason)
+{
+    const struct pyw_options *options = &host->setup->options;
+    int64_t seconds = options->graceful_timeout_s;
+
+    if (reason == PYW_REASON_SIGNAL && options->eviction_timeout_s > 0) {
+        seconds = options->eviction_timeout_s;
+    }
+    /* What waits for a script that does not load has waited long enough. */
+    if (reason == PYW_REASON_STARTUP || seconds == 0) {
+        return pyw_handover_shutdown_ms(host);
+    }
+    return ms_or_never(seconds);
+}
+
+const char *pyw_handover_name(enum pyw_reason reason)
+{
+    switch (reason) {
+    case PYW_REASON_SCRIPT:
+        return "script changed";
+    case PYW_REASON_SIGNAL:
+        return "hand over";
+    case PYW_REASON_REQUESTS:
+        return "maximum-requests";
+    case PYW_REASON_CPU:
+        return "cpu-time-limit";
+    case PYW_REASON_INTERVAL:
+        return "restart-interval";
+    case PYW_REASON_INACTIVE:
+        return "inactivity-timeout";
+    case PYW_REASON_STUCK:
+        return "request-timeout";
+    case PYW_REASON_STARTUP:
+        return "startup-timeout";
+    }
+    return "?";
+}
+
+void pyw_handover_log(const struct pyw_host *host, enum pyw_reason reason)
+{
+    const struct pyw_options *options = &host->setup->options;
+    const char *group = host->setup->group;
+    int pid = (int)getpid();
+
+    switch (reason) {
+    case PYW_REASON_SCRIPT: /* what happens on each deployment */
+        break;
+    case PYW_REASON_SIGNAL:
+        PYW_LOG(pyw_journal_line, NULL, HANDOVER_SIGNAL, pid, group);
+        break;
+    case PYW_REASON_REQUESTS:
+        PYW_LOG(pyw_journal_line, NULL, MAXIMUM_REQUESTS, pid, group,
+                (long long)options->maximum_requests);
+        break;
+    case PYW_REASON_CPU:
+        PYW_LOG(pyw_journal_line, NULL, CPU_LIMIT, pid, group,
+                (long long)options->cpu_time_limit_s);
+        break;
+    case PYW_REASON_INTERVAL:
+        PYW_LOG(pyw_journal_line, NULL, RESTART_INTERVAL, pid, group,
+                (long long)options->restart_interval_s);
+        break;
+    case PYW_REASON_INACTIVE:
+        PYW_LOG(pyw_journal_line, NULL, INACTIVE, pid, group,
+                (long long)options->inactivity_timeout_s);
+        break;
+    case PYW_REASON_STUCK:
+        PYW_LOG(pyw_journal_line, NULL, STUCK, atomic_load(&host->stuck),
+                atomic_load(&host->workers), pid, group);
+        break;
+    case PYW_REASON_STARTUP:
+        PYW_LOG(pyw_journal_line, NULL, STARTUP_TIMEOUT, pid, group,
+                (long long)options->startup_timeout_s);
+        pyw_runtime_dump_stacks(STDERR_FILENO);
+        break;
+    }
+}

@@ -1,0 +1,70 @@
+#include "host/pulse.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "host/journal.h"
+#include "python/interrupt.h"
+#include "python/runtime.h"
+
+#define BEAT_MS 1000
+
+static void *run(void *argument)
+{
+    struct pyw_host *host = argument;
+    bool beats = host->setup->options.deadlock_timeout_s > 0;
+    struct pollfd poked = {.fd = host->pulse_fd, .events = POLLIN};
+    uint64_t pokes;
+
+    for (;;) {
+        if (poll(&poked, 1, beats ? BEAT_MS : -1) > 0) {
+            (void)!read(host->pulse_fd, &pokes, sizeof(pokes));
+            pyw_interrupt_deliver();
+        }
+        if (beats) {
+            pyw_runtime_touch();
+            atomic_store(&host->pulse_ms, pyw_clock_now_ms());
+        }
+    }
+    return NULL;
+}
+
+void pyw_pulse_start(struct pyw_host *host)
+{
+    const struct pyw_options *options = &host->setup->options;
+    pthread_t thread;
+    sigset_t all;
+    sigset_t saved;
+    int error;
+
+    if (options->deadlock_timeout_s == 0 && options->interrupt_timeout_s == 0) {
+        return;
+    }
+    if (options->deadlock_timeout_s > 0) {
+        atomic_store(&host->pulse_ms, pyw_clock_now_ms());
+    }
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &saved);
+    error = pthread_create(&thread, NULL, run, host);
+    (void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    if (error == 0) {
+        pthread_detach(thread);
+        return;
+    }
+    atomic_store(&host->pulse_ms, 0);
+    PYW_LOG(pyw_journal_line, NULL, HELPER_THREAD, (int)getpid(), host->setup->group,
+            strerror(error));
+}
+
+void pyw_pulse_poke(const struct pyw_host *host)
+{
+    static const uint64_t one = 1;
+
+    /* Fails only when 2^64 pokes are pending, and then the thread is awake. */
+    (void)!write(host->pulse_fd, &one, sizeof(one));
+}

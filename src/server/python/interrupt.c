@@ -1,0 +1,115 @@
+#include "python/interrupt.h"
+
+#include <Python.h>
+
+#include <pthread.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "python/builtin.h"
+#include "python/interpreter.h"
+#include "python/log.h"
+#include "python/pyw_gil.h"
+
+static pthread_mutex_t lock =
+    PTHREAD_MUTEX_INITIALIZER; /* a leaf; taken with the GIL held */
+static struct pyw_interrupt *first;
+
+void pyw_interrupt_watch(struct pyw_interrupt *interrupt, struct pyw_exchange *exchange,
+                         struct pyw_interpreter *interpreter)
+{
+    interrupt->is_watched = pyw_builtin_setup()->options.interrupt_timeout_s > 0;
+    if (!interrupt->is_watched) {
+        return;
+    }
+    interrupt->exchange = exchange;
+    interrupt->interpreter = interpreter;
+    interrupt->thread = pyw_gil_thread_ident();
+    interrupt->number = pyw_gil_thread_number();
+    interrupt->is_injected = false;
+    pthread_mutex_lock(&lock);
+    interrupt->next = first;
+    first = interrupt;
+    pthread_mutex_unlock(&lock);
+}
+
+bool pyw_interrupt_unwatch(struct pyw_interrupt *interrupt)
+{
+    struct pyw_interrupt **at = &first;
+
+    if (!interrupt->is_watched) {
+        return false;
+    }
+    pthread_mutex_lock(&lock);
+    while (*at != interrupt) {
+        at = &(*at)->next;
+    }
+    *at = interrupt->next;
+    pthread_mutex_unlock(&lock);
+    if (interrupt->is_injected) {
+        pyw_gil_raise(interrupt->thread, NULL); /* it may not have come through yet */
+    }
+    return interrupt->is_injected;
+}
+
+/* Under the lock. */
+static struct pyw_interrupt *find_wanted(const struct pyw_interpreter *interpreter)
+{
+    struct pyw_interrupt *at = first;
+
+    while (at != NULL && (!atomic_load(&at->exchange->is_interrupt_wanted) ||
+                          (interpreter != NULL && at->interpreter != interpreter))) {
+        at = at->next;
+    }
+    return at;
+}
+
+/* Inside `interpreter`. @return the number of a thread; 0: nothing is left to do. */
+static unsigned inject_one(const struct pyw_interpreter *interpreter)
+{
+    const struct pyw_builtin *builtin = pyw_builtin_state(interpreter->module);
+    struct pyw_interrupt *interrupt;
+    unsigned number = 0;
+
+    pthread_mutex_lock(&lock);
+    interrupt = find_wanted(interpreter);
+    if (interrupt != NULL) {
+        atomic_store(&interrupt->exchange->is_interrupt_wanted, false);
+        interrupt->is_injected = true;
+        number = interrupt->number;
+        pyw_gil_raise(interrupt->thread, builtin->request_timeout);
+    }
+    pthread_mutex_unlock(&lock);
+    return number;
+}
+
+static struct pyw_interpreter *next_interpreter(void)
+{
+    const struct pyw_interrupt *interrupt;
+    struct pyw_interpreter *interpreter;
+
+    pthread_mutex_lock(&lock);
+    interrupt = find_wanted(NULL);
+    interpreter = interrupt != NULL ? interrupt->interpreter : NULL;
+    pthread_mutex_unlock(&lock);
+    return interpreter;
+}
+
+void pyw_interrupt_deliver(void)
+{
+    struct pyw_interpreter *interpreter;
+
+    while ((interpreter = next_interpreter()) != NULL) {
+        unsigned number;
+
+        if (pyw_gil_enter(interpreter->index) != 0) {
+            break; /* out of memory: the request is cut in the end */
+        }
+        number = inject_one(interpreter);
+        pyw_gil_leave();
+        if (number != 0) {
+            PYW_LOG(pyw_log_print, NULL, INTERRUPT_INJECTED, number, (int)getpid());
+        }
+    }
+    pyw_gil_leave_thread();
+}
