@@ -26,8 +26,6 @@ def _row(option: Option[Any]) -> str:
     words = " ".join([option.flag, *option.metavar]).replace("|", "\\|")
     repeated = " (repeatable)" if option.repeats else ""
     meaning = option.help.replace("|", "\\|")
-    if option.awaits:
-        meaning += " *Accepted, not enforced yet.*"
     return f"| `{words}`{repeated} | {_default(option)} | {meaning} |\n"
 
 

@@ -20,12 +20,23 @@ from mod_pywsgi.options import timeouts
 from mod_pywsgi.settings import Settings
 from mod_pywsgi.sizing import Mpm
 
-# Options of WSGIDaemonProcess that are not built yet, so that none of them is written.
-# When one is built, its option loses ``awaits`` and is listed here.
+# The options that go to WSGIDaemonProcess under their own names.
 _DAEMON_TIMEOUTS = (
+    timeouts.STARTUP_TIMEOUT,
+    timeouts.SHUTDOWN_TIMEOUT,
+    timeouts.RESTART_INTERVAL,
+    timeouts.CPU_TIME_LIMIT,
+    timeouts.GRACEFUL_TIMEOUT,
+    timeouts.EVICTION_TIMEOUT,
+    timeouts.DEADLOCK_TIMEOUT,
+    timeouts.INACTIVITY_TIMEOUT,
+    timeouts.REQUEST_TIMEOUT,
+    timeouts.INTERRUPT_TIMEOUT,
     timeouts.CONNECT_TIMEOUT,
     timeouts.SOCKET_TIMEOUT,
-    timeouts.REQUEST_TIMEOUT,
+    timeouts.QUEUE_TIMEOUT,
+    timeouts.RESPONSE_SOCKET_TIMEOUT,
+    timeouts.RESPONSE_FLUSH_DELAY,
 )
 
 _EVERY_INTERFACE = (None, "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
@@ -213,6 +224,7 @@ class Plan:
     log_level: str
     limit_request_body: int
     socket_timeout: int
+    ignore_activity: tuple[str, ...]
     request_timeout: int
     keep_alive_timeout: int
     read_timeout: tuple[str, ...]
@@ -259,6 +271,7 @@ def make(settings: Settings, facts: Facts, is_directory: frozenset[Path] = froze
         log_level=settings[opt.LOG_LEVEL],
         limit_request_body=settings[opt.LIMIT_REQUEST_BODY],
         socket_timeout=settings[timeouts.SOCKET_TIMEOUT] or 60,
+        ignore_activity=settings[timeouts.IGNORE_ACTIVITY],
         request_timeout=settings[timeouts.REQUEST_TIMEOUT],
         keep_alive_timeout=0 if debug else settings[timeouts.KEEP_ALIVE_TIMEOUT],
         read_timeout=_read_timeout(settings),
@@ -485,11 +498,12 @@ def _remarks(settings: Settings, facts: Facts) -> tuple[str, ...]:
         remarks.append(
             f"started as root; the application runs as {identity.user}, {identity.reason}"
         )
-    for option in timeouts.OPTIONS:
-        if option.awaits and settings.is_given(option):
-            remarks.append(
-                f"{settings.source(option)} is accepted, but this version does not enforce it yet"
-            )
+    if settings[opt.EMBEDDED_MODE] or settings[opt.DEBUG_MODE]:
+        remarks += [
+            f"{settings.source(option)} has no effect without daemon processes"
+            for option in (*_DAEMON_TIMEOUTS, timeouts.IGNORE_ACTIVITY)
+            if option is not timeouts.SOCKET_TIMEOUT and settings.is_given(option)
+        ]
     if settings[opt.EMBEDDED_MODE] and settings.is_given(opt.PROCESSES) is False:
         remarks.append("embedded mode with one process; --processes gives it more")
     if settings[opt.DEBUG_MODE] and settings[opt.RELOAD_ON_CHANGES]:

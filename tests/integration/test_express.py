@@ -465,6 +465,19 @@ def test_request_timeout(express: Express) -> None:
     assert express.get("/?__import__('time').sleep(4)").status == 504
 
 
+def test_timeouts_reach_the_processes(express: Express) -> None:
+    express.write("app.py", "import time\n" + ORACLE)
+    express.start("app.py", "--inactivity-timeout", "2", "--ignore-activity", "/probe")
+    first = ask(express, "os.getpid()")
+    wait.until(lambda: ask(express, "os.getpid()", "/probe") != first, "another process", 20)
+
+
+def test_interrupt_timeout(express: Express) -> None:
+    express.write("app.py", "import time\n" + ORACLE)
+    express.start("app.py", "--request-timeout", "1", "--interrupt-timeout", "20")
+    assert express.get("/?[time.sleep(0.01)for(_)in(range(10000))]").status == 504
+
+
 def test_log_to_terminal(express: Express) -> None:
     express.write("app.py", ORACLE)
     express.start("app.py", "--log-to-terminal", "--access-log", "--log-level", "info")

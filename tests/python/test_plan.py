@@ -130,9 +130,21 @@ class TestDaemonOptions:
             "threads": "5",
             "lang": "C.UTF-8",
             "locale": "C.UTF-8",
+            "startup-timeout": "15",
+            "shutdown-timeout": "5",
+            "restart-interval": "0",
+            "cpu-time-limit": "0",
+            "graceful-timeout": "15",
+            "eviction-timeout": "0",
+            "deadlock-timeout": "60",
+            "inactivity-timeout": "0",
+            "request-timeout": "60",
+            "interrupt-timeout": "0",
             "connect-timeout": "15",
             "socket-timeout": "60",
-            "request-timeout": "60",
+            "queue-timeout": "45",
+            "response-socket-timeout": "0",
+            "response-flush-delay": "0",
         }
 
     def test_processes_only_if_given(self, make: Make) -> None:
@@ -229,7 +241,10 @@ class TestRemarks:
             "started as root; the application runs as bob, who owns the application",
         )
 
-    def test_what_is_not_enforced_is_said(self, make: Make) -> None:
-        (remark,) = make("--queue-timeout", "45").remarks
-        assert remark.startswith("--queue-timeout is accepted")
-        assert make("--request-timeout", "60").remarks == ()
+    def test_what_has_no_effect_is_said(self, make: Make) -> None:
+        assert make("--queue-timeout", "45", "--ignore-activity", "/a").remarks == ()
+        debug = make("--debug-mode", "--queue-timeout", "45", "--ignore-activity", "/a")
+        assert debug.remarks == (
+            "--queue-timeout has no effect without daemon processes",
+            "--ignore-activity has no effect without daemon processes",
+        )

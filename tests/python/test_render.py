@@ -151,6 +151,7 @@ CASES: dict[str, tuple[list[str], dict[str, object]]] = {
             *("--include-file", "/golden/files/more.conf"),
             *("--log-level", "info"),
             *("--keep-alive-timeout", "0"),
+            *("--inactivity-timeout", "300", "--ignore-activity", "/health/"),
         ],
         {"identity": ROOT},
     ),

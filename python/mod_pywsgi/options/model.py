@@ -22,7 +22,6 @@ class Option(Generic[T]):
     :param metavar: names of the words of one occurrence, none for a flag.
     :param repeats: whether several occurrences add up; otherwise the last one wins.
     :param default_note: how the docs describe a default that is worked out at start.
-    :param awaits: what the server does not enforce yet; the user is told when giving it.
     """
 
     name: str
@@ -33,7 +32,6 @@ class Option(Generic[T]):
     metavar: tuple[str, ...]
     repeats: bool = False
     default_note: str = ""
-    awaits: bool = False
 
     @property
     def flag(self) -> str:
@@ -63,7 +61,6 @@ def one(
     *,
     section: str,
     default_note: str = "",
-    awaits: bool = False,
 ) -> Option[T]:
     """An option with one value, of which the last occurrence wins."""
     return Option(
@@ -74,7 +71,6 @@ def one(
         load=lambda occurrences: kind.parse(occurrences[-1]),
         metavar=kind.metavar,
         default_note=default_note,
-        awaits=awaits,
     )
 
 

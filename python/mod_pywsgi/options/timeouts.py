@@ -1,46 +1,46 @@
 """How long things may take. Every timeout is in seconds unless its row says otherwise."""
 
-from mod_pywsgi.options.model import Option, one
-from mod_pywsgi.types import MILLISECONDS, RATE, SECONDS
+from mod_pywsgi.options.model import Option, many, one
+from mod_pywsgi.types import MILLISECONDS, RATE, SECONDS, URL_PATH
 
 _SECTION = "Timeouts"
 
 
-def _seconds(name: str, default: int, help: str, *, awaits: bool = False) -> Option[int]:
-    return one(name, SECONDS, default, help, section=_SECTION, awaits=awaits)
+def _seconds(name: str, default: int, help: str) -> Option[int]:
+    return one(name, SECONDS, default, help, section=_SECTION)
 
 
-STARTUP_TIMEOUT = _seconds("startup-timeout", 15, "Time for the application to load.", awaits=True)
-SHUTDOWN_TIMEOUT = _seconds(
-    "shutdown-timeout", 5, "Time for a process to end before it is killed.", awaits=True
-)
-RESTART_INTERVAL = _seconds(
-    "restart-interval", 0, "Age at which a process is replaced; 0 never.", awaits=True
-)
+STARTUP_TIMEOUT = _seconds("startup-timeout", 15, "Time for the application to load.")
+SHUTDOWN_TIMEOUT = _seconds("shutdown-timeout", 5, "Time for a process to end before it is killed.")
+RESTART_INTERVAL = _seconds("restart-interval", 0, "Age at which a process is replaced; 0 never.")
 CPU_TIME_LIMIT = _seconds(
-    "cpu-time-limit", 0, "CPU time after which a process is replaced; 0 never.", awaits=True
+    "cpu-time-limit", 0, "CPU time after which a process is replaced; 0 never."
 )
 GRACEFUL_TIMEOUT = _seconds(
-    "graceful-timeout", 15, "Time for running requests when a process is replaced.", awaits=True
+    "graceful-timeout", 15, "Time for running requests when a process is replaced."
 )
 EVICTION_TIMEOUT = _seconds(
     "eviction-timeout",
     0,
     "The same when the replacement is ordered by a signal; 0 means graceful-timeout.",
-    awaits=True,
 )
 DEADLOCK_TIMEOUT = _seconds(
-    "deadlock-timeout", 60, "Time that Python may be stuck before a process is ended.", awaits=True
+    "deadlock-timeout", 60, "Time that Python may be stuck before a process is ended."
 )
 INACTIVITY_TIMEOUT = _seconds(
-    "inactivity-timeout", 0, "Idle time after which a process is replaced; 0 never.", awaits=True
+    "inactivity-timeout", 0, "Idle time after which a process is replaced; 0 never."
+)
+IGNORE_ACTIVITY = many(
+    "ignore-activity",
+    URL_PATH,
+    "URL below which requests do not count for inactivity-timeout.",
+    section=_SECTION,
 )
 REQUEST_TIMEOUT = _seconds("request-timeout", 60, "Time for one request, then 504; 0 no limit.")
 INTERRUPT_TIMEOUT = _seconds(
     "interrupt-timeout",
     0,
     "Time for a request to handle the exception that request-timeout raises; 0 raises none.",
-    awaits=True,
 )
 CONNECT_TIMEOUT = _seconds(
     "connect-timeout", 15, "Time to find an application process that takes the request."
@@ -49,7 +49,7 @@ SOCKET_TIMEOUT = _seconds(
     "socket-timeout", 60, "Time for one read or write, on the client's and the inner socket."
 )
 QUEUE_TIMEOUT = _seconds(
-    "queue-timeout", 45, "Time that a request may wait before it is picked up.", awaits=True
+    "queue-timeout", 45, "Time that a request may wait before it is picked up."
 )
 HEADER_TIMEOUT = _seconds("header-timeout", 15, "Time for the request headers to arrive.")
 HEADER_MAX_TIMEOUT = _seconds(
@@ -76,15 +76,13 @@ RESPONSE_SOCKET_TIMEOUT = _seconds(
     "response-socket-timeout",
     0,
     "Time for one write of the response to the client; 0 means socket-timeout.",
-    awaits=True,
 )
 RESPONSE_FLUSH_DELAY = one(
     "response-flush-delay",
     MILLISECONDS,
-    5,
+    0,  # not mod_wsgi-express's 5: lingering costs streamed responses a tenth of their throughput
     "How long to wait for more of a response before it is flushed, in milliseconds.",
     section=_SECTION,
-    awaits=True,
 )
 
 OPTIONS = (
@@ -96,6 +94,7 @@ OPTIONS = (
     EVICTION_TIMEOUT,
     DEADLOCK_TIMEOUT,
     INACTIVITY_TIMEOUT,
+    IGNORE_ACTIVITY,
     REQUEST_TIMEOUT,
     INTERRUPT_TIMEOUT,
     CONNECT_TIMEOUT,

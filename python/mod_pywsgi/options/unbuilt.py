@@ -12,7 +12,7 @@ UNBUILT = frozenset(
     enable-docs enable-gdb enable-profiler enable-recorder enable-sendfile
     enable-telemetry envvars-script error-document error-log-format error-log-name
     error-override free-threading gdb-executable header-buffer-size host-access-script
-    hsts-policy http2 https-only https-port httpd-executable ignore-activity
+    hsts-policy http2 https-only https-port httpd-executable
     initial-workers lang locale log-directory map-head-to-get max-clients max-log-size
     maximum-requests maximum-spare-workers mime-types minimum-spare-workers
     modules-directory orphan-interpreter passenv pid-file process-group process-name
