@@ -29,9 +29,9 @@
 
 #define RETAINED_KEY "pywsgi-launch"
 #define SUPERVISORS_MAX 64
-/* A stopping server waits this long for the daemons; they are given 5 s for running
- * requests. */
-#define STOP_WAIT_MS 10000
+/* A stopping server waits this long for the daemons, on top of their shutdown-timeout.
+ */
+#define STOP_WAIT_MS 5000
 #define STOP_LOOK_MS 20
 
 /* Survives restarts, where the module itself is loaded anew: supervisors of earlier
@@ -191,6 +191,18 @@ static void wait_for(pid_t pid, int64_t deadline_ms)
     }
 }
 
+static int64_t stop_deadline_ms(void)
+{
+    int64_t longest_s = 5;
+
+    for (size_t i = 0; i < launch.plan.group_count; i++) {
+        int64_t own_s = launch.plan.groups[i]->setup.options.shutdown_timeout_s;
+
+        longest_s = own_s > longest_s ? own_s : longest_s;
+    }
+    return pyw_clock_now_ms() + longest_s * 1000 + STOP_WAIT_MS;
+}
+
 static apr_status_t leave(void *data)
 {
     static const char retire = 'G';
@@ -212,7 +224,7 @@ static apr_status_t leave(void *data)
         launch.lifeline[0] = launch.lifeline[1] = -1;
     }
     if (!is_restart) {
-        int64_t deadline_ms = pyw_clock_now_ms() + STOP_WAIT_MS;
+        int64_t deadline_ms = stop_deadline_ms();
 
         for (size_t i = 0; i < launch.retained->count; i++) {
             if (launch.retained->pids[i] != launch.supervisor.pid) {

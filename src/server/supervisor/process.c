@@ -117,7 +117,7 @@ void pyw_process_retire(struct pyw_process *process)
     }
 }
 
-void pyw_process_stop(struct pyw_process *process, int grace_ms)
+void pyw_process_stop(struct pyw_process *process, int64_t grace_ms)
 {
     if (pyw_process_is_empty(process)) {
         return;

@@ -54,7 +54,7 @@ bool pyw_process_follow_report(struct pyw_process *process);
 /* Lets it finish what it has, until no channel is left. */
 void pyw_process_retire(struct pyw_process *process);
 /* Lets it end now; killed after `grace_ms`. */
-void pyw_process_stop(struct pyw_process *process, int grace_ms);
+void pyw_process_stop(struct pyw_process *process, int64_t grace_ms);
 /* Kills it if its time is over. */
 void pyw_process_enforce(struct pyw_process *process, int64_t now_ms);
 

@@ -16,8 +16,10 @@
 #include "base/codes.h"
 #include "supervisor/echo.h"
 
-/* A daemon ends its running requests within 5 s of being told to end; then this. */
-#define STOP_GRACE_MS 7000
+/* What a daemon gets on top of shutdown-timeout, to end in good order. */
+#define STOP_EXTRA_MS 2000
+/* Without shutdown-timeout a server that stops still has to end some day. */
+#define STOP_OTHERWISE_MS 5000
 /* The same when the parent has died: nobody is left who could wait for an answer. */
 #define ORPHAN_GRACE_MS 1000
 /* A process that ends by itself sooner than this after its start is backed off. */
@@ -252,14 +254,21 @@ static void retire_all(struct supervisor *self)
     }
 }
 
+static int64_t stop_grace_ms(const struct crew *crew)
+{
+    int64_t seconds = crew->group->setup.options.shutdown_timeout_s;
+
+    return STOP_EXTRA_MS + (seconds > 0 ? seconds * 1000 : STOP_OTHERWISE_MS);
+}
+
 static void stop_all(struct supervisor *self)
 {
-    int grace_ms = getppid() == self->plan->parent ? STOP_GRACE_MS : ORPHAN_GRACE_MS;
+    bool is_orphan = getppid() != self->plan->parent;
 
     self->course = COURSE_STOP;
     FOR_EACH_PROCESS(self, crew, process)
     {
-        pyw_process_stop(process, grace_ms);
+        pyw_process_stop(process, is_orphan ? ORPHAN_GRACE_MS : stop_grace_ms(crew));
     }
 }
 
