@@ -332,7 +332,6 @@ def test_all_end_when_the_parent_is_killed(start, busy):
     wait.until(lambda: (procs.reap(), not any(map(procs.alive, family)))[1], "children to end")
     if busy:
         server.log.claim("PYW0006")
-        server.log.claim("PYW0002")
     procs.disown(server.process.pid)
 
 
