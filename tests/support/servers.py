@@ -59,6 +59,7 @@ class Servers:
         instance = self._shared.get(key)
         if instance and (instance.spoiled or not procs.alive(instance.pid)):
             instance.stop()
+            instance.remove()
             instance = None
         if instance is None:
             instance = self._shared[key] = HttpdInstance(self.around, settings).start()
