@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "python/log.h"
+#include "python/pyw_gil.h"
 #include "python/stacks.h"
 #include "python/stream.h"
 
@@ -40,6 +41,12 @@ static const char run_source[] =
     "        return handler\n"
     "    restricted.__name__ = restricted.__qualname__ = 'signal'\n"
     "    signal.signal = restricted\n"
+    "def refuse_forks():\n"
+    "    def fork():\n"
+    "        'Python cannot do this here: the child would end at once, or never.'\n"
+    "        raise RuntimeError('a sub-interpreter cannot fork: put '\n"
+    "            'WSGIApplicationGroup %{GLOBAL} in the configuration')\n"
+    "    os.fork = os.forkpty = fork\n"
     "if stdout_ is not None:\n"
     "    replace_streams()\n"
     "extend_path()\n"
@@ -49,7 +56,11 @@ static const char run_source[] =
     "    faulthandler.enable(2)\n"
     "if is_main_ and dump_fd_ >= 0:\n"
     "    faulthandler.register(dump_signal_, dump_fd_, all_threads=True, chain=False)\n"
-    "os.register_at_fork(after_in_child=forked_)\n";
+    "if is_main_:\n"
+    "    os.register_at_fork(before=before_fork_, after_in_parent=after_fork_,\n"
+    "                        after_in_child=forked_)\n"
+    "else:\n"
+    "    refuse_forks()\n";
 
 /* Both are tried, whatever the first does. The thread that imported `threading` passes
  * for the main one there; where that is a request's thread, which is not going to end,
@@ -77,6 +88,22 @@ static PyObject *note_fork(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+static PyObject *before_fork(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    pyw_gil_before_fork();
+    Py_RETURN_NONE;
+}
+
+static PyObject *after_fork(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    pyw_gil_after_fork();
+    Py_RETURN_NONE;
+}
+
 static PyObject *log_signal(PyObject *self, PyObject *arguments)
 {
     const char *number;
@@ -91,6 +118,8 @@ static PyObject *log_signal(PyObject *self, PyObject *arguments)
 }
 
 static PyMethodDef note_fork_method = {"note_fork", note_fork, METH_NOARGS, NULL};
+static PyMethodDef before_fork_method = {"before_fork", before_fork, METH_NOARGS, NULL};
+static PyMethodDef after_fork_method = {"after_fork", after_fork, METH_NOARGS, NULL};
 static PyMethodDef log_signal_method = {"log_signal", log_signal, METH_VARARGS, NULL};
 
 bool pyw_prelude_is_forked(void)
@@ -132,28 +161,49 @@ static PyObject *decode(const char *text)
     return PyUnicode_DecodeFSDefault(text != NULL ? text : "");
 }
 
+/* New reference to a function of this file. */
+static PyObject *function(PyMethodDef *method)
+{
+    return PyCFunction_New(method, NULL);
+}
+
+static int set_functions(PyObject *names)
+{
+    return set(names, "before_fork_", function(&before_fork_method)) != 0 ||
+                   set(names, "after_fork_", function(&after_fork_method)) != 0 ||
+                   set(names, "forked_", function(&note_fork_method)) != 0 ||
+                   set(names, "log_signal_", function(&log_signal_method)) != 0
+               ? -1
+               : 0;
+}
+
+static int set_streams(PyObject *names, const struct pyw_interpreter *interpreter,
+                       bool is_wanted)
+{
+    PyObject *out = make_stream(interpreter, PYW_STREAM_STDOUT, is_wanted);
+    PyObject *err = make_stream(interpreter, PYW_STREAM_STDERR, is_wanted);
+    int result = set(names, "stdout_", out);
+
+    return set(names, "stderr_", err) != 0 ? -1 : result;
+}
+
 static int set_all(PyObject *names, const struct pyw_setup *setup,
                    const struct pyw_interpreter *interpreter)
 {
-    bool has_streams = !setup->is_debug;
+    const struct pyw_options *options = &setup->options;
+    bool is_embedded = setup->group[0] == '\0';
 
+    if (set_functions(names) != 0 ||
+        set_streams(names, interpreter, !setup->is_debug) != 0) {
+        return -1;
+    }
     return set(names, "__builtins__", PyImport_ImportModule("builtins")) != 0 ||
                    set(names, "module_", Py_NewRef(interpreter->module)) != 0 ||
-                   set(names, "stdout_",
-                       make_stream(interpreter, PYW_STREAM_STDOUT, has_streams)) != 0 ||
-                   set(names, "stderr_",
-                       make_stream(interpreter, PYW_STREAM_STDERR, has_streams)) != 0 ||
-                   set(names, "python_path_", decode(setup->options.python_path)) !=
-                       0 ||
-                   set(names, "home_", decode(setup->options.home)) != 0 ||
+                   set(names, "python_path_", decode(options->python_path)) != 0 ||
+                   set(names, "home_", decode(options->home)) != 0 ||
                    set(names, "is_main_", PyBool_FromLong(interpreter->index == 0)) !=
                        0 ||
-                   set(names, "is_embedded_",
-                       PyBool_FromLong(setup->group[0] == '\0')) != 0 ||
-                   set(names, "forked_", PyCFunction_New(&note_fork_method, NULL)) !=
-                       0 ||
-                   set(names, "log_signal_",
-                       PyCFunction_New(&log_signal_method, NULL)) != 0 ||
+                   set(names, "is_embedded_", PyBool_FromLong(is_embedded)) != 0 ||
                    set(names, "dump_signal_", PyLong_FromLong(pyw_stacks_signal())) !=
                        0 ||
                    set(names, "dump_fd_", PyLong_FromLong(pyw_stacks_signal_fd())) != 0

@@ -1,5 +1,9 @@
 #include "python/pyw_gil.h"
 
+#if PY_VERSION_HEX >= 0x030D0000
+#include <dlfcn.h>
+#endif
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,6 +14,7 @@
 struct thread {
     unsigned number;
     bool has_main;
+    bool is_forking;
     PyGILState_STATE main_token;
     unsigned capacity;      /* of `states` */
     PyThreadState **states; /* by interpreter index */
@@ -21,9 +26,83 @@ static __thread struct thread self;
 static PyInterpreterState *interpreters[PYW_GIL_MAX_INTERPRETERS];
 static atomic_uint thread_count;
 
+/* --- forks ---------------------------------------------------------------------- */
+
+/* The child of a fork in Python deletes all interpreters but main, in a way that waits
+ * for ever (until 3.12: a lock is taken twice) or ends it (3.13: no thread state is
+ * set). Here they are gone before it looks. What they hold stays where it is, as all
+ * that other threads hold. */
+
+#if PY_VERSION_HEX < 0x030D0000
+static void unlink_interpreters(void)
+{
+    PyThreadState *state = PyThreadState_Get();
+
+    for (unsigned i = 1; i < PYW_GIL_MAX_INTERPRETERS; i++) {
+        if (interpreters[i] != NULL) {
+            PyInterpreterState_Delete(interpreters[i]);
+        }
+    }
+    PyThreadState_Swap(state);
+}
+#else
+/* How the list of interpreters hangs together, which Python says in its first words for
+ * the benefit of debuggers. */
+enum { COOKIE = 0, VERSION = 1, RUNTIME_SIZE = 3, HEAD = 5, STATE_SIZE = 6, NEXT = 8 };
+
+static PyInterpreterState **link_at(void *object, uint64_t offset)
+{
+    return (PyInterpreterState **)(void *)((char *)object + offset);
+}
+
+/* Deleting takes the lock of the list, which is held during a fork: so the list itself
+ * is cut, if it is where it should be. */
+static void unlink_interpreters(void)
+{
+    uint64_t *words = (uint64_t *)dlsym(RTLD_DEFAULT, "_PyRuntime");
+    PyInterpreterState *first = PyInterpreterState_Head();
+
+    if (words == NULL || memcmp(&words[COOKIE], "xdebugpy", 8) != 0 ||
+        words[VERSION] != Py_Version || words[HEAD] >= words[RUNTIME_SIZE] ||
+        words[NEXT] >= words[STATE_SIZE] || *link_at(words, words[HEAD]) != first) {
+        return;
+    }
+    for (PyInterpreterState *i = first; i != NULL; i = PyInterpreterState_Next(i)) {
+        if (*link_at(i, words[NEXT]) != PyInterpreterState_Next(i)) {
+            return;
+        }
+    }
+    *link_at(words, words[HEAD]) = interpreters[0];
+    *link_at(interpreters[0], words[NEXT]) = NULL;
+}
+#endif
+
+static void forget_interpreters(void)
+{
+    if (!self.is_forking) {
+        return; /* a fork in C, which goes on without Python */
+    }
+    self.is_forking = false;
+    unlink_interpreters();
+    memset(interpreters + 1, 0, sizeof interpreters - sizeof interpreters[0]);
+}
+
+void pyw_gil_before_fork(void)
+{
+    self.is_forking = true;
+}
+
+void pyw_gil_after_fork(void)
+{
+    self.is_forking = false;
+}
+
+/* --- entering and leaving --------------------------------------------------------- */
+
 void pyw_gil_started(void)
 {
     interpreters[0] = PyInterpreterState_Main();
+    (void)pthread_atfork(NULL, NULL, forget_interpreters);
     PyEval_SaveThread();
 }
 

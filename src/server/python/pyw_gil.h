@@ -50,6 +50,12 @@ unsigned long pyw_gil_thread_ident(void);
  * through. */
 void pyw_gil_raise(unsigned long thread, PyObject *type);
 
+/* Python is about to fork on this thread, in the main interpreter; it has forked, or
+ * could not: in the parent. What has to happen in the child happens by itself. **GIL:**
+ * held. */
+void pyw_gil_before_fork(void);
+void pyw_gil_after_fork(void);
+
 /* Gives back all thread states of the thread, which then may end. Not inside Python. */
 void pyw_gil_leave_thread(void);
 

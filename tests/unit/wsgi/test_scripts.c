@@ -2,6 +2,7 @@
  * the same. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -615,6 +616,29 @@ START_TEST(a_fork_does_not_answer)
 }
 END_TEST
 
+START_TEST(a_process_with_many_interpreters_can_fork)
+{
+    const char *script;
+
+    (void)signal(SIGTERM, SIG_DFL); /* Check's handler would end us with the pool */
+    start();
+    expect(application_write(APP SAY("1")), "a", 0, "1");
+    expect(application_write(APP SAY("1")), "b", 0, "1");
+    script = application_write(
+        "import os, multiprocessing\n" APP "    pid = os.fork()\n"
+        "    if pid == 0: os._exit(7)\n"
+        "    status = os.waitpid(pid, 0)[1]\n"
+        "    with multiprocessing.get_context('fork').Pool(1) as pool:\n"
+        "        answer = pool.map(abs, [-1, 2])\n" SAY(
+            "os.WEXITSTATUS(status), answer"));
+    expect(script, "", 0, "(7, [1, 2])");
+    expect(script, "", 0, "(7, [1, 2])");
+    expect(application_write("import os\n" APP "    try: os.fork()\n"
+                             "    except RuntimeError as e: pass\n" SAY("2")),
+           "a", 0, "2");
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -638,6 +662,7 @@ int main(void)
         exit_functions_run_in_every_interpreter,
         signal_handlers_are_not_installed,
         a_fork_does_not_answer,
+        a_process_with_many_interpreters_can_fork,
         NULL,
     };
 
