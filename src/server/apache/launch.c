@@ -51,7 +51,8 @@ static struct {
     struct retained *retained;
     struct pyw_supervisor_plan plan;
     apr_proc_t supervisor;
-    int lifeline[2];
+    int lifeline[2]; /* parent to supervisor */
+    int children[2]; /* every child of this generation holds the write end open */
 } launch;
 
 /* Child: group name -> struct pyw_pool *. */
@@ -142,24 +143,46 @@ __attribute__((noreturn)) static void be_supervisor(void)
      * somebody. */
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     close(launch.lifeline[1]);
+    close(launch.children[1]);
     ap_close_listeners();
     _exit(pyw_supervisor_run(&launch.plan));
 }
 
-static bool start_supervisor(void)
+static void close_pipe(int ends[2])
 {
-    pid_t pid;
-
-    if (launch.lifeline[0] >= 0) {
-        close(launch.lifeline[0]);
-        close(launch.lifeline[1]);
+    for (int i = 0; i < 2; i++) {
+        if (ends[i] >= 0) {
+            close(ends[i]);
+            ends[i] = -1;
+        }
     }
+}
+
+/* A lifeline for the supervisor to be forked, and once the pipe of this generation. */
+static int open_pipes(void)
+{
+    close_pipe(launch.lifeline);
     if (pipe2(launch.lifeline, O_CLOEXEC) != 0) {
-        PYW_LOG(pyw_log_server, launch.server, SUPERVISOR_FORK, strerror(errno));
-        return false;
+        return -errno;
+    }
+    if (launch.children[0] < 0 && pipe2(launch.children, O_CLOEXEC) != 0) {
+        return -errno;
     }
     launch.plan.parent = launch.parent;
     launch.plan.lifeline_fd = launch.lifeline[0];
+    launch.plan.children_fd = launch.children[0];
+    return 0;
+}
+
+static bool start_supervisor(void)
+{
+    int rv = open_pipes();
+    pid_t pid;
+
+    if (rv != 0) {
+        PYW_LOG(pyw_log_server, launch.server, SUPERVISOR_FORK, strerror(-rv));
+        return false;
+    }
     pid = fork();
     if (pid == 0) {
         be_supervisor();
@@ -212,17 +235,13 @@ static apr_status_t leave(void *data)
     if (getpid() != launch.parent) {
         return APR_SUCCESS;
     }
-    if (launch.lifeline[1] >= 0) {
-        if (is_restart) {
-            /* The new generation does not wait for the old one to finish. Where the
-             * byte cannot be written, the end of the pipe says the same more abruptly.
-             */
-            (void)!write(launch.lifeline[1], &retire, 1);
-        }
-        close(launch.lifeline[1]);
-        close(launch.lifeline[0]);
-        launch.lifeline[0] = launch.lifeline[1] = -1;
+    if (launch.lifeline[1] >= 0 && is_restart) {
+        /* The old generation serves its children until the last has gone. Where the
+         * byte cannot be written, the end of the pipe says the same more abruptly. */
+        (void)!write(launch.lifeline[1], &retire, 1);
     }
+    close_pipe(launch.lifeline);
+    close_pipe(launch.children);
     if (!is_restart) {
         int64_t deadline_ms = stop_deadline_ms();
 
@@ -241,9 +260,7 @@ static apr_status_t leave(void *data)
     return APR_SUCCESS;
 }
 
-/* --- hooks
- * -----------------------------------------------------------------------------------
- */
+/* --- hooks --- */
 
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
@@ -292,6 +309,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     pyw_places_find(pconf);
     memset(&launch, 0, sizeof(launch));
     launch.lifeline[0] = launch.lifeline[1] = -1;
+    launch.children[0] = launch.children[1] = -1;
     launch.parent = getpid();
     launch.pconf = pconf;
     launch.server = s;
@@ -321,11 +339,13 @@ static void part_from_parent(void)
     /* Not SIGTERM: MPMs only heed that together with a word from the parent. An orderly
      * parent has seen its children end before it ends itself. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (launch.lifeline[1] >= 0) {
-        /* Only the parent may hold it, or the supervisor would not see its end. */
-        close(launch.lifeline[1]);
-        close(launch.lifeline[0]);
-        launch.lifeline[0] = launch.lifeline[1] = -1;
+    /* Only the parent may hold it, or the supervisor would not see its end. The write
+     * end of the other pipe is kept: as long as it is open this generation is needed.
+     */
+    close_pipe(launch.lifeline);
+    if (launch.children[0] >= 0) {
+        close(launch.children[0]);
+        launch.children[0] = -1;
     }
     if (getppid() != launch.parent) {
         (void)raise(SIGKILL); /* it ended before the line above asked to be told */

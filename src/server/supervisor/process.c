@@ -67,6 +67,7 @@ int pyw_process_spawn(struct pyw_process *process, int notify_fd, const char **s
     process->spawned_ms = pyw_clock_now_ms();
     process->kill_at_ms = PYW_CLOCK_NEVER;
     process->is_told = false;
+    process->is_killed = false;
     pyw_logpipe_init(&process->output, spawned.log_fd);
     pyw_table_set_process(process->group->table, process->slot, process->generation,
                           process->pid);
@@ -102,21 +103,6 @@ static void close_lifeline(struct pyw_process *process)
     }
 }
 
-void pyw_process_retire(struct pyw_process *process)
-{
-    static const char retire = 'G';
-
-    if (pyw_process_is_empty(process)) {
-        return;
-    }
-    process->is_told = true;
-    /* A pipe that nobody has read takes one byte; where it fails the process is ending
-     * already. */
-    if (process->lifeline_fd >= 0 && write(process->lifeline_fd, &retire, 1) != 1) {
-        close_lifeline(process);
-    }
-}
-
 void pyw_process_stop(struct pyw_process *process, int64_t grace_ms)
 {
     if (pyw_process_is_empty(process)) {
@@ -138,6 +124,7 @@ void pyw_process_enforce(struct pyw_process *process, int64_t now_ms)
         return;
     }
     process->kill_at_ms = PYW_CLOCK_NEVER;
+    process->is_killed = true;
     PYW_LOG(process->log, process->group->log_context, PROCESS_KILLED,
             (int)process->pid, process->group->name);
     (void)kill(process->pid, SIGKILL); /* our own child, not reaped yet: cannot miss */
@@ -198,7 +185,10 @@ static void log_end(struct pyw_process *process, int status)
     const char *name = process->group->name;
     char signal_text[32];
 
-    if (WIFSIGNALED(status)) {
+    if (process->is_killed) {
+        process->log(where, PYW_LEVEL_INFO, "Process %d of group '%s' is gone.",
+                     (int)process->pid, name); /* PROCESS_KILLED said why */
+    } else if (WIFSIGNALED(status)) {
         PYW_LOG(process->log, where, PROCESS_SIGNAL, (int)process->pid, name,
                 signal_name(WTERMSIG(status), signal_text, sizeof(signal_text)));
     } else if (!process->is_told || WEXITSTATUS(status) != 0) {

@@ -33,6 +33,7 @@ struct pyw_process {
     struct pyw_logpipe output;
     int64_t spawned_ms;
     int64_t kill_at_ms; /* when it is killed if it has not ended; PYW_CLOCK_NEVER */
+    bool is_killed;     /* by us, when its time was over */
     bool is_told;       /* to end: its ending is no news */
 };
 
@@ -51,8 +52,6 @@ int pyw_process_spawn(struct pyw_process *process, int notify_fd, const char **s
  * become ready. */
 bool pyw_process_follow_report(struct pyw_process *process);
 
-/* Lets it finish what it has, until no channel is left. */
-void pyw_process_retire(struct pyw_process *process);
 /* Lets it end now; killed after `grace_ms`. */
 void pyw_process_stop(struct pyw_process *process, int64_t grace_ms);
 /* Kills it if its time is over. */

@@ -38,6 +38,8 @@ struct crew {
     struct pyw_echo said;          /* by starts that failed */
 };
 
+/* Retiring: a newer configuration is in force, and all goes on as before until the
+ * children that were forked with this one have gone. */
 enum course { COURSE_RUN, COURSE_RETIRE, COURSE_STOP };
 
 struct supervisor {
@@ -49,6 +51,7 @@ struct supervisor {
     int parent_fd; /* readable once the Apache parent has ended; -1 where the kernel has
                       no pidfds */
     bool has_lifeline;
+    bool has_children; /* of this generation; looked at while retiring */
     struct pollfd *polled;
     size_t polled_size;
 };
@@ -59,6 +62,7 @@ enum polled_at {
     POLLED_NOTIFY,
     POLLED_LIFELINE,
     POLLED_PARENT,
+    POLLED_CHILDREN,
     POLLED_FIRST_LOG
 };
 
@@ -242,18 +246,6 @@ static void follow_reports(struct supervisor *self)
 
 /* --- events --- */
 
-static void retire_all(struct supervisor *self)
-{
-    if (self->course != COURSE_RUN) {
-        return;
-    }
-    self->course = COURSE_RETIRE;
-    FOR_EACH_PROCESS(self, crew, process)
-    {
-        pyw_process_retire(process);
-    }
-}
-
 static int64_t stop_grace_ms(const struct crew *crew)
 {
     int64_t seconds = crew->group->setup.options.shutdown_timeout_s;
@@ -333,7 +325,7 @@ static void handle_lifeline(struct supervisor *self)
         return;
     }
     if (got == 1 && byte == 'G') {
-        retire_all(self);
+        self->course = COURSE_RETIRE;
         return;
     }
     /* After 'G' the end of the pipe is expected: the parent closed its side and goes
@@ -342,6 +334,13 @@ static void handle_lifeline(struct supervisor *self)
     if (self->course == COURSE_RUN) {
         stop_all(self);
     }
+}
+
+/* The last child of this generation has gone: nobody is left to send a request. */
+static void handle_children_gone(struct supervisor *self)
+{
+    self->has_children = false;
+    stop_all(self);
 }
 
 /* --- the loop --- */
@@ -361,7 +360,7 @@ static int64_t next_deadline(struct supervisor *self)
     for (size_t i = 0; i < self->plan->group_count; i++) {
         struct crew *crew = &self->crews[i];
 
-        if (self->course == COURSE_RUN && crew->retry_at_ms > 0 &&
+        if (self->course != COURSE_STOP && crew->retry_at_ms > 0 &&
             count_wanted(crew) < crew->group->setup.options.processes) {
             sooner(&deadline, crew->retry_at_ms);
         }
@@ -382,6 +381,9 @@ static size_t fill_polled(struct supervisor *self)
     self->polled[POLLED_LIFELINE].fd =
         self->has_lifeline ? self->plan->lifeline_fd : -1;
     self->polled[POLLED_PARENT].fd = self->parent_fd;
+    self->polled[POLLED_CHILDREN].fd =
+        self->course == COURSE_RETIRE && self->has_children ? self->plan->children_fd
+                                                            : -1;
     FOR_EACH_PROCESS(self, crew, process)
     {
         if (process->output.fd >= 0) {
@@ -422,7 +424,7 @@ static void run_round(struct supervisor *self)
 {
     size_t count;
 
-    if (self->course == COURSE_RUN) {
+    if (self->course != COURSE_STOP) {
         for (size_t i = 0; i < self->plan->group_count; i++) {
             fill_crew(self, &self->crews[i]);
         }
@@ -440,6 +442,9 @@ static void run_round(struct supervisor *self)
     }
     if (self->polled[POLLED_LIFELINE].revents != 0) {
         handle_lifeline(self);
+    }
+    if (self->polled[POLLED_CHILDREN].revents != 0) {
+        handle_children_gone(self);
     }
     if (self->polled[POLLED_PARENT].revents != 0) {
         close(self->parent_fd);
@@ -467,7 +472,8 @@ static void clean_up(struct supervisor *self)
 
 int pyw_supervisor_run(const struct pyw_supervisor_plan *plan)
 {
-    struct supervisor self = {.plan = plan, .course = COURSE_RUN, .has_lifeline = true};
+    struct supervisor self = {
+        .plan = plan, .course = COURSE_RUN, .has_lifeline = true, .has_children = true};
     int rv = set_up(&self);
 
     if (rv != 0) {
@@ -475,7 +481,7 @@ int pyw_supervisor_run(const struct pyw_supervisor_plan *plan)
                 SUPERVISOR_SETUP, strerror(-rv));
         return EXIT_FAILURE;
     }
-    while (self.course == COURSE_RUN || has_processes(&self)) {
+    while (self.course != COURSE_STOP || has_processes(&self)) {
         run_round(&self);
     }
     clean_up(&self);

@@ -20,6 +20,8 @@ struct pyw_supervisor_plan {
     pid_t parent;    /* the Apache parent: everything ends when it does */
     int lifeline_fd; /* read end of a pipe to the parent: 'G' = retire, end of file =
                         end */
+    int children_fd; /* read end of a pipe that the children of this generation hold
+                        open: its end, after 'G', is the end of the last */
     const char *socket_dir; /* removed at the end, with the sockets in it */
     pyw_supervisor_log *log;
 };
