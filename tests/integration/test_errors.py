@@ -244,7 +244,7 @@ def test_error_document(start, mode):
 def test_a_killed_daemon_is_reported_with_the_request(start, how, name, when):
     server = start(TWO_HOSTS, mode="daemon")
     log = server.extra_log("first_log")
-    [pid] = server.daemons()
+    [pid] = wait.until(server.daemons, "the daemon to be there")
     headers = 'start_response("200 OK", [])(b"x")' if when == "after" else "pass"
     response = None
     try:
