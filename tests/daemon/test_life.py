@@ -1,4 +1,4 @@
-"""The end of a process: drained, retired, orphaned, told twice; nothing is lost and nothing stays."""
+"""The end of a process: drained, orphaned, told twice; nothing is lost and nothing stays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from support import procs, wait, wire
 from support.daemon import DRAINING, Daemon
 
-from .conftest import HELLO, logged
+from .conftest import HELLO
 
 Start = Callable[..., Daemon]
 Started = tuple[Daemon, Path]
@@ -143,29 +143,6 @@ def test_no_request_is_lost_between_idle_and_closed(daemon: Start) -> None:
     assert seen["unknown"] == 0, seen
     assert one.table.served - served_before == seen["answered"]
     assert one.wait_end() == 0
-
-
-def test_retired_it_serves_the_channels_it_has(hello: Started) -> None:
-    daemon, script = hello
-    channel = daemon.channel()
-    channel.request(script)
-    daemon.retire()
-    logged(daemon, "--retire--> retiring")
-    for _ in range(3):
-        assert channel.request(script).status == 200
-    # One more child of the old generation may still connect.
-    other = daemon.channel()
-    assert other.request(script).status == 200
-    channel.close()
-    assert other.request(script).status == 200
-    other.close()
-    assert daemon.wait_end() == 0
-
-
-def test_retired_without_channels_it_ends(hello: Started) -> None:
-    daemon, _script = hello
-    daemon.retire()
-    assert daemon.wait_end(3) == 0
 
 
 def test_without_its_supervisor_it_ends(hello: Started) -> None:

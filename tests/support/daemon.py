@@ -201,9 +201,6 @@ class Daemon:
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
-    def retire(self) -> None:
-        os.write(self.lifeline, b"G")
-
     def cut_lifeline(self) -> None:
         os.close(self.lifeline)
         self.lifeline = -1

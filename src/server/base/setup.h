@@ -23,7 +23,7 @@ enum pyw_setup_fds {
     PYW_SETUP_FD = 3,    /* this setup, read-only */
     PYW_TABLE_FD = 4,    /* the group table (channel/table) */
     PYW_LISTENER_FD = 5, /* listening unix socket */
-    PYW_LIFELINE_FD = 6, /* pipe: a byte 'G' = retire, end of file = end now */
+    PYW_LIFELINE_FD = 6, /* pipe: its end of file = end now */
     PYW_NOTIFY_FD = 7,   /* pipe: any byte = look at the group table again */
     PYW_FIRST_FREE_FD = 8
 };

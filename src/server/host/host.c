@@ -12,8 +12,8 @@
 
 static const char *const phase_names[] = {
     [PYW_PHASE_STARTING] = "starting", [PYW_PHASE_SERVING] = "serving",
-    [PYW_PHASE_RETIRING] = "retiring", [PYW_PHASE_DRAINING] = "draining",
-    [PYW_PHASE_ENDING] = "ending",     [PYW_PHASE_STOPPING] = "stopping",
+    [PYW_PHASE_DRAINING] = "draining", [PYW_PHASE_ENDING] = "ending",
+    [PYW_PHASE_STOPPING] = "stopping",
 };
 
 int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup,
@@ -104,7 +104,6 @@ void pyw_host_enter(struct pyw_host *host, enum pyw_phase phase, const char *eve
 
 void pyw_host_ask_handover(struct pyw_host *host, enum pyw_reason reason)
 {
-    /* One that retires has no successor: it serves on, and ends soon by itself. */
     if (pyw_host_phase(host) == PYW_PHASE_SERVING &&
         atomic_fetch_or(&host->asked, reason) == 0) {
         pyw_host_report(host, PYW_REPORT_DRAINING);
@@ -114,10 +113,7 @@ void pyw_host_ask_handover(struct pyw_host *host, enum pyw_reason reason)
 
 bool pyw_host_may_begin(const struct pyw_host *host)
 {
-    enum pyw_phase phase = pyw_host_phase(host);
-
-    return phase < PYW_PHASE_DRAINING &&
-           (phase == PYW_PHASE_RETIRING || atomic_load(&host->asked) == 0);
+    return pyw_host_phase(host) < PYW_PHASE_DRAINING && atomic_load(&host->asked) == 0;
 }
 
 void pyw_host_note_activity(struct pyw_host *host, uint16_t flags)

@@ -1,10 +1,8 @@
 /* host.h: what the threads of a daemon process share, and the phases of its life.
  *
- *     starting --ready--> serving --retire--> retiring --+
- *         |                  |                           |
- *         +------ end -------+-------> draining ---------+
- *                                                        |
- *                     exit <-- stopping <-- ending <-----+
+ *     starting --ready--> serving --end--> draining --> ending --> stopping --> exit
+ *         |                                    |
+ *         +---------------- end ---------------+
  *
  * Threads of the process:
  *
@@ -35,10 +33,9 @@ struct pyw_poller;
 enum pyw_phase {
     PYW_PHASE_STARTING = 0, /* Python starts; nothing is accepted */
     PYW_PHASE_SERVING = 1,
-    PYW_PHASE_RETIRING = 2, /* serves the channels there are, ends with the last */
-    PYW_PHASE_DRAINING = 3, /* finishes requests, refuses new ones */
-    PYW_PHASE_ENDING = 4,   /* workers leave */
-    PYW_PHASE_STOPPING = 5  /* main runs the end of Python */
+    PYW_PHASE_DRAINING = 2, /* finishes requests, refuses new ones */
+    PYW_PHASE_ENDING = 3,   /* workers leave */
+    PYW_PHASE_STOPPING = 4  /* main runs the end of Python */
 };
 
 /* Why a process hands over to another (host/handover); bits of `asked`. */

@@ -54,22 +54,13 @@ static void begin_drain(struct monitor *monitor, int64_t now_ms, int64_t grace_m
     }
 }
 
-static void begin_retiring(struct monitor *monitor)
-{
-    if (pyw_host_phase(monitor->host) == PYW_PHASE_STARTING) {
-        _exit(0);
-    }
-    pyw_host_enter(monitor->host, PYW_PHASE_RETIRING, "retire");
-}
-
 static void heed_lifeline(struct monitor *monitor, int64_t now_ms)
 {
     char byte;
     ssize_t got = read(monitor->host->lifeline_fd, &byte, 1);
 
-    if (got > 0) {
-        begin_retiring(monitor);
-    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+    /* Only its end means something. */
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
         monitor->has_lifeline = false;
         begin_drain(monitor, now_ms, pyw_handover_shutdown_ms(monitor->host),
                     "supervisor ended");
@@ -110,11 +101,6 @@ static void heed_asked(struct monitor *monitor, int64_t now_ms)
 {
     uint32_t asked = atomic_load(&monitor->host->asked) & ~monitor->heeded;
 
-    /* One that retires ends by itself, and has no successor: only an operator's word
-     * counts. */
-    if (pyw_host_phase(monitor->host) == PYW_PHASE_RETIRING) {
-        asked &= PYW_REASON_SIGNAL;
-    }
     monitor->heeded |= asked;
     for (uint32_t reason = 1; reason <= asked; reason <<= 1) {
         if ((asked & reason) != 0) {
@@ -230,11 +216,6 @@ static void advance(struct monitor *monitor, int64_t now_ms)
     case PYW_PHASE_STARTING:
     case PYW_PHASE_SERVING:
         break;
-    case PYW_PHASE_RETIRING:
-        if (has_nothing_to_wait_for(host)) {
-            begin_ending(monitor, now_ms, "no channel left");
-        }
-        break;
     case PYW_PHASE_DRAINING:
         close_idle(host);
         if (is_over || has_nothing_to_wait_for(host)) {
@@ -286,8 +267,8 @@ static void wait_and_heed(struct monitor *monitor, int64_t until_ms)
         return;
     }
     now_ms = pyw_clock_now_ms();
-    /* Before the lifeline: a process that is told to retire takes in what has connected
-     * by then. */
+    /* Before the lifeline: a process that is told to end answers what has connected by
+     * then. */
     if (fds[2].revents != 0) {
         accept_some(monitor, now_ms);
     }

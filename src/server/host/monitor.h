@@ -5,8 +5,7 @@
  *
  *   phase      entered by                    left when
  *   starting   exec                          main says that Python is up
- *   serving                                  see the next three
- *   retiring   'G' on the lifeline           no channel is open
+ *   serving                                  see the next two
  *   draining   a reason to hand over         no channel is open, or the grace is over:
  *              (host/handover), or SIGTERM,  what still runs is then cut
  *              end of the lifeline
