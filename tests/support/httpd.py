@@ -689,7 +689,7 @@ def _asan_environment(root: Path) -> Mapping[str, str]:
     libraries = [_output(["gcc", f"-print-file-name={name}"]).strip() for name in _RUNTIMES]
     return {
         "LD_PRELOAD": " ".join(libraries),
-        "ASAN_OPTIONS": f"detect_leaks=0:log_path={root}/scratch/sanitizer",
+        "ASAN_OPTIONS": f"detect_leaks=0:use_sigaltstack=0:log_path={root}/scratch/sanitizer",
         "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={root}/scratch/sanitizer",
         "PYTHONMALLOC": "malloc",
     }
