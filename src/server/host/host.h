@@ -7,9 +7,10 @@
  * Threads of the process:
  *
  *   main     starts Python, imports preloads, starts the workers, sleeps until the end,
- *            then runs what Python does at its end (Python's main thread)
- *   monitor  accepts channels, watches the lifeline, signals and request-timeout, moves
- *            the phases, ends the process when Python does not; never runs Python
+ *            then runs what Python does at its end (main thread in Python's sense)
+ *   monitor  accepts channels, watches the lifeline, signals and deadlines, moves the
+ *            phases, and ends the process when Python does not; never runs Python
+ *   pulse    goes into Python for the monitor (host/pulse)
  *   workers  threads=: each claims a channel, reads a request, runs the application,
  *            answers
  *
