@@ -7,19 +7,19 @@
 
 #include "python/runtime.h"
 #include "python/venv.h"
+#include "scratch.h"
 #include "suite.h"
 
 #define LIBRARY "lib/python" PYW_PYTHON_VERSION
 #define NOBODY 65534
 
-static char home[] = "/tmp/pywsgi-home-XXXXXX";
+static const char *home;
 static struct pyw_setup setup;
 static char why[1024];
 
 static void make_home(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(home));
-    ck_assert_int_eq(chmod(home, 0755), 0);
+    home = scratch_directory();
     pyw_options_init(&setup.options);
     setup.group = "unit";
     setup.options.python_home = home;
@@ -40,7 +40,7 @@ static void put(const char *name, const char *text)
     FILE *file;
 
     snprintf(path, sizeof path, "%s", inside(name));
-    for (char *slash = path + sizeof home; (slash = strchr(slash, '/')) != NULL;
+    for (char *slash = path + strlen(home) + 1; (slash = strchr(slash, '/')) != NULL;
          slash++) {
         *slash = '\0';
         (void)mkdir(path, 0755);
@@ -140,13 +140,12 @@ START_TEST(the_directory_that_is_in_the_way_is_named)
     ck_assert_int_eq(chmod(inside("venv/" LIBRARY "/site-packages"), 0700), 0);
     ck_assert_int_eq(chmod(inside("base/" LIBRARY "/encodings"), 0700), 0);
     ck_assert_int_eq(chmod(inside("secret/pyvenv.cfg"), 0600), 0);
-    if (geteuid() == 0) {
-        ck_assert_int_eq(setresuid(NOBODY, NOBODY, NOBODY), 0);
-    } else {
+    if (geteuid() != 0) {
         return;
     }
+    ck_assert_int_eq(seteuid(NOBODY), 0);
     setup.options.python_home = inside("closed/venv");
-    expect("may not search the directory '/tmp/pywsgi-home-");
+    expect("may not search the directory '/tmp/pywsgi-unit-");
     ck_assert_ptr_nonnull(strstr(why, "/closed': give access (chmod o+x "));
     setup.options.python_home = inside("venv");
     expect("/site-packages' is not readable by user nobody");
@@ -154,6 +153,7 @@ START_TEST(the_directory_that_is_in_the_way_is_named)
     expect("/encodings': give access");
     setup.options.python_home = inside("secret");
     expect("/pyvenv.cfg' is not readable by user nobody");
+    ck_assert_int_eq(seteuid(0), 0);
 }
 END_TEST
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "python/runtime.h"
+#include "scratch.h"
 #include "wsgi/serve.h"
 
 static struct pyw_setup setup;
@@ -103,15 +104,12 @@ void application_start_with_path(const char *home, const char *python_path)
 
 const char *application_write(const char *source)
 {
-    static char directory[] = "/tmp/pywsgi-unit-XXXXXX";
     static unsigned count;
-    size_t size = sizeof directory + 32;
+    const char *directory = scratch_directory();
+    size_t size = strlen(directory) + 32;
     char *path = malloc(size);
     FILE *file;
 
-    if (count == 0) {
-        ck_assert_ptr_nonnull(mkdtemp(directory));
-    }
     ck_assert_ptr_nonnull(path);
     snprintf(path, size, "%s/app%u.wsgi", directory, count++);
     file = fopen(path, "w");

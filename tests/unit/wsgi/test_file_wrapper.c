@@ -10,7 +10,7 @@
  * path. */
 #define MAKE                                                                           \
     "import gzip, io, tempfile\n"                                                      \
-    "path = tempfile.mktemp()\n"                                                       \
+    "import os; path = __file__ + '.bin'\n"                                            \
     "with open(path, 'wb') as f: f.write(b'abcdefghijklmnopqrstuvwxyz')\n"             \
     "def at(f, n):\n    f.seek(n)\n    return f\n"
 #define APP                                                                            \

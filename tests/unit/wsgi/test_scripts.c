@@ -12,6 +12,7 @@
 #include "application.h"
 #include "python/loader.h"
 #include "python/runtime.h"
+#include "scratch.h"
 #include "suite.h"
 #include "wsgi/serve.h"
 
@@ -279,12 +280,11 @@ END_TEST
 START_TEST(the_search_path_is_in_order)
 {
     static const char *const parts[] = {"a", "b", "c", "b/mod_wsgi"};
-    char root[] = "/tmp/pywsgi-path-XXXXXX";
+    const char *root = scratch_directory();
     char name[128];
     char paths[256];
     char body[512];
 
-    ck_assert_ptr_nonnull(mkdtemp(root));
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         snprintf(name, sizeof name, "%s/%s", root, parts[i]);
         ck_assert_int_eq(mkdir(name, 0755), 0);
