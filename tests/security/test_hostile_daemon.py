@@ -39,10 +39,10 @@ def hostile(servers):
         threads=16,
         modules=("http2",) if servers.mpm != "prefork" else (),
         extra=CONF if servers.mpm != "prefork" else CONF.replace("Protocols h2c http/1.1", ""),
-        files={"app.wsgi": "", "plan.json": "[]"},
+        files={"app.wsgi": "", "plan.json": json.dumps([*START, *WHOLE])},
         prepare=lambda server: server.write("hostile.py", PROGRAM.read_text("utf-8"), 0o755),
     )
-    server = servers.kept(f"hostile/{servers.mpm}", settings, "/alive")
+    server = servers.kept(f"hostile/{servers.mpm}", settings, "/hostile")
     attempts(server).unlink(missing_ok=True)
     return server
 
