@@ -16,14 +16,27 @@ struct pyw_wsgi *pyw_module_state(PyObject *module)
     return PyModule_GetState(module);
 }
 
-/* The references of the state that are always there, for set-up and clean-up alike. */
-#define OBJECTS(X)                                                                     \
-    X(input_type)                                                                      \
-    X(start_type)                                                                      \
-    X(file_wrapper_type)                                                               \
-    X(input_key)                                                                       \
-    X(errors_key) X(thread_key) X(request_start_key) X(queue_start_key)                \
-        X(daemon_start_key) X(application_start_key) X(close_name) X(constants)
+/* The references of the state that clean-up has to know, the keys aside. */
+static const size_t references[] = {
+    offsetof(struct pyw_wsgi, input_type),
+    offsetof(struct pyw_wsgi, start_type),
+    offsetof(struct pyw_wsgi, file_wrapper_type),
+    offsetof(struct pyw_wsgi, input_key),
+    offsetof(struct pyw_wsgi, errors_key),
+    offsetof(struct pyw_wsgi, thread_key),
+    offsetof(struct pyw_wsgi, request_start_key),
+    offsetof(struct pyw_wsgi, queue_start_key),
+    offsetof(struct pyw_wsgi, daemon_start_key),
+    offsetof(struct pyw_wsgi, application_start_key),
+    offsetof(struct pyw_wsgi, close_name),
+    offsetof(struct pyw_wsgi, constants),
+};
+#define REFERENCES (sizeof references / sizeof references[0])
+
+static PyObject **reference_at(struct pyw_wsgi *state, size_t i)
+{
+    return (PyObject **)(void *)((char *)state + references[i]);
+}
 
 static int intern_names(struct pyw_wsgi *state)
 {
@@ -87,11 +100,11 @@ static int execute(PyObject *module)
 
 static int traverse(PyObject *module, visitproc visit, void *arg)
 {
-    const struct pyw_wsgi *state = pyw_module_state(module);
+    struct pyw_wsgi *state = pyw_module_state(module);
 
-#define X(field) Py_VISIT(state->field);
-    OBJECTS(X)
-#undef X
+    for (size_t i = 0; i < REFERENCES; i++) {
+        Py_VISIT(*reference_at(state, i));
+    }
     return 0;
 }
 
@@ -104,9 +117,9 @@ static int clear(PyObject *module)
     for (unsigned id = 1; id < PYW_HEAD_KEYS; id++) {
         Py_CLEAR(state->keys[id]);
     }
-#define X(field) Py_CLEAR(state->field);
-    OBJECTS(X)
-#undef X
+    for (size_t i = 0; i < REFERENCES; i++) {
+        Py_CLEAR(*reference_at(state, i));
+    }
     return 0;
 }
 
