@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support import curl, inline, raw
+from support import curl, inline, raw, wait
 
 ECHO = """
     body = environ["wsgi.input"].read()
@@ -250,3 +250,18 @@ def test_http2(start, mode):
     assert (result.exit, result.status, result.body) == (0, 200, b"b" * 100_000)
     result = curl.get(server.url("/hello"), "http2", "--head")
     assert (result.exit, result.status) == (0, 200)
+
+
+@pytest.mark.http2
+@pytest.mark.skipif(not curl.has_http2(), reason="needs a curl that speaks HTTP/2")
+def test_http2_client_that_leaves(start):
+    """The stream is let go while the application still runs."""
+    server = start(mode="daemon", modules=("http2",), extra="Protocols h2c http/1.1\n")
+    allow_errors(server)
+    name, value = inline.header("time.sleep(6)\nstart_response('200 OK', [])\nreturn []")
+    arguments = ["-H", f"{name}: {value}"]
+    began = time.monotonic()
+    curl.get(server.url("/inline"), "http2", *arguments, timeout=0.5)
+    access = server.root / "access_log"
+    wait.until(lambda: "GET /inline" in access.read_text(), "the request to be over", 4)
+    assert time.monotonic() - began < 4.5

@@ -230,13 +230,22 @@ static int wait_limit(const struct relay *relay, int client_fd)
 {
     int limit = pyw_clock_until(awaits_client(relay) ? relay->client_deadline_ms
                                                      : relay->deadline_ms);
-    int look = client_fd >= 0 ? CLIENT_LOOK_MS : STREAM_LOOK_MS;
+    int look = CLIENT_LOOK_MS;
 
-    return awaits_client(relay) && limit > look ? look : limit;
+    if (client_fd < 0 && awaits_client(relay)) {
+        look = STREAM_LOOK_MS;
+    }
+    if (client_fd >= 0 && !awaits_client(relay)) {
+        return limit; /* poll() tells when the client has gone */
+    }
+    return limit < 0 || limit > look ? look : limit;
 }
 
 static enum pyw_step timed_out(struct relay *relay)
 {
+    if (relay->r->connection->master != NULL && relay->r->connection->aborted) {
+        return pyw_answer_client_gone(&relay->answer); /* the stream was reset */
+    }
     if (awaits_client(relay)) {
         if (pyw_clock_until(relay->client_deadline_ms) > 0) {
             return PYW_STEP_GO_ON;
