@@ -13,6 +13,7 @@ import pytest
 from mod_pywsgi import preflight
 from mod_pywsgi.errors import ConfigError, HttpdError, InstanceError
 from mod_pywsgi.httpd import probe
+from support import wait
 
 from .conftest import Make
 
@@ -38,6 +39,8 @@ def test_running_server(make: Make, open_tmp: Path) -> None:
     with subprocess.Popen(["tail", "-f", "/dev/null", made.paths.conf], stderr=-3) as running:
         made.paths.pid_file.write_text(f"{running.pid}\n")
         try:
+            # exec() closes the pipe that Popen waits for before the new command line is to be read.
+            wait.until(Path(f"/proc/{running.pid}/cmdline").read_bytes, "the command line")
             with pytest.raises(InstanceError, match=f"as process {running.pid}") as caught:
                 preflight.require_stopped(made)
         finally:
