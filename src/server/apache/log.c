@@ -38,44 +38,55 @@ void pyw_log_request(request_rec *r, enum pyw_level level, const char *format, .
     ap_log_rerror_(NULL, 0, PYW_MODULE_INDEX, (int)level, 0, r, "%s", text);
 }
 
-/* The next line of a text, cut to what one record holds. */
-static size_t line_length(const char *text, size_t len)
+/* Takes the next line off a text, cut to what one record holds, without empty ones.
+ * @return its length; 0 at the end. */
+static size_t take_line(const char **text, size_t *len, const char **line)
 {
-    const char *end = memchr(text, '\n', len);
-    size_t line = end != NULL ? (size_t)(end - text) : len;
+    while (*len > 0) {
+        const char *end = memchr(*text, '\n', *len);
+        size_t size = end != NULL ? (size_t)(end - *text) : *len;
+        bool is_cut = size > RECORD_MAX;
+        size_t step;
 
-    return line < RECORD_MAX ? line : RECORD_MAX;
+        size = is_cut ? RECORD_MAX : size;
+        step = end != NULL && !is_cut ? size + 1 : size;
+        *line = *text;
+        *text += step;
+        *len -= step;
+        if (size > 0) {
+            return size;
+        }
+    }
+    return 0;
 }
 
-static size_t step_over(const char *text, size_t len, size_t line)
+/* Applications speak of themselves: nothing of theirs is an emergency of the machine,
+ * which syslog would tell everybody on it. */
+static int limit_level(enum pyw_level level)
 {
-    return line < len && text[line] == '\n' ? line + 1 : line;
+    return level < PYW_LEVEL_CRIT ? PYW_LEVEL_CRIT : (int)level;
 }
 
 void pyw_log_request_text(request_rec *r, enum pyw_level level, const char *text,
                           size_t len)
 {
-    while (len > 0) {
-        size_t line = line_length(text, len);
-        size_t step = step_over(text, len, line);
+    const char *line;
+    size_t size;
 
-        ap_log_rerror_(NULL, 0, PYW_MODULE_INDEX, (int)level, 0, r, "%.*s", (int)line,
-                       text);
-        text += step;
-        len -= step;
+    while ((size = take_line(&text, &len, &line)) > 0) {
+        ap_log_rerror_(NULL, 0, PYW_MODULE_INDEX, limit_level(level), 0, r, "%.*s",
+                       (int)size, line);
     }
 }
 
 void pyw_log_server_text(server_rec *s, enum pyw_level level, const char *text,
                          size_t len)
 {
-    while (len > 0) {
-        size_t line = line_length(text, len);
-        size_t step = step_over(text, len, line);
+    const char *line;
+    size_t size;
 
-        ap_log_error_(NULL, 0, PYW_MODULE_INDEX, (int)level, 0, s, "%.*s", (int)line,
-                      text);
-        text += step;
-        len -= step;
+    while ((size = take_line(&text, &len, &line)) > 0) {
+        ap_log_error_(NULL, 0, PYW_MODULE_INDEX, limit_level(level), 0, s, "%.*s",
+                      (int)size, line);
     }
 }
