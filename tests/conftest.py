@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 REPO = HERE.parent
 sys.path.insert(0, str(HERE))
 
-from support import apps, curl, httpd, procs  # noqa: E402
+from support import apps, curl, httpd, machine, procs  # noqa: E402
 from support.servers import MODES, Servers  # noqa: E402
 
 SENTINEL = "pywsgi/unfinished"
@@ -30,7 +30,7 @@ MARKERS = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mod_pywsgi")
     group.addoption("--httpd", metavar="PROGRAM", help="Apache to test with")
-    group.addoption("--mpm", choices=httpd.MPMS, default="event", help="MPM of the main run")
+    group.addoption("--mpm", choices=machine.MPMS, default="event", help="MPM of the main run")
     group.addoption("--python", metavar="HOME", help="WSGIPythonHome of every server")
     group.addoption(
         "--asan", action="store_true", help="use build/asan with the runtimes preloaded"
@@ -53,12 +53,12 @@ def build_folder(config: pytest.Config) -> Path:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     lines = []
     try:
-        facts = httpd.find(config.getoption("--httpd"))
+        facts = machine.find_apache(config.getoption("--httpd"))
         lines.append(f"httpd: {facts.program} {facts.version}, modules in {facts.modules}")
-    except httpd.HttpdFailed as error:
+    except machine.HttpdFailed as error:
         lines.append(f"httpd: {error}")
     folder = build_folder(config)
-    there = [path.name for path in httpd.Artifacts(folder).all() if path.exists()]
+    there = [path.name for path in machine.Artifacts(folder).all() if path.exists()]
     lines.append(f"build: {folder} ({', '.join(there) or 'nothing built'})")
     lines.append(f"mpm: {config.getoption('--mpm')}, user: {os.geteuid()}, commit: {_commit()}")
     if unfinished := _cache(config, None):
@@ -116,13 +116,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def around(pytestconfig: pytest.Config) -> Iterator[httpd.Surroundings]:
     """The machine's Apache, the build's artifacts and the applications, readable by all."""
-    home = httpd.make_root("pywsgi-run-")
+    home = machine.make_root("pywsgi-run-")
     source = build_folder(pytestconfig)
     artifacts = None
     if (source / "mod_pywsgi.so").exists():
-        artifacts = httpd.stage_artifacts(source, home / "libexec")
+        artifacts = machine.stage_artifacts(source, home / "libexec")
     yield httpd.Surroundings(
-        facts=httpd.find(pytestconfig.getoption("--httpd"), os.environ.get("PYWSGI_TEST_USER")),
+        facts=machine.find_apache(
+            pytestconfig.getoption("--httpd"), os.environ.get("PYWSGI_TEST_USER")
+        ),
         artifacts=artifacts,
         apps=apps.install(home / "apps"),
         asan=pytestconfig.getoption("--asan"),
@@ -131,7 +133,7 @@ def around(pytestconfig: pytest.Config) -> Iterator[httpd.Surroundings]:
         home=home,
     )
     if not pytestconfig.getoption("--keep"):
-        httpd.remove_tree(home)
+        machine.remove_tree(home)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.servers import Around
-from support import httpd
+from support import machine
 
 HERE = Path(__file__).parent
 REPO = HERE.parent.parent
@@ -25,18 +25,18 @@ ONE_MIB = 1 << 20
 @contextlib.contextmanager
 def prepared(build: Path) -> Iterator[Around]:
     """A directory under /tmp with applications, data and our programs, which every user can read."""
-    root = httpd.make_root("bench-")
+    root = machine.make_root("bench-")
     try:
         apps = root / "apps"
         shutil.copytree(HERE / "apps", apps, ignore=shutil.ignore_patterns("__pycache__"))
         (apps / "one_mib.bin").write_bytes(os.urandom(ONE_MIB))
         (apps / "hello.txt").write_text("Hello World!")
-        staged = httpd.stage_artifacts(build, root / "build")
+        staged = machine.stage_artifacts(build, root / "build")
         for path in [apps, *apps.iterdir()]:
             path.chmod(0o755 if path.is_dir() else 0o644)
         facts = None
-        with contextlib.suppress(httpd.HttpdFailed):
-            facts = httpd.find()
+        with contextlib.suppress(machine.HttpdFailed):
+            facts = machine.find_apache()
         yield Around(
             facts=facts,
             build=staged.folder,
@@ -46,7 +46,7 @@ def prepared(build: Path) -> Iterator[Around]:
             group=facts.group if facts else None,
         )
     finally:
-        httpd.remove_tree(root)
+        machine.remove_tree(root)
 
 
 def about() -> dict[str, str]:
@@ -67,7 +67,7 @@ def about() -> dict[str, str]:
 
 
 def _apache() -> str:
-    return next((path for name in httpd.PROGRAMS if (path := shutil.which(name))), "apache2")
+    return next((path for name in machine.PROGRAMS if (path := shutil.which(name))), "apache2")
 
 
 def _version(package: str) -> str:

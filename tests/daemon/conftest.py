@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support import httpd, wait
+from support import machine, wait
 from support.daemon import Daemon
 from support.errorlog import SANITIZER
 
@@ -29,9 +29,9 @@ def program(pytestconfig: pytest.Config) -> Iterator[Path]:
     named = os.environ.get("PYWSGI_DAEMON") or REPO / "build" / variant / "pywsgi-daemon"
     source = Path(named).resolve()
     assert source.exists(), f"{source} is not built: ./dev build"
-    home = httpd.make_root("pywsgi-program-")
+    home = machine.make_root("pywsgi-program-")
     yield Path(shutil.copy2(source, home))
-    httpd.remove_tree(home)
+    machine.remove_tree(home)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support import httpd, procs, raw, wait
+from support import httpd, machine, procs, raw, wait
 from support.express import NOBODY, REPO, Express, expect
 
 is_root = os.geteuid() == 0
@@ -42,14 +42,14 @@ def application(environ, start_response):
 def express(around: httpd.Surroundings) -> Iterator[Express]:
     """A directory for an application, and the command to serve it."""
     assert around.artifacts, "nothing is built: ./dev build"
-    home = httpd.make_root("pywsgi-express-")
+    home = machine.make_root("pywsgi-express-")
     site = home / "site"
     site.mkdir(mode=0o755)
     site.chmod(0o755)
     server = Express(site, around.artifacts)
     yield server
     server.stop()
-    httpd.remove_tree(home)
+    machine.remove_tree(home)
 
 
 def ask(server: Express, expression: str, target: str = "/") -> str:
@@ -120,7 +120,7 @@ def test_stops_cleanly(express: Express, number: int) -> None:
 
 def test_setup_and_apachectl(express: Express) -> None:
     express.write("app.py", ORACLE)
-    port = httpd.Port()
+    port = machine.Port()
     express.port = port.number
     words = ["--port", str(port.number), "--server-root", str(express.root)]
     done = express.run("setup-server", "app.py", *words, "--log-level", "info")

@@ -11,7 +11,7 @@ import pytest
 from support import procs, raw, wait
 from support.conf import Conf, quote
 from support.errorlog import ErrorLog
-from support.httpd import HttpdFailed
+from support.machine import HttpdFailed
 
 
 @pytest.fixture

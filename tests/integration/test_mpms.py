@@ -6,11 +6,11 @@ import concurrent.futures
 
 import pytest
 
-from support import curl, httpd, inline
+from support import curl, inline, machine
 from support.errorlog import SANITIZER
 
 
-@pytest.fixture(params=[name for name in httpd.MPMS if name != "event"])
+@pytest.fixture(params=[name for name in machine.MPMS if name != "event"])
 def server(request, servers, mode):
     return servers.shared(mode, request.param)
 

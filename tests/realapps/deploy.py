@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from support import httpd
+from support import machine
 from support.errorlog import FORMAT, ErrorLog
 from support.express import Express
 from support.httpd import Settings, Surroundings
@@ -153,7 +153,7 @@ class Deployer:
 
     def _by_express(self, name: str) -> Deployed:
         if name not in self._express:
-            home = httpd.make_root("pywsgi-real-")
+            home = machine.make_root("pywsgi-real-")
             site = self.install(name, home / "site")
             (home / "log.conf").write_text(LOG_FORMAT)
             server = Express(site, None, [str(self.venv_of(name).express)])
@@ -200,7 +200,7 @@ class Deployer:
         for server, _ in self._express.values():
             server.stop()
             if not self.around.keep:
-                httpd.remove_tree(server.site.parent)
+                machine.remove_tree(server.site.parent)
 
 
 def _contents(folder: Path) -> Iterator[bytes]:

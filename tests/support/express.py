@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from support import procs, raw, wait
-from support.httpd import Artifacts, Port
+from support.machine import Artifacts, Port
 
 REPO = Path(__file__).parent.parent.parent
 NOBODY = "nobody"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from support import apps, httpd, procs
+from support import apps, machine, procs
 from support.httpd import HttpdInstance, Settings, Surroundings
 
 MODES = ("embedded", "daemon", "daemon_multi")
@@ -122,7 +122,7 @@ class Servers:
 def _end(instance: HttpdInstance) -> list[str]:
     try:
         left = [(pid, procs.command(pid)) for pid in instance.stop()]
-    except httpd.HttpdFailed as error:
+    except machine.HttpdFailed as error:
         return [str(error)]
     problems = [f"processes outlived the server: {left}"] if left else []
     if not problems:

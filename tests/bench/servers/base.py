@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from bench import meter
 from bench.scenarios import Scenario
-from support import httpd, procs, wait
+from support import machine, procs, wait
 
 START_SECONDS = 20
 STOP_SECONDS = 10
@@ -27,7 +27,7 @@ class ServerFailed(Exception):
 class Around:
     """What all servers of a run share."""
 
-    facts: httpd.Facts | None  # the Apache of this machine
+    facts: machine.Facts | None  # the Apache of this machine
     build: Path  # where mod_pywsgi.so and its programs are, readable by the web user
     home: Path  # the environment that has the peers and the applications' packages
     apps: Path  # the applications, readable by the web user
@@ -61,7 +61,7 @@ class Server:
         self.around = around
         self.scenario = scenario
         self.threads = threads
-        self.root = httpd.make_root(f"bench-{self.name}-")
+        self.root = machine.make_root(f"bench-{self.name}-")
         self.port = 0
         self._running: list[subprocess.Popen[bytes]] = []
 
@@ -92,7 +92,7 @@ class Server:
 
     def start(self) -> None:
         """Start it and see one right answer; raises ServerFailed, and then it is stopped."""
-        port = httpd.Port()
+        port = machine.Port()
         self.port = port.number
         commands = self.commands()
         port.release()
@@ -170,7 +170,7 @@ class Server:
         for process in self._running:
             process.wait()
         self._running.clear()
-        httpd.remove_tree(self.root)
+        machine.remove_tree(self.root)
 
     def _is_over(self, members: list[int]) -> bool:
         for process in self._running:

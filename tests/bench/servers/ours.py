@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.servers.apache import Apache, Wsgi
 from bench.servers.base import Around
-from support.httpd import Artifacts
+from support.machine import Artifacts
 
 
 class OursDaemon(Wsgi):
