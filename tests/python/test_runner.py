@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+# SIGHUP may be ignored around the tests (nohup), and what is ignored stays so in a shell.
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from mod_pywsgi import runner
 runner._show_log = lambda *_: None
 sys.exit(runner._supervise(["sh", "-c", sys.argv[1]]))
@@ -38,7 +41,8 @@ def read_until(descriptor: int, word: bytes) -> bytes:
     seen = b""
     deadline = time.monotonic() + 20
     while word not in seen:
-        assert time.monotonic() < deadline, seen
+        ready, _, _ = select.select([descriptor], [], [], max(0, deadline - time.monotonic()))
+        assert ready, seen
         seen += os.read(descriptor, 1000)
     return seen
 
