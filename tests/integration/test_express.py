@@ -429,6 +429,20 @@ def test_static_files(express: Express) -> None:
     assert express.get("/static/missing").status == 404
 
 
+def test_hidden_files_are_served_to_nobody(express: Express) -> None:
+    """Beside an application below a mount point there is no application to send them to."""
+    express.write("app.py", HELLO)
+    for name in (".secret", ".git/config", ".well-known/c", "a.txt", "sub/.htpasswd"):
+        express.write(f"doc/{name}", f"doc {name}")
+    words = ["--mount-point", "/app", "--document-root", "doc", "--url-alias", "/al", "doc"]
+    express.start("app.py", *words)
+    for prefix in ("", "/al"):
+        for name in ("/.secret", "/.git/config", "/%2egit/config", "/sub/.htpasswd"):
+            assert express.get(prefix + name).status == 403, prefix + name
+        assert express.get(f"{prefix}/a.txt").body == b"doc a.txt"
+        assert express.get(f"{prefix}/.well-known/c").body == b"doc .well-known/c"
+
+
 def test_document_root_with_the_source_is_refused(express: Express) -> None:
     express.write("app.py", HELLO)
     done = express.refused("app.py", "--document-root", ".")
