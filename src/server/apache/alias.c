@@ -51,7 +51,8 @@ static const char *set_option(cmd_parms *cmd, struct pyw_alias *alias, const cha
     if (strcmp(name, "pass-authorization") == 0) {
         return set_flag(cmd, name, value, &alias->pass_authorization);
     }
-    return "Invalid option to WSGI script alias definition.";
+    return apr_psprintf(cmd->pool,
+                        "Invalid option to WSGI script alias definition: %s.", name);
 }
 
 /* A script whose groups are both known now is imported when the process starts, before

@@ -143,14 +143,13 @@ static int set_number(struct pyw_options *options, const struct option_row *row,
     number = strtoll(value, &end, base);
     if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
         number < row->low || number > row->high) {
-        snprintf(
-            why, why_size,
-            base == 8
-                ? "Invalid %s '%s' for WSGI daemon process: give an octal number of at "
-                  "most 0%" PRIo64 "."
-                : "Invalid %s '%s' for WSGI daemon process: give a whole number of at "
-                  "least %" PRId64 ".",
-            row->name, value, base == 8 ? row->high : row->low);
+        snprintf(why, why_size,
+                 base == 8
+                     ? "Invalid %s '%s' for WSGI daemon process: give an octal number "
+                       "from 0%" PRIo64 " to 0%" PRIo64 "."
+                     : "Invalid %s '%s' for WSGI daemon process: give a whole number "
+                       "from %" PRId64 " to %" PRId64 ".",
+                 row->name, value, row->low, row->high);
         return -EINVAL;
     }
     *number_field(options, row) = number;

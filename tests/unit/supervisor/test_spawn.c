@@ -95,7 +95,7 @@ static int live(void)
 
 START_TEST(a_process_is_born_with_what_it_needs_and_no_more)
 {
-    char home[64];
+    char home[2048];
 
     /* 10 is the shell's own, for the script; no pipe, which would be one more. */
     write_program(
