@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -142,6 +143,21 @@ def test_no_request_is_lost_between_idle_and_closed(daemon: Start) -> None:
         thread.join()
     assert seen["unknown"] == 0, seen
     assert one.table.served - served_before == seen["answered"]
+    assert one.wait_end() == 0
+
+
+def test_who_comes_while_it_drains_is_sent_away(daemon: Start) -> None:
+    """Left in the backlog, it would wait until the process has ended."""
+    one = daemon()
+    busy = start_slow(one)
+    one.signal(signal.SIGUSR1)
+    wait.until(lambda: one.table.report == DRAINING, "the report")
+    with socket.socket(socket.AF_UNIX) as late:
+        late.settimeout(10)
+        late.connect(str(one.path))
+        assert late.recv(1) == b""
+    let_end(one)
+    assert busy.collect().body == b"finished"
     assert one.wait_end() == 0
 
 

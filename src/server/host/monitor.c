@@ -30,7 +30,6 @@ struct monitor {
     int64_t accept_after_ms; /* accepting pauses until then */
     uint32_t heeded;         /* of what was asked */
     bool has_lifeline;       /* false once it has ended */
-    bool is_accepting;       /* false for good once the process drains */
 };
 
 /* --- what happens --- */
@@ -45,7 +44,6 @@ static void begin_drain(struct monitor *monitor, int64_t now_ms, int64_t grace_m
         _exit(0); /* nothing runs, and Python may be in the middle of anything */
     }
     if (pyw_host_phase(host) < PYW_PHASE_DRAINING) {
-        monitor->is_accepting = false;
         monitor->phase_ends_ms = ends_ms;
         pyw_host_enter(host, PYW_PHASE_DRAINING, event);
     } else if (pyw_host_phase(host) == PYW_PHASE_DRAINING &&
@@ -126,24 +124,35 @@ static bool is_peer_allowed(const struct pyw_host *host, int fd)
     return false;
 }
 
+/* A new channel, or none once the process drains: a child that chose this process a
+ * moment too early must not wait in the backlog until the process has ended; a channel
+ * that closes before HELLO sends it to another one. @return 0 or -errno; the descriptor
+ * is taken over in any case. */
+static int take_in(const struct pyw_host *host, int fd)
+{
+    int rv = -ECONNREFUSED;
+
+    if (pyw_host_phase(host) < PYW_PHASE_DRAINING) {
+        rv = is_peer_allowed(host, fd) ? pyw_poller_add(host->poller, fd) : -EPERM;
+    }
+    if (rv != 0) {
+        close(fd);
+    }
+    return rv == -EPERM || rv == -ECONNREFUSED ? 0 : rv;
+}
+
 static void accept_some(struct monitor *monitor, int64_t now_ms)
 {
     struct pyw_host *host = monitor->host;
 
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
         int fd = pyw_socket_accept(host->listener_fd);
-        int rv = fd;
+        int rv = fd >= 0 ? take_in(host, fd) : fd;
 
-        if (fd >= 0) {
-            rv = is_peer_allowed(host, fd) ? pyw_poller_add(host->poller, fd) : -EPERM;
-        }
-        if (fd >= 0 && rv != 0) {
-            close(fd);
-        }
         if (rv == -EAGAIN) {
             return;
         }
-        if (rv < 0 && rv != -EPERM) {
+        if (rv < 0) {
             PYW_LOG(pyw_journal_line, NULL, ACCEPT_FAILED, host->setup->group,
                     strerror(-rv), ACCEPT_PAUSE_MS);
             monitor->accept_after_ms = now_ms + ACCEPT_PAUSE_MS;
@@ -173,7 +182,6 @@ static void begin_ending(struct monitor *monitor, int64_t now_ms, const char *ev
     struct pyw_host *host = monitor->host;
     uint32_t count;
 
-    monitor->is_accepting = false;
     monitor->phase_ends_ms = now_ms + LEAVE_MS;
     pyw_host_enter(host, PYW_PHASE_ENDING, event);
     count = pyw_timeouts_cut_all(host);
@@ -244,7 +252,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static bool may_accept(const struct monitor *monitor, int64_t now_ms)
 {
-    return monitor->is_accepting && now_ms >= monitor->accept_after_ms &&
+    return now_ms >= monitor->accept_after_ms &&
            pyw_host_phase(monitor->host) >= PYW_PHASE_SERVING;
 }
 
@@ -252,7 +260,8 @@ static bool may_accept(const struct monitor *monitor, int64_t now_ms)
 static void wait_and_heed(struct monitor *monitor, int64_t until_ms)
 {
     struct pyw_host *host = monitor->host;
-    bool accepts = may_accept(monitor, pyw_clock_now_ms());
+    int64_t now_before_ms = pyw_clock_now_ms();
+    bool accepts = may_accept(monitor, now_before_ms);
     struct pollfd fds[] = {
         {.fd = host->wake_fd, .events = POLLIN},
         {.fd = monitor->has_lifeline ? host->lifeline_fd : -1, .events = POLLIN},
@@ -260,7 +269,7 @@ static void wait_and_heed(struct monitor *monitor, int64_t until_ms)
     };
     int64_t now_ms;
 
-    if (monitor->is_accepting && !accepts) {
+    if (now_before_ms < monitor->accept_after_ms) {
         until_ms = earlier(until_ms, monitor->accept_after_ms);
     }
     if (poll(fds, sizeof(fds) / sizeof(fds[0]), pyw_clock_until(until_ms)) <= 0) {
@@ -325,7 +334,6 @@ int pyw_monitor_start(struct pyw_host *host)
     monitor->host = host;
     monitor->phase_ends_ms = PYW_CLOCK_NEVER;
     monitor->has_lifeline = true;
-    monitor->is_accepting = true;
     rv = create_thread(monitor);
     if (rv != 0) {
         free(monitor);
