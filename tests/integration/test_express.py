@@ -17,6 +17,9 @@ from support.express import NOBODY, REPO, Express, expect
 is_root = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not is_root, reason="only root can become somebody else")
 
+# The command starts Apache itself, with nothing preloaded.
+pytestmark = pytest.mark.no_asan
+
 HELLO = """
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])

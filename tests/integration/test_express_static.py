@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.express import Express
+
+# The command starts Apache itself, with nothing preloaded.
+pytestmark = pytest.mark.no_asan
 
 HELLO = """
 def application(environ, start_response):
