@@ -1,6 +1,8 @@
 #include "apache/conf.h"
 
 #include <apr_strings.h>
+#include <stdint.h>
+#include <string.h>
 #include <strings.h>
 
 #include "apache/module.h"
@@ -8,45 +10,92 @@
 /* Lives as long as the configuration pool; set anew by pyw_conf_reset. */
 static struct pyw_global_conf *global_conf;
 
+/* --- the per-directory fields --- */
+
+/* How a field inherits: one row a field of struct pyw_dir_conf. */
+enum field_kind {
+    FIELD_TEXT, /* const char *; NULL is unset */
+    FIELD_FLAG, /* int, enum pyw_flag; PYW_UNSET is unset */
+    FIELD_LIST, /* apr_array_header_t *; NULL is unset; an inner list replaces */
+};
+
+struct field {
+    enum field_kind kind;
+    size_t offset;
+};
+
+#define TEXT(name)                                                                     \
+    {                                                                                  \
+        FIELD_TEXT, offsetof(struct pyw_dir_conf, name)                                \
+    }
+#define FLAG(name)                                                                     \
+    {                                                                                  \
+        FIELD_FLAG, offsetof(struct pyw_dir_conf, name)                                \
+    }
+#define LIST(name)                                                                     \
+    {                                                                                  \
+        FIELD_LIST, offsetof(struct pyw_dir_conf, name)                                \
+    }
+
+static const struct field fields[] = {
+    /* routing */
+    TEXT(process_group),
+    TEXT(application_group),
+    TEXT(callable),
+
+    /* requests */
+    FLAG(pass_authorization),
+    FLAG(chunked_request),
+    FLAG(script_reloading),
+    FLAG(ignore_activity),
+};
+
+#define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
+
+static void *field_of(const struct pyw_dir_conf *conf, const struct field *field)
+{
+    return (char *)(uintptr_t)conf + field->offset;
+}
+
+static bool is_set(const struct pyw_dir_conf *conf, const struct field *field)
+{
+    const void *at = field_of(conf, field);
+
+    return field->kind == FIELD_FLAG ? *(const int *)at != PYW_UNSET
+                                     : *(const void *const *)at != NULL;
+}
+
+static void copy_field(struct pyw_dir_conf *to, const struct pyw_dir_conf *from,
+                       const struct field *field)
+{
+    memcpy(field_of(to, field), field_of(from, field),
+           field->kind == FIELD_FLAG ? sizeof(int) : sizeof(void *));
+}
+
 void *pyw_conf_create_dir(apr_pool_t *pool, char *dir)
 {
     struct pyw_dir_conf *conf = apr_pcalloc(pool, sizeof(*conf));
 
     (void)dir;
-    conf->pass_authorization = PYW_UNSET;
-    conf->chunked_request = PYW_UNSET;
-    conf->script_reloading = PYW_UNSET;
-    conf->ignore_activity = PYW_UNSET;
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        if (fields[i].kind == FIELD_FLAG) {
+            *(int *)field_of(conf, &fields[i]) = PYW_UNSET;
+        }
+    }
     return conf;
 }
 
-static const char *inner_text(const char *base, const char *add)
+void *pyw_conf_merge_dir(apr_pool_t *pool, void *base, void *add)
 {
-    return add != NULL ? add : base;
-}
+    struct pyw_dir_conf *conf = apr_palloc(pool, sizeof(*conf));
 
-static int inner_flag(int base, int add)
-{
-    return add != PYW_UNSET ? add : base;
-}
-
-void *pyw_conf_merge_dir(apr_pool_t *pool, void *base_conf, void *add_conf)
-{
-    const struct pyw_dir_conf *base = base_conf;
-    const struct pyw_dir_conf *add = add_conf;
-    struct pyw_dir_conf *conf = apr_pcalloc(pool, sizeof(*conf));
-
-    conf->process_group = inner_text(base->process_group, add->process_group);
-    conf->application_group =
-        inner_text(base->application_group, add->application_group);
-    conf->callable = inner_text(base->callable, add->callable);
-    conf->pass_authorization =
-        inner_flag(base->pass_authorization, add->pass_authorization);
-    conf->chunked_request = inner_flag(base->chunked_request, add->chunked_request);
-    conf->script_reloading = inner_flag(base->script_reloading, add->script_reloading);
-    conf->ignore_activity = inner_flag(base->ignore_activity, add->ignore_activity);
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        copy_field(conf, is_set(add, &fields[i]) ? add : base, &fields[i]);
+    }
     return conf;
 }
+
+/* --- per virtual host --- */
 
 void *pyw_conf_create_server(apr_pool_t *pool, server_rec *s)
 {
@@ -67,6 +116,8 @@ void *pyw_conf_merge_server(apr_pool_t *pool, void *base_conf, void *add_conf)
     conf->aliases = apr_array_append(pool, add->aliases, base->aliases);
     return conf;
 }
+
+/* --- once --- */
 
 void pyw_conf_reset(apr_pool_t *pool)
 {

@@ -16,12 +16,15 @@
 enum pyw_flag { PYW_UNSET = -1, PYW_OFF = 0, PYW_ON = 1 };
 
 /* Per directory; what stands outside of any section is the server's outermost
- * directory. */
+ * directory. Each field has a row in conf.c that says how it inherits. */
 struct pyw_dir_conf {
+    /* routing */
     const char *process_group;     /* NULL: unset; "" is embedded mode */
     const char *application_group; /* NULL: unset; "" is the main interpreter */
     const char *callable;
-    int pass_authorization; /* enum pyw_flag, as the rest */
+
+    /* requests; enum pyw_flag */
+    int pass_authorization;
     int chunked_request;
     int script_reloading;
     int ignore_activity;

@@ -107,45 +107,56 @@ static const char *refuse(cmd_parms *cmd, void *dir_conf, const char *arguments)
                      "Not built into this version of mod_pywsgi.")
 
 const command_rec pyw_directives[] = {
+    /* mapping */
     AP_INIT_RAW_ARGS("WSGIScriptAlias", pyw_alias_set, NULL, SERVER,
                      "A URL path, a script file or directory, and options."),
     AP_INIT_RAW_ARGS("WSGIScriptAliasMatch", pyw_alias_set_match, NULL, SERVER,
                      "A regular expression, a script file with $N, and options."),
-    AP_INIT_RAW_ARGS("WSGIDaemonProcess", pyw_daemon_process_set, NULL, SERVER,
-                     "The name of a process group, and options."),
+    REFUSED("WSGIHandlerScript"),
+    REFUSED("WSGIImportScript"),
+    REFUSED("WSGICaseSensitivity"),
+
+    /* routing */
     AP_INIT_TAKE1("WSGIProcessGroup", set_dir_text, DIR_FIELD(process_group), SECTIONS,
                   "The process group that serves the application."),
     AP_INIT_TAKE1("WSGIApplicationGroup", set_dir_text, DIR_FIELD(application_group),
                   SECTIONS, "The interpreter that runs the application."),
     AP_INIT_TAKE1("WSGICallableObject", set_dir_text, DIR_FIELD(callable), HTACCESS,
                   "The name of the application in its script."),
-    AP_INIT_TAKE1("WSGIPassAuthorization", set_dir_flag, DIR_FIELD(pass_authorization),
-                  HTACCESS, "On: the application sees the Authorization header."),
-    AP_INIT_TAKE1("WSGIChunkedRequest", set_dir_flag, DIR_FIELD(chunked_request),
-                  HTACCESS, "Off: a chunked request body is answered 411."),
+    REFUSED("WSGIRestrictProcess"),
+    AP_INIT_TAKE1("WSGIRestrictEmbedded", set_restrict_embedded, NULL, SERVER,
+                  "On: no application runs in Apache's own processes."),
+
+    /* requests */
     AP_INIT_TAKE1("WSGIScriptReloading", set_dir_flag, DIR_FIELD(script_reloading),
                   HTACCESS, "Off: a script that changed is not loaded again."),
+    AP_INIT_TAKE1("WSGIPassAuthorization", set_dir_flag, DIR_FIELD(pass_authorization),
+                  HTACCESS, "On: the application sees the Authorization header."),
+    REFUSED("WSGIPassApacheRequest"),
+    AP_INIT_TAKE1("WSGIChunkedRequest", set_dir_flag, DIR_FIELD(chunked_request),
+                  HTACCESS, "Off: a chunked request body is answered 411."),
+    REFUSED("WSGIErrorOverride"),
+    REFUSED("WSGIMapHEADToGET"),
     AP_INIT_TAKE1("WSGIIgnoreActivity", set_dir_flag, DIR_FIELD(ignore_activity),
                   HTACCESS, "On: requests do not count for inactivity-timeout."),
+    REFUSED("WSGIEnableSendfile"),
+    REFUSED("WSGITrustedProxyHeaders"),
+    REFUSED("WSGITrustedProxies"),
+
+    /* process groups */
+    AP_INIT_RAW_ARGS("WSGIDaemonProcess", pyw_daemon_process_set, NULL, SERVER,
+                     "The name of a process group, and options."),
+    AP_INIT_TAKE1("WSGISocketPrefix", set_socket_prefix, GLOBAL_FIELD(socket_prefix),
+                  SERVER, "The beginning of the path of the directory for sockets."),
+    REFUSED("WSGISocketRotation"),
+    REFUSED("WSGIAcceptMutex"),
+    REFUSED("WSGIVerboseDebugging"),
+
+    /* Python */
     AP_INIT_TAKE1("WSGIPythonHome", set_python_home, GLOBAL_FIELD(python_home), SERVER,
                   "The virtual environment or prefix of Python."),
     AP_INIT_TAKE1("WSGIPythonPath", set_global_text, GLOBAL_FIELD(python_path), SERVER,
                   "Directories for sys.path, separated by ':'."),
-    AP_INIT_TAKE1("WSGISocketPrefix", set_socket_prefix, GLOBAL_FIELD(socket_prefix),
-                  SERVER, "The beginning of the path of the directory for sockets."),
-    AP_INIT_TAKE1("WSGIRestrictEmbedded", set_restrict_embedded, NULL, SERVER,
-                  "On: no application runs in Apache's own processes."),
-    REFUSED("WSGIHandlerScript"),
-    REFUSED("WSGIImportScript"),
-    REFUSED("WSGIDispatchScript"),
-    REFUSED("WSGICaseSensitivity"),
-    REFUSED("WSGIRestrictProcess"),
-    REFUSED("WSGIPassApacheRequest"),
-    REFUSED("WSGIErrorOverride"),
-    REFUSED("WSGIMapHEADToGET"),
-    REFUSED("WSGIEnableSendfile"),
-    REFUSED("WSGITrustedProxyHeaders"),
-    REFUSED("WSGITrustedProxies"),
     REFUSED("WSGIPythonEggs"),
     REFUSED("WSGIPythonOptimize"),
     REFUSED("WSGIPythonWarnings"),
@@ -159,16 +170,19 @@ const command_rec pyw_directives[] = {
     REFUSED("WSGIRestrictStdin"),
     REFUSED("WSGIRestrictStdout"),
     REFUSED("WSGIRestrictSignal"),
-    REFUSED("WSGISocketRotation"),
-    REFUSED("WSGIAcceptMutex"),
-    REFUSED("WSGIVerboseDebugging"),
+
+    /* scripts that decide */
+    REFUSED("WSGIDispatchScript"),
     REFUSED("WSGIAuthUserScript"),
     REFUSED("WSGIAuthGroupScript"),
     REFUSED("WSGIAccessScript"),
     REFUSED("WSGIGroupAuthoritative"),
+
+    /* metrics */
     REFUSED("WSGIServerMetrics"),
     REFUSED("WSGITelemetryService"),
     REFUSED("WSGISlowRequests"),
     REFUSED("WSGITelemetryOptions"),
+
     {NULL},
 };
