@@ -129,6 +129,9 @@ def _get_hello(reader: Reader) -> dict[str, Any]:
     }
 
 
+TRIES = ("role", "connects", "restarts")
+
+
 def _put_request(fields: Mapping[str, Any]) -> bytes:
     pairs = b"".join(_put_pair(name, value) for name, value in fields["pairs"])
     return (
@@ -142,6 +145,8 @@ def _put_request(fields: Mapping[str, Any]) -> bytes:
         + str16(fields["script"])
         + str16(fields["callable"])
         + str16(fields["group"])
+        + struct.pack("<BHHB", *(fields[name] for name in TRIES), len(fields["arguments"]))
+        + b"".join(map(str16, fields["arguments"]))
         + struct.pack("<H", len(fields["pairs"]))
         + pairs
     )
@@ -163,6 +168,9 @@ def _get_request(reader: Reader) -> dict[str, Any]:
         name: reader.number("q") for name in ("arrival", "queued", "content_length", "mtime")
     }
     fields |= {name: reader.str16() for name in ("script", "callable", "group")}
+    fields |= {"role": reader.number("B")}
+    fields |= {name: reader.number("H") for name in TRIES[1:]}
+    fields["arguments"] = [reader.str16() for _ in range(reader.number("B"))]
     fields["pairs"] = [_get_pair(reader) for _ in range(reader.number("H"))]
     return fields
 
@@ -405,6 +413,10 @@ def request_fields(
         "script": str(script),
         "callable": "application",
         "group": group,
+        "role": 0,
+        "connects": 0,
+        "restarts": 0,
+        "arguments": [],
         "pairs": pairs,
     }
 

@@ -43,14 +43,16 @@ static uint16_t request_flags(const request_rec *r, const struct pyw_target *tar
 static void fill_head(request_rec *r, const struct pyw_target *target,
                       struct pyw_request_head *head)
 {
-    head->flags = request_flags(r, target);
-    head->arrival_us = (int64_t)r->request_time;
-    head->queued_us = 0;
-    head->content_length = r->read_chunked ? -1 : (int64_t)r->remaining;
-    head->script_mtime = (int64_t)r->finfo.mtime;
-    head->script = span_of(target->script);
-    head->callable = span_of(target->callable);
-    head->application_group = span_of(target->application_group);
+    *head = (struct pyw_request_head){
+        .flags = request_flags(r, target),
+        .arrival_us = (int64_t)r->request_time,
+        .content_length = r->read_chunked ? -1 : (int64_t)r->remaining,
+        .script_mtime = (int64_t)r->finfo.mtime,
+        .script = span_of(target->script),
+        .callable = span_of(target->callable),
+        .application_group = span_of(target->application_group),
+        .role = PYW_ROLE_APPLICATION,
+    };
 }
 
 /* Sends the request where its process group says. */

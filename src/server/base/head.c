@@ -67,6 +67,23 @@ static void put_span16(struct pyw_writer *writer, struct pyw_span span)
     pyw_bytes_put_str16(writer, span.data, span.len);
 }
 
+/* Role, tries and arguments. */
+static void put_arguments(struct pyw_writer *writer,
+                          const struct pyw_request_head *head)
+{
+    pyw_bytes_put_u8(writer, head->role);
+    pyw_bytes_put_u16(writer, head->connects);
+    pyw_bytes_put_u16(writer, head->restarts);
+    if (head->argument_count > PYW_HEAD_MAX_ARGUMENTS) {
+        writer->failed = true;
+        return;
+    }
+    pyw_bytes_put_u8(writer, head->argument_count);
+    for (size_t i = 0; i < head->argument_count; i++) {
+        put_span16(writer, head->arguments[i]);
+    }
+}
+
 void pyw_head_put_request(struct pyw_writer *writer,
                           const struct pyw_request_head *head)
 {
@@ -79,6 +96,7 @@ void pyw_head_put_request(struct pyw_writer *writer,
     put_span16(writer, head->script);
     put_span16(writer, head->callable);
     put_span16(writer, head->application_group);
+    put_arguments(writer, head);
     if (head->pair_count > PYW_HEAD_MAX_PAIRS) {
         writer->failed = true;
         return;
@@ -105,6 +123,21 @@ static int get_pair(struct pyw_reader *reader, struct pyw_pair *pair)
     return reader->failed || pair->name.len == 0 ? -EPROTO : 0;
 }
 
+static int get_arguments(struct pyw_reader *reader, struct pyw_request_head *head)
+{
+    head->role = pyw_bytes_get_u8(reader);
+    head->connects = pyw_bytes_get_u16(reader);
+    head->restarts = pyw_bytes_get_u16(reader);
+    head->argument_count = pyw_bytes_get_u8(reader);
+    if (head->role >= PYW_ROLE_COUNT || head->argument_count > PYW_HEAD_MAX_ARGUMENTS) {
+        return -EPROTO;
+    }
+    for (size_t i = 0; i < head->argument_count; i++) {
+        head->arguments[i] = pyw_bytes_get_str16(reader);
+    }
+    return 0;
+}
+
 int pyw_head_get_request(struct pyw_span payload, uint16_t flags,
                          struct pyw_pair *pairs, size_t capacity,
                          struct pyw_request_head *head)
@@ -120,6 +153,9 @@ int pyw_head_get_request(struct pyw_span payload, uint16_t flags,
     head->script = pyw_bytes_get_str16(&reader);
     head->callable = pyw_bytes_get_str16(&reader);
     head->application_group = pyw_bytes_get_str16(&reader);
+    if (get_arguments(&reader, head) != 0) {
+        return -EPROTO;
+    }
     head->pair_count = pyw_bytes_get_u16(&reader);
     head->pairs = pairs;
     if (reader.failed || head->content_length < -1) {

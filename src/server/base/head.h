@@ -18,6 +18,20 @@
 #include "base/bytes.h"
 
 #define PYW_HEAD_MAX_PAIRS 4096
+/* Of a script that decides: user, password, realm, host. */
+#define PYW_HEAD_MAX_ARGUMENTS 4
+
+/* What the script is asked for. Applications answer with a response; the scripts that
+ * decide (compat 4) answer with what they return, packed as base/decision.h says. */
+enum pyw_role {
+    PYW_ROLE_APPLICATION = 0, /* also handler scripts: a callable of their own */
+    PYW_ROLE_DISPATCH = 1,
+    PYW_ROLE_ACCESS = 2,
+    PYW_ROLE_PASSWORD = 3,
+    PYW_ROLE_REALM_HASH = 4,
+    PYW_ROLE_GROUPS = 5,
+    PYW_ROLE_COUNT = 6
+};
 
 /* PYW_KEY_REQUEST_METHOD, ...: the ids of env_keys.def. */
 enum pyw_key {
@@ -43,6 +57,11 @@ struct pyw_request_head {
     struct pyw_span script;
     struct pyw_span callable;
     struct pyw_span application_group; /* "" is the main interpreter */
+    uint8_t role;                      /* enum pyw_role */
+    uint16_t connects; /* how many processes were asked before this one... */
+    uint16_t restarts; /* ...and how many of them refused because they restart */
+    uint8_t argument_count;
+    struct pyw_span arguments[PYW_HEAD_MAX_ARGUMENTS];
     size_t pair_count;
     const struct pyw_pair *pairs;
 };

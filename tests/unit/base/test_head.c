@@ -41,6 +41,11 @@ START_TEST(request_is_packed_as_the_vector)
         .script = PYW_SPAN("/srv/app.wsgi"),
         .callable = PYW_SPAN("application"),
         .application_group = PYW_SPAN("www.example.org|/app"),
+        .role = PYW_ROLE_PASSWORD,
+        .connects = 2,
+        .restarts = 1,
+        .argument_count = 2,
+        .arguments = {PYW_SPAN("ann"), PYW_SPAN("secret")},
         .pair_count = 5,
         .pairs = list,
     };
@@ -69,6 +74,11 @@ START_TEST(request_is_read_from_the_vector)
     ck_assert_int_eq(head.script_mtime, 1700000000000000001);
     ck_assert(pyw_bytes_is_equal(head.script, "/srv/app.wsgi"));
     ck_assert(pyw_bytes_is_equal(head.application_group, "www.example.org|/app"));
+    ck_assert_uint_eq(head.role, PYW_ROLE_PASSWORD);
+    ck_assert_uint_eq(head.connects, 2);
+    ck_assert_uint_eq(head.restarts, 1);
+    ck_assert_uint_eq(head.argument_count, 2);
+    ck_assert(pyw_bytes_is_equal(head.arguments[1], "secret"));
     ck_assert_uint_eq(head.pair_count, 5);
     ck_assert(pyw_bytes_is_equal(head.pairs[0].name, "REQUEST_METHOD"));
     ck_assert(pyw_bytes_is_equal(head.pairs[0].value, "GET"));
