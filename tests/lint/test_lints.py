@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -152,3 +153,10 @@ def test_templates(tmp_path, text, is_right):
     put(tmp_path, {"python/mod_pywsgi/templates/parts/x.conf.j2": text})
     status, output = run("check_templates", tmp_path)
     assert status == (0 if is_right else 1), output
+
+
+def test_every_folder_of_tests_is_collected():
+    text = (HERE.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    collected = set(re.findall(r'^    "tests/(\w+)",$', text, re.MULTILINE))
+    folders = {path.parent.name for path in HERE.parent.glob("*/test_*.py")}
+    assert folders <= collected
