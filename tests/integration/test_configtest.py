@@ -62,6 +62,13 @@ INVALID = [
     ("<VirtualHost *:80>\nWSGISocketPrefix /tmp/x\n</VirtualHost>", "WSGISocketPrefix"),
     ("<Directory />\nWSGIDaemonProcess a\n</Directory>", "WSGIDaemonProcess"),
     ("<Directory />\nWSGIScriptAlias /x /y\n</Directory>", "WSGIScriptAlias"),
+    ("WSGITrustedProxies proxy.example", "proxy.example.*names of hosts"),
+    ("WSGITrustedProxies 10.0.0.0/8 10.0.0.256", "10.0.0.256"),
+    ("WSGITrustedProxies 10.0.0.0/33", "10.0.0.0/33"),
+    ("WSGITrustedProxies 2001:db8::/129", "2001:db8::/129"),
+    ("WSGITrustedProxies ::ffff:10.0.0.1", "IPv4"),
+    ("WSGITrustedProxies", "WSGITrustedProxies"),
+    ("WSGITrustedProxyHeaders", "WSGITrustedProxyHeaders"),
 ]
 
 
@@ -112,6 +119,9 @@ VALID = [
     "<IfModule wsgi_module>\nWSGIScriptAlias /x @APPS@/hello/wsgi.py\n</IfModule>",
     "<IfModule mod_wsgi.c>\nWSGIScriptAlias /x @APPS@/hello/wsgi.py\n</IfModule>",
     "LogLevel wsgi:debug",
+    "WSGITrustedProxyHeaders X-Forwarded-For x-forwarded-proto\nWSGITrustedProxies 10.0.0.0/8 ::1",
+    "<Location />\nWSGITrustedProxies 10.0.0.0/255.0.0.0 2001:db8::/32 192.0.2.7\n</Location>",
+    "WSGITrustedProxyHeaders X-Unknown",
 ]
 
 
@@ -133,8 +143,6 @@ NOT_YET_DIRECTIVES = [
     "WSGIErrorOverride On",
     "WSGIMapHEADToGET Off",
     "WSGIEnableSendfile On",
-    "WSGITrustedProxyHeaders X-Forwarded-For",
-    "WSGITrustedProxies 127.0.0.1",
     "WSGIPythonEggs /tmp",
     "WSGIPythonOptimize 1",
     "WSGIPythonWarnings error",

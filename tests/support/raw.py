@@ -56,9 +56,13 @@ class Response:
 class Connection:
     """One TCP connection. Every read has a time limit."""
 
-    def __init__(self, host: str, port: int, timeout: float = 20.0) -> None:
+    def __init__(
+        self, host: str, port: int, timeout: float = 20.0, source: str | None = None
+    ) -> None:
         self.host, self.port = host, port
-        self.sock = socket.create_connection((host, port), timeout)
+        self.sock = socket.create_connection(
+            (host, port), timeout, source_address=(source, 0) if source else None
+        )
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
 

@@ -9,11 +9,13 @@
 #include <http_protocol.h>
 
 #include "apache/places.h"
+#include "apache/proxy.h"
 
 #define OWN_PAIRS 48
 
 struct env {
     request_rec *r;
+    struct pyw_proxy_view proxy;
     struct pyw_pair *pairs;
     size_t count;
     size_t capacity;
@@ -36,6 +38,15 @@ static void add_named(struct env *env, uint8_t key, const char *name, const char
 static void add(struct env *env, uint8_t key, const char *value)
 {
     add_named(env, key, NULL, value);
+}
+
+/* What a trusted proxy says, else what Apache knows. */
+static void add_or_told(struct env *env, uint8_t key, enum pyw_proxy_category category,
+                        const char *value)
+{
+    const char *told = env->proxy.values[category];
+
+    add(env, key, told != NULL ? told : value);
 }
 
 static const char *decimal(apr_pool_t *pool, long number)
@@ -90,11 +101,12 @@ static void add_request(struct env *env, const struct pyw_target *target)
     add(env, PYW_KEY_REQUEST_METHOD, r->method);
     add(env, PYW_KEY_REQUEST_URI, original_uri(r));
     add(env, PYW_KEY_QUERY_STRING, r->args != NULL ? r->args : "");
-    add(env, PYW_KEY_SCRIPT_NAME, target->script_name);
+    add_or_told(env, PYW_KEY_SCRIPT_NAME, PYW_PROXY_SCRIPT_NAME, target->script_name);
     add(env, PYW_KEY_PATH_INFO, target->path_info);
     add(env, PYW_KEY_SERVER_PROTOCOL, r->protocol);
     add(env, PYW_KEY_REQUEST_SCHEME, ap_http_scheme(r));
-    add(env, PYW_KEY_URL_SCHEME, is_https(r) ? "https" : "http");
+    add_or_told(env, PYW_KEY_URL_SCHEME, PYW_PROXY_SCHEME,
+                is_https(r) ? "https" : "http");
     add(env, PYW_KEY_SCRIPT_FILENAME, r->filename);
     add(env, PYW_KEY_CONTENT_TYPE, apr_table_get(r->headers_in, "Content-Type"));
     if (!r->read_chunked) {
@@ -111,16 +123,17 @@ static void add_server(struct env *env)
 {
     request_rec *r = env->r;
 
-    add(env, PYW_KEY_SERVER_NAME,
-        ap_escape_html(r->pool, ap_get_server_name_for_url(r)));
-    add(env, PYW_KEY_SERVER_PORT, decimal(r->pool, ap_get_server_port(r)));
+    add_or_told(env, PYW_KEY_SERVER_NAME, PYW_PROXY_SERVER,
+                ap_escape_html(r->pool, ap_get_server_name_for_url(r)));
+    add_or_told(env, PYW_KEY_SERVER_PORT, PYW_PROXY_PORT,
+                decimal(r->pool, ap_get_server_port(r)));
     add(env, PYW_KEY_SERVER_ADDR, r->connection->local_ip);
     add(env, PYW_KEY_SERVER_SOFTWARE, ap_get_server_banner());
     add(env, PYW_KEY_SERVER_ADMIN, r->server->server_admin);
     add(env, PYW_KEY_DOCUMENT_ROOT, ap_document_root(r));
     add(env, PYW_KEY_CONTEXT_PREFIX, ap_context_prefix(r));
     add(env, PYW_KEY_CONTEXT_DOCUMENT_ROOT, ap_context_document_root(r));
-    add(env, PYW_KEY_REMOTE_ADDR, r->useragent_ip);
+    add_or_told(env, PYW_KEY_REMOTE_ADDR, PYW_PROXY_CLIENT, r->useragent_ip);
     add(env, PYW_KEY_REMOTE_PORT, decimal(r->pool, r->useragent_addr->port));
     if (r->user != NULL) {
         add(env, PYW_KEY_REMOTE_USER, r->user);
@@ -153,6 +166,7 @@ static void add_own(struct env *env, const struct pyw_target *target)
     add(env, PYW_KEY_OWN_CONNECTION_ID, r->connection->log_id);
     add(env, PYW_KEY_OWN_SCRIPT_NAME, target->script_name);
     add(env, PYW_KEY_OWN_PATH_INFO, target->path_info);
+    add_named(env, 0, "mod_wsgi.mount_point", env->proxy.values[PYW_PROXY_SCRIPT_NAME]);
 }
 
 /* "X-Some-Name" -> "HTTP_X_SOME_NAME"; NULL when the name has a character that could
@@ -205,6 +219,21 @@ static bool is_withheld(const struct env *env, const struct pyw_target *target,
     }
 }
 
+/* One header, but for what the proxies say better. */
+static void add_header(struct env *env, const char *name, size_t len, const char *value)
+{
+    uint8_t key = pyw_head_key_of(name, len);
+
+    if (pyw_proxy_is_dropped(&env->proxy, name) ||
+        (key == PYW_KEY_HTTP_HOST && env->proxy.values[PYW_PROXY_HOST] != NULL)) {
+        return;
+    }
+    if (key == PYW_KEY_HTTP_X_FORWARDED_FOR && env->proxy.forwarded_for != NULL) {
+        value = env->proxy.forwarded_for;
+    }
+    add_named(env, key, name, value);
+}
+
 static void add_headers(struct env *env, const struct pyw_target *target)
 {
     const apr_array_header_t *headers = apr_table_elts(env->r->headers_in);
@@ -220,9 +249,10 @@ static void add_headers(struct env *env, const struct pyw_target *target)
         }
         name = environ_name(env->r->pool, entries[i].key, &len);
         if (name != NULL) {
-            add_named(env, pyw_head_key_of(name, len), name, entries[i].val);
+            add_header(env, name, len, entries[i].val);
         }
     }
+    add(env, PYW_KEY_HTTP_HOST, env->proxy.values[PYW_PROXY_HOST]);
 }
 
 /* True when the list already has that name: what Apache computed or the client sent. */
@@ -274,7 +304,8 @@ static void add_variables(struct env *env)
             key != PYW_KEY_AUTH_TYPE) {
             continue;
         }
-        if (!has_pair(env, own, key, name)) {
+        if (!has_pair(env, own, key, name) &&
+            !pyw_proxy_is_dropped(&env->proxy, name)) {
             add_named(env, key, name, entries[i].val);
         }
     }
@@ -291,6 +322,7 @@ int pyw_cgi_env_build(request_rec *r, const struct pyw_target *target,
         return -E2BIG;
     }
     env.pairs = apr_palloc(r->pool, env.capacity * sizeof(*env.pairs));
+    pyw_proxy_read(r, &env.proxy);
     add_request(&env, target);
     add_server(&env);
     add_own(&env, target);

@@ -48,6 +48,8 @@ static const struct field fields[] = {
     FLAG(chunked_request),
     FLAG(script_reloading),
     FLAG(ignore_activity),
+    LIST(proxy_headers),
+    LIST(trusted_proxies),
 };
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
@@ -124,6 +126,8 @@ void pyw_conf_reset(apr_pool_t *pool)
     global_conf = apr_pcalloc(pool, sizeof(*global_conf));
     global_conf->groups = apr_array_make(pool, 4, sizeof(struct pyw_group_conf *));
     global_conf->restrict_embedded = PYW_UNSET;
+    global_conf->unknown_proxy_headers =
+        apr_array_make(pool, 2, sizeof(struct pyw_unknown_header));
 }
 
 struct pyw_global_conf *pyw_conf_global(void)

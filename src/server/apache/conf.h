@@ -28,6 +28,10 @@ struct pyw_dir_conf {
     int chunked_request;
     int script_reloading;
     int ignore_activity;
+
+    /* proxies; NULL: unset */
+    apr_array_header_t *proxy_headers;   /* of apache/proxy, in order */
+    apr_array_header_t *trusted_proxies; /* apr_ipsubnet_t * */
 };
 
 /* One WSGIScriptAlias or WSGIScriptAliasMatch. */
@@ -60,6 +64,12 @@ struct pyw_group_conf {
     apr_array_header_t *preloads; /* const struct pyw_alias *, with both groups fixed */
 };
 
+/* A name in WSGITrustedProxyHeaders that is none of the headers known. */
+struct pyw_unknown_header {
+    server_rec *server;
+    const char *name;
+};
+
 /* Once per configuration. */
 struct pyw_global_conf {
     apr_array_header_t *groups; /* struct pyw_group_conf * */
@@ -67,6 +77,7 @@ struct pyw_global_conf {
     const char *python_path;
     const char *socket_prefix;
     int restrict_embedded;
+    apr_array_header_t *unknown_proxy_headers; /* struct pyw_unknown_header */
 };
 
 void *pyw_conf_create_dir(apr_pool_t *pool, char *dir);

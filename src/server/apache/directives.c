@@ -6,6 +6,7 @@
 #include "apache/alias.h"
 #include "apache/conf.h"
 #include "apache/daemon_process.h"
+#include "apache/proxy.h"
 
 /* --- setters --- */
 
@@ -140,8 +141,10 @@ const command_rec pyw_directives[] = {
     AP_INIT_TAKE1("WSGIIgnoreActivity", set_dir_flag, DIR_FIELD(ignore_activity),
                   HTACCESS, "On: requests do not count for inactivity-timeout."),
     REFUSED("WSGIEnableSendfile"),
-    REFUSED("WSGITrustedProxyHeaders"),
-    REFUSED("WSGITrustedProxies"),
+    AP_INIT_ITERATE("WSGITrustedProxyHeaders", pyw_proxy_set_header, NULL, HTACCESS,
+                    "Headers that are believed when a trusted proxy sends them."),
+    AP_INIT_ITERATE("WSGITrustedProxies", pyw_proxy_set_trusted, NULL, HTACCESS,
+                    "Addresses and networks of the proxies that are trusted."),
 
     /* process groups */
     AP_INIT_RAW_ARGS("WSGIDaemonProcess", pyw_daemon_process_set, NULL, SERVER,
