@@ -90,14 +90,31 @@ static bool is_https(request_rec *r)
     return strcmp(ap_http_scheme(r), "https") == 0;
 }
 
+/* After ErrorDocument or another redirect within the server: what was asked for before.
+ */
+static void add_redirect(struct env *env)
+{
+    request_rec *r = env->r;
+    request_rec *before = r->prev;
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+
+    if (before == NULL) {
+        return;
+    }
+    add(env, PYW_KEY_REDIRECT_URL,
+        core->qualify_redirect_url == AP_CORE_CONFIG_ON
+            ? ap_construct_url(r->pool, before->uri, before)
+            : before->uri);
+    add(env, PYW_KEY_REDIRECT_QUERY_STRING, before->args);
+    if (r->user == NULL) {
+        add_named(env, 0, "REDIRECT_REMOTE_USER", before->user);
+    }
+}
+
 static void add_request(struct env *env, const struct pyw_target *target)
 {
     request_rec *r = env->r;
-    const request_rec *first = r;
 
-    while (first->prev != NULL) {
-        first = first->prev;
-    }
     add(env, PYW_KEY_REQUEST_METHOD, r->method);
     add(env, PYW_KEY_REQUEST_URI, original_uri(r));
     add(env, PYW_KEY_QUERY_STRING, r->args != NULL ? r->args : "");
@@ -113,10 +130,7 @@ static void add_request(struct env *env, const struct pyw_target *target)
         add(env, PYW_KEY_CONTENT_LENGTH,
             apr_table_get(r->headers_in, "Content-Length"));
     }
-    if (first != r) {
-        add(env, PYW_KEY_REDIRECT_URL, first->uri);
-        add(env, PYW_KEY_REDIRECT_QUERY_STRING, first->args);
-    }
+    add_redirect(env);
 }
 
 static void add_server(struct env *env)
@@ -275,9 +289,29 @@ static bool has_pair(const struct env *env, size_t own, uint8_t key, const char 
 /* Names that SetEnv may not make, whether or not this request has them. */
 static bool is_reserved(uint8_t key, const char *name)
 {
-    if (strcmp(name, "HTTPS") == 0 || strncmp(name, "wsgi.", 5) == 0 ||
-        strcasecmp(name, "HTTP_PROXY") == 0) {
+    static const char *const names[] = {
+        "HTTPS", /* consumed for the scheme */
+        "HTTP_CONTENT_LENGTH",
+        "HTTP_CONTENT_TYPE",
+        "HTTP_PROXY",
+        "apache.request_rec",
+        "apache.version",
+        "mod_wsgi.application_start",
+        "mod_wsgi.daemon_start",
+        "mod_wsgi.mount_point",
+        "mod_wsgi.queue_start",
+        "mod_wsgi.request_start",
+        "mod_wsgi.thread_id",
+        "mod_wsgi.version",
+    };
+
+    if (strncmp(name, "wsgi.", 5) == 0 || strncmp(name, "mod_wsgi.x-", 11) == 0) {
         return true;
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcasecmp(name, names[i]) == 0) {
+            return true;
+        }
     }
     return (key >= PYW_KEY_REQUEST_METHOD && key <= PYW_KEY_CONTENT_LENGTH) ||
            (key >= PYW_KEY_URL_SCHEME && key <= PYW_KEY_REDIRECT_QUERY_STRING);

@@ -1,4 +1,4 @@
-"""The WSGI environ: every key, its type and its value."""
+"""Section 2.2: the WSGI environ: every key, its type and its value, the same in both modes."""
 
 from __future__ import annotations
 
@@ -261,32 +261,6 @@ def test_request_id_is_in_the_access_log(server):
     wait.until(lambda: request_id in log.read_text(), "the access log to name the request")
 
 
-def test_variables_of_the_configuration(server, mode):
-    found = environ(server, "/environ/setenv?q=1")
-    assert found["test.key"] == "some value"
-    assert found["mod_wsgi.foo"] == "bar"
-    assert found["REQUEST_METHOD"] == "GET"
-    assert found["SCRIPT_NAME"] == "/environ"
-    assert found["PATH_INFO"] == "/setenv"
-    assert found["QUERY_STRING"] == "q=1"
-    assert found["REMOTE_ADDR"] == "127.0.0.1"
-    assert found["SERVER_NAME"] != "faked.example"
-    assert found.get("CONTENT_LENGTH") != "12345"
-    assert found["wsgi.url_scheme"] == "http"
-    assert found["wsgi.version"] == [1, 0]
-    assert found["wsgi.input"] != "faked"
-    assert found["wsgi.errors"] != "faked"
-    assert found["mod_wsgi.process_group"] == ("" if mode == "embedded" else GROUP)
-    assert found["mod_wsgi.application_group"] == ""
-    assert found["mod_wsgi.callable_object"] == "application"
-
-
-def test_https(server):
-    assert environ(server, "/environ/https")["wsgi.url_scheme"] == "https"
-    assert "HTTPS" not in environ(server, "/environ/https")
-    assert environ(server, "/environ/http")["wsgi.url_scheme"] == "http"
-
-
 def test_two_hundred_headers(server):
     """More than fits into a first guess of any buffer."""
     headers = [(f"X-Many-{index}", str(index) * 20) for index in range(90)]
@@ -321,17 +295,98 @@ def test_remote_user(start, mode):
     assert "HTTP_AUTHORIZATION" not in found
 
 
+REDIRECTS = """
+ErrorDocument 404 /environ/missing
+RewriteEngine On
+RewriteRule ^/old /nowhere [PT]
+<Location /environ/full>
+QualifyRedirectURL On
+</Location>
+<Location /private>
+AuthType Basic
+AuthName test
+AuthBasicProvider file
+AuthUserFile @ROOT@/users
+Require valid-user
+ErrorDocument 404 /environ/full
+</Location>
+"""
+USERS = "me:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n"
+
+
 def test_redirect_keys(start, mode):
-    server = start("ErrorDocument 404 /environ/missing", mode=mode)
+    server = start(
+        REDIRECTS,
+        mode=mode,
+        modules=("authn_file", "auth_basic", "authz_user"),
+        files={"users": USERS},
+    )
     response = server.get("/nowhere?a=b")
     assert response.status == 200, "the application's status is what goes out"
     found = {key: value for key, (_, value) in response.json().items()}
     assert found["REDIRECT_URL"] == "/nowhere"
     assert found["REDIRECT_QUERY_STRING"] == "a=b"
     assert found["REDIRECT_STATUS"] == "404"
+    assert found["REQUEST_URI"] == "/nowhere?a=b"
+    assert "REDIRECT_REMOTE_USER" not in found
+    found = environ(server, "/private/x", headers=[("Authorization", "Basic bWU6cGFzc3dvcmQ=")])
+    assert found["REDIRECT_URL"] == server.fill("http://127.0.0.1:@PORT@/private/x")
+    assert found["REDIRECT_REMOTE_USER"] == "me"
+    assert "REDIRECT_QUERY_STRING" not in found
+    assert not {"REMOTE_USER", "REDIRECT_URL"} & set(environ(server))
 
 
 def test_the_daemon_has_its_own_process(server, mode):
     pid = server.get("/counter").json()["pid"]
     assert pid != os.getpid()
     assert (pid in server.daemons()) is (mode != "embedded")
+
+
+# Both modes on one server, by a header: what may differ has a name here.
+
+DIFFERS_BY_MODE = {
+    "mod_wsgi.process_group",
+    "mod_wsgi.queue_start",
+    "mod_wsgi.daemon_start",
+    "wsgi.multiprocess",
+}
+DIFFERS_BY_REQUEST = {
+    "REMOTE_PORT",
+    "UNIQUE_ID",
+    "mod_wsgi.request_id",
+    "mod_wsgi.request_start",
+    "mod_wsgi.application_start",
+    "mod_wsgi.thread_id",
+    "HTTP_X_WHERE",
+    "where",
+}
+EITHER = """
+SetEnvIf X-Where (.*) where=$1
+SetEnv some.key "some value"
+WSGIDaemonProcess web threads=5
+WSGIApplicationGroup main
+<Location /environ>
+WSGIProcessGroup %{ENV:where}
+</Location>
+WSGIScriptAlias /environ @APPS@/environ/wsgi.py
+"""
+
+
+@pytest.mark.parametrize("target", ["/environ", "/environ/a%20b//%E9?x=%C3%A9"])
+def test_the_environ_is_the_same_in_both_modes(start, target):
+    server = start(EITHER)
+    headers = [("Content-Type", "a/b"), ("X-Thing", "caf\u00e9"), ("Cookie", "c=d"), ("X_Bad", "y")]
+
+    def ask(where):
+        response = server.request("POST", target, [*headers, ("X-Where", where)], b"body")
+        assert response.status == 200, response.body
+        return response.json()
+
+    embedded, daemon = ask("%{GLOBAL}"), ask("web")
+    assert embedded["mod_wsgi.process_group"] == ["str", ""]
+    assert daemon["mod_wsgi.process_group"] == ["str", "web"]
+    assert list(embedded.keys() ^ daemon.keys()) == []
+    different = {key for key in embedded if embedded[key] != daemon[key]}
+    assert different - DIFFERS_BY_REQUEST <= DIFFERS_BY_MODE | {"wsgi.input", "wsgi.errors"}
+    kinds = {key: (embedded[key][0], daemon[key][0]) for key in embedded}
+    assert {key for key, (one, other) in kinds.items() if one != other} == set()
