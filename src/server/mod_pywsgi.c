@@ -2,7 +2,9 @@
  *
  * Two records, one code: `LoadModule wsgi_module` keeps existing files and their
  * <IfModule> lines working, `LoadModule pywsgi_module` is the project's own name.
- * Loading both is an error.
+ * Loading both is an error. Under either name <IfModule mod_wsgi.c> and
+ * <IfModule mod_pywsgi.c> hold: a third record, with nothing but a name, bears the file
+ * name that the loaded one has not.
  */
 #include <httpd.h>
 
@@ -55,21 +57,46 @@ static void register_hooks(apr_pool_t *pool, module *record)
     pyw_request_register_hooks(pool);
 }
 
-static void register_wsgi(apr_pool_t *pool)
-{
-    register_hooks(pool, &wsgi_module);
-}
-
-static void register_pywsgi(apr_pool_t *pool)
-{
-    register_hooks(pool, &pywsgi_module);
-}
-
 /* STANDARD20_MODULE_STUFF names the record after the source file; <IfModule mod_wsgi.c>
  * needs the name that the file never had. */
 #define RECORD_HEAD(file_name)                                                         \
     MODULE_MAGIC_NUMBER_MAJOR, MODULE_MAGIC_NUMBER_MINOR, -1, file_name, NULL, NULL,   \
         MODULE_MAGIC_COOKIE, NULL
+
+/* No hooks, directives or configuration: these exist to be found by name. */
+static module wsgi_file_name = {
+    RECORD_HEAD("mod_wsgi.c"), NULL, NULL, NULL, NULL, NULL, NULL, AP_MODULE_FLAG_NONE};
+static module pywsgi_file_name = {
+    RECORD_HEAD("mod_pywsgi.c"), NULL, NULL, NULL, NULL, NULL, NULL,
+    AP_MODULE_FLAG_NONE};
+
+static apr_status_t remove_name(void *record)
+{
+    ap_remove_module(record);
+    return APR_SUCCESS;
+}
+
+/* Called while the loaded record is being added, so that the name is there for the next
+ * line of the configuration. `pool` is the configuration's: the name goes with it,
+ * before the library is unmapped. */
+static void add_name(apr_pool_t *pool, module *record)
+{
+    if (record->module_index == -1 && ap_add_module(record, pool, NULL) == NULL) {
+        apr_pool_cleanup_register(pool, record, remove_name, apr_pool_cleanup_null);
+    }
+}
+
+static void register_wsgi(apr_pool_t *pool)
+{
+    register_hooks(pool, &wsgi_module);
+    add_name(pool, &pywsgi_file_name);
+}
+
+static void register_pywsgi(apr_pool_t *pool)
+{
+    register_hooks(pool, &pywsgi_module);
+    add_name(pool, &wsgi_file_name);
+}
 
 module AP_MODULE_DECLARE_DATA wsgi_module = {
     RECORD_HEAD("mod_wsgi.c"),
