@@ -13,6 +13,7 @@ from mod_pywsgi import __version__, artifacts, docs, launch, log, runner, summar
 from mod_pywsgi import options as opt
 from mod_pywsgi.errors import ConfigError, HttpdError, PywsgiError
 from mod_pywsgi.httpd import facts as httpd_facts
+from mod_pywsgi.migrate import run
 from mod_pywsgi.options import OPTIONS, Option
 from mod_pywsgi.render import quote
 from mod_pywsgi.settings import Layer, Settings, read_file, resolve, unknown_option
@@ -182,10 +183,21 @@ def _say_directives(module: Path) -> None:
     log.say(f"WSGIPythonHome {quote(sys.prefix)}")
 
 
+@commands.command("migrate")
+@click.argument("path", metavar="FILE|DIRECTORY", type=click.Path(exists=True, path_type=Path))
+@click.option("--write", is_flag=True, help="Make the changes; each file is kept beside itself.")
+def migrate(path: Path, write: bool) -> int:
+    """Say what a configuration of Apache that was written for mod_wsgi needs.
+
+    Ends with 0 if nothing is left to do, and with 1 if something is.
+    """
+    return run.migrate(path, write=write)
+
+
 @commands.command("docs", hidden=True)
 @click.argument("page", required=False, type=click.Path(path_type=Path))
 def print_docs(page: Path | None) -> None:
-    """Print the table of options, or bring PAGE up to date with it."""
+    """Print the table of options, or bring PAGE up to date with its table."""
     if page is None:
         log.say(docs.options_table())
     else:

@@ -1,9 +1,10 @@
-"""The page of options, from the table."""
+"""The pages that are tables: of options, and of what became of mod_wsgi's names."""
 
 from pathlib import Path
 from typing import Any
 
 from mod_pywsgi.errors import ConfigError
+from mod_pywsgi.migrate import page as migrating
 from mod_pywsgi.options import OPTIONS, Option
 
 BEGIN = "<!-- options: written by `mod-pywsgi-express docs`, not by hand -->"
@@ -39,16 +40,20 @@ def _default(option: Option[Any]) -> str:
     return f"`{option.default}`"
 
 
+_PARTS = ((BEGIN, END, options_table), (migrating.BEGIN, migrating.END, migrating.tables))
+
+
 def insert(page: str) -> str:
-    """A page with its part between the marks replaced.
+    """A page with its part between the marks of a table replaced.
 
     :raises ConfigError: it has no marks.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ConfigError(f"The page has no part between {BEGIN!r} and {END!r}.")
-    return f"{before}{BEGIN}\n\n{options_table()}\n{END}{after}"
+    for begin, end, table in _PARTS:
+        before, found, rest = page.partition(begin)
+        _, closed, after = rest.partition(end)
+        if found and closed:
+            return f"{before}{begin}\n\n{table()}\n{end}{after}"
+    raise ConfigError(f"The page has no part between {BEGIN!r} and {END!r}.")
 
 
 def update(path: Path) -> None:

@@ -1,0 +1,146 @@
+"""What Python code finds: modules, attributes, functions, events, metrics, scripts that decide."""
+
+from mod_pywsgi.migrate.model import Section, better, differs, refused, same
+
+MODULES = Section(
+    "Modules",
+    "module",
+    (
+        same("mod_wsgi"),
+        same("apache"),
+        differs("mod_wsgi.express", "The command is `mod-pywsgi-express`, see express.md."),
+        refused("mod_wsgi.express.reloader", "Use `mod-pywsgi-express --reload-on-changes`."),
+        refused("mod_wsgi.server", "An old name of mod_wsgi.express."),
+        refused("mod_wsgi.diagnostics", "Sample applications: examples/ has others."),
+        refused("mod_wsgi.telemetry", "The reader of telemetry is mod_wsgi-telemetry, by itself."),
+    ),
+)
+
+ATTRIBUTES = Section(
+    "Attributes of mod_wsgi",
+    "attribute",
+    (
+        differs("version", "mod_pywsgi's own."),
+        same("process_group"),
+        same("application_group"),
+        same("maximum_processes"),
+        same("threads_per_process"),
+        same("FileWrapper"),
+        same("RequestTimeout"),
+        same("LogHandler"),
+        same("event_callbacks"),
+        same("shutdown_callbacks"),
+        same("signal_callbacks"),
+        same("active_requests"),
+    ),
+)
+
+APACHE = Section(
+    "Attributes of apache",
+    "attribute",
+    (
+        same("apache.version"),
+        same("apache.maximum_processes"),
+        same("apache.threads_per_process"),
+        same("apache.description"),
+        same("apache.mpm_name"),
+        same("apache.build_date"),
+    ),
+)
+
+FUNCTIONS = Section(
+    "Functions of mod_wsgi",
+    "function",
+    (
+        same("subscribe_events"),
+        same("subscribe_shutdown"),
+        same("subscribe_signals"),
+        same("request_data"),
+        same("start_recording_metrics"),
+        same("request_metrics"),
+        same("process_metrics"),
+        same("server_metrics"),
+    ),
+)
+
+EVENTS = Section(
+    "Events",
+    "event",
+    (
+        same("request_started"),
+        same("response_started"),
+        better("request_finished", "Has the documented `application_start` too."),
+        same("request_exception"),
+        same("process_signal"),
+        better("process_stopping", "The reason is the true one for `restart-interval=` too."),
+    ),
+)
+
+FIELDS = Section(
+    "Fields of events",
+    "field",
+    (
+        same("request_id"),
+        same("thread_id"),
+        same("daemon_connects"),
+        same("daemon_restarts"),
+        same("server_pid"),
+        same("request_start"),
+        same("queue_start"),
+        same("daemon_start"),
+        same("application_start"),
+        same("application_finish"),
+        same("application_time"),
+        same("application_object"),
+        same("callable_object"),
+        same("request_environ"),
+        same("request_data"),
+        same("response_status"),
+        same("response_headers"),
+        same("exception_info"),
+        same("input_reads, input_length, input_time"),
+        same("output_writes, output_length, output_time"),
+        same("cpu_user_time, cpu_system_time, cpu_time"),
+        same("gil_wait_time, gil_wait_count"),
+        same("status"),
+        same("signame, signum"),
+        same("shutdown_reason"),
+    ),
+)
+
+METRICS = Section(
+    "Metrics",
+    "group",
+    (
+        same("request_metrics: identity and time"),
+        same("request_metrics: volume"),
+        same("request_metrics: threads"),
+        same("request_metrics: mean seconds"),
+        same("request_metrics: extremes"),
+        same("request_metrics: histograms"),
+        same("request_metrics: GIL"),
+        same("request_metrics: CPU"),
+        same("request_metrics: memory"),
+        same("process_metrics: process"),
+        same("process_metrics: threads"),
+        same("server_metrics: server"),
+        same("server_metrics: processes and workers"),
+        same("telemetry datagrams"),
+    ),
+)
+
+SCRIPTS = Section(
+    "Functions of scripts that decide",
+    "function",
+    (
+        same("check_password"),
+        same("get_realm_hash"),
+        same("groups_for_user"),
+        same("allow_access"),
+        same("handle_request"),
+        same("reload_required"),
+        same("process_group, application_group, callable_object", "Of a dispatch script."),
+    ),
+)
+
+SECTIONS = (MODULES, ATTRIBUTES, APACHE, FUNCTIONS, EVENTS, FIELDS, METRICS, SCRIPTS)

@@ -1,0 +1,82 @@
+"""The 41 options of WSGIDaemonProcess. Kinds and ranges are those of src/server/base/options.c."""
+
+from mod_pywsgi.migrate.model import Number, Section, better, differs, same
+
+_ANY = Number()
+
+SECTION = Section(
+    "Options of WSGIDaemonProcess",
+    "option",
+    (
+        same("user"),
+        same("group"),
+        same("supplementary-groups"),
+        same("processes", "At most 1024.", number=Number(1, 1024)),
+        same(
+            "threads",
+            "`threads=0` (services) is **refused**: run the service by itself, say by systemd.",
+            number=Number(1, 65533, zero_is="a service, which is refused: run it by itself"),
+        ),
+        same("umask", number=Number(0, 0o777, base=8)),
+        same("chroot", path=True),
+        same("home", path=True),
+        same("lang"),
+        same("locale"),
+        better(
+            "python-home",
+            "Its own version of Python, if mod_pywsgi is installed in it.",
+            path=True,
+        ),
+        same("python-path"),
+        same("python-eggs"),
+        same("switch-interval"),
+        same("stack-size", "At least 65536 bytes.", number=Number(65536)),
+        better(
+            "maximum-requests",
+            "The successor starts at once and the end is not put off by new requests.",
+            number=_ANY,
+        ),
+        same("startup-timeout", number=_ANY),
+        same("shutdown-timeout", number=_ANY),
+        better("deadlock-timeout", "0 disables itself alone, not other timeouts.", number=_ANY),
+        differs(
+            "inactivity-timeout",
+            "A process that has served nothing yet is left alone.",
+            number=_ANY,
+        ),
+        differs(
+            "request-timeout",
+            "After just that time, not times 1 + ln(threads); the request is answered 504.",
+            number=_ANY,
+        ),
+        same("interrupt-timeout", number=_ANY),
+        differs(
+            "graceful-timeout",
+            "Requests are cut when it is over, without `shutdown-timeout=` besides.",
+            number=_ANY,
+        ),
+        same("eviction-timeout", number=_ANY),
+        better(
+            "restart-interval", "The successor starts at once; the end is not put off.", number=_ANY
+        ),
+        same("connect-timeout", number=_ANY),
+        same("socket-timeout", number=_ANY),
+        better("queue-timeout", "Holds too while no process is there.", number=_ANY),
+        same("listen-backlog", "At least 1.", number=Number(1)),
+        same("display-name", "Without it, `(wsgi:NAME)`."),
+        same("send-buffer-size", number=Number(512, zero=True)),
+        same("receive-buffer-size", number=Number(512, zero=True)),
+        same("header-buffer-size", number=Number(8192, zero=True)),
+        same("response-buffer-size", number=Number(65536, zero=True)),
+        same("response-socket-timeout", number=_ANY),
+        differs("response-flush-delay", "0 by default, not 5 ms.", number=_ANY),
+        same("socket-user"),
+        same("script-user"),
+        same("script-group"),
+        better("cpu-time-limit", "The successor starts at once.", number=_ANY),
+        same("cpu-priority", number=Number(signed=True)),
+        same("memory-limit", number=_ANY),
+        same("virtual-memory-limit", number=_ANY),
+        same("server-metrics"),
+    ),
+)

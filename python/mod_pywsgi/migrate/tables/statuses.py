@@ -1,0 +1,40 @@
+"""What the client gets when something fails."""
+
+from mod_pywsgi.migrate.model import Section, better, differs, same
+
+SECTION = Section(
+    "Statuses of failed requests",
+    "what fails",
+    (
+        same("403: neither an alias nor ExecCGI"),
+        same("404: script is missing"),
+        same("403: script is a directory"),
+        same("404: path info where AcceptPathInfo is Off"),
+        same("501 or 400: Transfer-Encoding other than chunked"),
+        differs("411: chunked body", "Only with `WSGIChunkedRequest Off`."),
+        same("400: malformed Content-Length"),
+        same("413: body over LimitRequestBody"),
+        same("500: embedded request with WSGIRestrictEmbedded On"),
+        differs("500: Python does not start", "In daemon mode 503, until it does."),
+        better("500: script does not load", "Not run again on each request."),
+        better("404 or 500: callable is missing", "500 in both modes."),
+        same("500: exception before the headers"),
+        better("exception after the headers", "The response is cut visibly, in both modes."),
+        same("504: RequestTimeout escapes"),
+        same("500: process group is unknown"),
+        same("500: process group is not in WSGIRestrictProcess"),
+        same("500: process group belongs to another host"),
+        same("403: script-user= or script-group= does not hold"),
+        same("500: dispatch function raises or returns another type"),
+        same("503: no process accepts within connect-timeout="),
+        better("503: socket cannot be reached", "A successor is waited for first."),
+        better("504: queue-timeout= is over", "Then, and not when it is picked up."),
+        better("503: restarted too often", "There is no such limit."),
+        same("408 or 500: client fails while its body is read"),
+        same("504: no header within socket-timeout="),
+        better("502: process dies before the headers", "The signal is in the request's log."),
+        same("500: header line is too long or malformed"),
+        better("process dies in mid body", "The response is cut visibly."),
+        same("500, 403, denied: script for users, hosts, groups is broken"),
+    ),
+)
