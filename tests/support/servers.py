@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -54,8 +55,13 @@ class Servers:
         )
         return self.kept(f"{mode}/{mpm}", settings, "/hello")
 
-    def kept(self, key: str, settings: Settings, warm_up: str) -> HttpdInstance:
-        """The server of this name: for several tests, started as `shared` says; each leaves it as it was."""
+    def kept(
+        self, key: str, settings: Settings, warm_up: str | Callable[[HttpdInstance], object]
+    ) -> HttpdInstance:
+        """The server of this name: for several tests, started as `shared` says; each leaves it as it was.
+
+        `warm_up` is a path to ask for, or asks by itself.
+        """
         instance = self._shared.get(key)
         if instance and (instance.spoiled or not procs.alive(instance.pid)):
             instance.stop()
@@ -130,7 +136,10 @@ def _end(instance: HttpdInstance) -> list[str]:
     return problems
 
 
-def _warm_up(instance: HttpdInstance, target: str) -> None:
+def _warm_up(instance: HttpdInstance, target: str | Callable[[HttpdInstance], object]) -> None:
     """Let what happens only once happen before the baseline is taken."""
+    if not isinstance(target, str):
+        target(instance)
+        return
     for _ in range(8):
         instance.get(target)

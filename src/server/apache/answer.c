@@ -12,6 +12,8 @@
 /* Each holds a descriptor of this child until the response is out; an application has
  * one file to send. */
 #define FILES_MAX 16
+/* Of a header's name in the log. */
+#define SHOWN_MAX 100
 
 void pyw_answer_init(struct pyw_answer *answer, request_rec *r,
                      const struct pyw_group *group, bool wants_body)
@@ -55,8 +57,25 @@ static enum pyw_step broken(struct pyw_answer *answer, const char *why)
     return pyw_answer_fail(answer, HTTP_BAD_GATEWAY);
 }
 
+/* header-buffer-size=: the first header line, as HTTP/1 writes it, that is longer. */
+static const struct pyw_header *find_long_header(const struct pyw_answer *answer,
+                                                 const struct pyw_reply_head *head)
+{
+    int64_t limit = answer->group->setup.options.header_buffer_size;
+
+    for (size_t i = 0; limit > 0 && i < head->header_count; i++) {
+        const struct pyw_header *header = &head->headers[i];
+
+        if (header->name.len + header->value.len + 2 > (size_t)limit) {
+            return header;
+        }
+    }
+    return NULL;
+}
+
 static enum pyw_step take_head(struct pyw_answer *answer, struct pyw_span payload)
 {
+    const struct pyw_header *too_long;
     struct pyw_header few[HEADERS_FEW];
     struct pyw_header *headers = few;
     struct pyw_reply_head head;
@@ -69,6 +88,14 @@ static enum pyw_step take_head(struct pyw_answer *answer, struct pyw_span payloa
     }
     if (rv != 0) {
         return broken(answer, "its response head is malformed or has too many headers");
+    }
+    too_long = find_long_header(answer, &head);
+    if (too_long != NULL) {
+        PYW_LOG(pyw_log_request, answer->r, HEADER_TOO_LONG,
+                (int)(too_long->name.len < SHOWN_MAX ? too_long->name.len : SHOWN_MAX),
+                too_long->name.data, too_long->name.len + too_long->value.len + 2,
+                (long long)answer->group->setup.options.header_buffer_size);
+        return pyw_answer_fail(answer, HTTP_INTERNAL_SERVER_ERROR);
     }
     if (pyw_reply_set_head(&answer->reply, &head, &why) != 0) {
         return broken(answer, why);
@@ -226,13 +253,22 @@ static enum pyw_step take_frame(struct pyw_answer *answer,
     }
 }
 
-/* Gives Apache's filters what has come, flushed at once or after response-flush-delay=
- * since the first of it. */
+/* Whether response-buffer-size= has gone to Apache's filters since the last flush. */
+static bool is_buffer_full(const struct pyw_answer *answer)
+{
+    int64_t size = answer->group->setup.options.response_buffer_size;
+
+    return answer->reply.sent - answer->flushed >=
+           (size > 0 ? size : PYW_OPTIONS_RESPONSE_BUFFER);
+}
+
+/* Gives Apache's filters what has come, flushed at once, or response-flush-delay= after
+ * the first of it or when it has become too much. */
 static enum pyw_step pass_on(struct pyw_answer *answer)
 {
     int64_t delay_ms = answer->group->setup.options.response_flush_delay_ms;
 
-    if (delay_ms == 0) {
+    if (delay_ms == 0 || is_buffer_full(answer)) {
         return pyw_answer_flush(answer);
     }
     if (answer->flush_at_ms == PYW_CLOCK_NEVER) {
@@ -266,6 +302,7 @@ enum pyw_step pyw_answer_take_frames(struct pyw_answer *answer)
 enum pyw_step pyw_answer_flush(struct pyw_answer *answer)
 {
     answer->flush_at_ms = PYW_CLOCK_NEVER;
+    answer->flushed = answer->reply.sent;
     return pyw_reply_push(&answer->reply, true) == 0 ? PYW_STEP_GO_ON
                                                      : pyw_answer_client_gone(answer);
 }

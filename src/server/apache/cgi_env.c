@@ -124,7 +124,7 @@ static void add_request(struct env *env, const struct pyw_target *target)
     add(env, PYW_KEY_REQUEST_SCHEME, ap_http_scheme(r));
     add_or_told(env, PYW_KEY_URL_SCHEME, PYW_PROXY_SCHEME,
                 is_https(r) ? "https" : "http");
-    add(env, PYW_KEY_SCRIPT_FILENAME, r->filename);
+    add(env, PYW_KEY_SCRIPT_FILENAME, target->filename);
     add(env, PYW_KEY_CONTENT_TYPE, apr_table_get(r->headers_in, "Content-Type"));
     if (!r->read_chunked) {
         add(env, PYW_KEY_CONTENT_LENGTH,

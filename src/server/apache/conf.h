@@ -61,6 +61,8 @@ struct pyw_group_conf {
     bool has_user;
     bool has_group;
     uid_t socket_uid;
+    uid_t script_uid; /* -1: not given; one of the two at most */
+    gid_t script_gid;
     apr_array_header_t *preloads; /* const struct pyw_alias *, with both groups fixed */
 };
 

@@ -2,7 +2,9 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <unixd.h>
 
 #include "apache/conf.h"
 #include "supervisor/identity.h"
@@ -43,8 +45,8 @@ static const char *resolve_user(cmd_parms *cmd, struct pyw_group_conf *group)
 {
     const char *user = group->options.user;
 
-    if (user == NULL) {
-        return NULL;
+    if (user == NULL || strcmp(user, DEFAULT_USER) == 0) {
+        return NULL; /* Apache's, known when all of the configuration has been read */
     }
     if (pyw_identity_find_user(user, &group->uid) != 0) {
         return apr_psprintf(cmd->pool,
@@ -69,7 +71,7 @@ static const char *resolve_group(cmd_parms *cmd, struct pyw_group_conf *group)
 {
     const char *text = group->options.group;
 
-    if (text == NULL) {
+    if (text == NULL || strcmp(text, DEFAULT_GROUP) == 0) {
         return NULL;
     }
     if (pyw_identity_find_group(text, &group->gid) != 0) {
@@ -110,6 +112,50 @@ static const char *resolve_identity(cmd_parms *cmd, struct pyw_group_conf *group
     if (group->options.supplementary_groups != NULL && geteuid() != 0) {
         return "supplementary-groups= of WSGI daemon process needs an Apache that is started by "
                "root.";
+    }
+    return NULL;
+}
+
+/* script-user= or script-group=. */
+static const char *resolve_script_owner(cmd_parms *cmd, struct pyw_group_conf *group)
+{
+    const char *user = group->options.script_user;
+    const char *text = group->options.script_group;
+
+    group->script_uid = (uid_t)-1;
+    group->script_gid = (gid_t)-1;
+    if (user != NULL && text != NULL) {
+        return "Only one of script-user and script-group allowed.";
+    }
+    if (user != NULL && pyw_identity_find_user(user, &group->script_uid) != 0) {
+        return apr_psprintf(
+            cmd->pool,
+            "Invalid script-user '%s' for WSGI daemon process: there is none.", user);
+    }
+    if (text != NULL && pyw_identity_find_group(text, &group->script_gid) != 0) {
+        return apr_psprintf(
+            cmd->pool,
+            "Invalid script-group '%s' for WSGI daemon process: there is none.", text);
+    }
+    return NULL;
+}
+
+static const char *check_chroot(cmd_parms *cmd, const struct pyw_group_conf *group)
+{
+    const char *root = group->options.chroot;
+    struct stat about;
+
+    if (root == NULL) {
+        return NULL;
+    }
+    if (geteuid() != 0) {
+        return "chroot= of WSGI daemon process needs an Apache that is started by root.";
+    }
+    if (stat(root, &about) != 0 || !S_ISDIR(about.st_mode)) {
+        return apr_psprintf(cmd->pool,
+                            "Invalid chroot '%s' for WSGI daemon process: there is no "
+                            "such directory.",
+                            root);
     }
     return NULL;
 }
@@ -156,6 +202,12 @@ const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf,
     error = read_options(cmd, group, arguments);
     if (error == NULL) {
         error = resolve_identity(cmd, group);
+    }
+    if (error == NULL) {
+        error = resolve_script_owner(cmd, group);
+    }
+    if (error == NULL) {
+        error = check_chroot(cmd, group);
     }
     if (error == NULL) {
         APR_ARRAY_PUSH(pyw_conf_global()->groups, struct pyw_group_conf *) = group;

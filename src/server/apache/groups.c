@@ -10,6 +10,7 @@
 #include <unixd.h>
 
 #include "apache/conf.h"
+#include "apache/group_rules.h"
 #include "apache/places.h"
 
 #define SOCKET_PREFIX "wsgi"
@@ -112,6 +113,19 @@ static const char *set_identity(apr_pool_t *pool, struct pyw_group *group,
     return NULL;
 }
 
+/* Where the processes find a script that they may import before anybody has asked for
+ * it; NULL: they may not. */
+static const char *preload_path(const struct pyw_group_conf *conf, const char *script)
+{
+    if (conf->script_uid != (uid_t)-1 || conf->script_gid != (gid_t)-1) {
+        return NULL; /* its owner is looked at in each request, not here once */
+    }
+    if (conf->options.chroot != NULL) {
+        return pyw_group_rules_inside(conf->options.chroot, script);
+    }
+    return script;
+}
+
 static void set_preloads(struct pyw_setup *setup, const struct pyw_group_conf *conf)
 {
     for (int i = 0;
@@ -119,14 +133,18 @@ static void set_preloads(struct pyw_setup *setup, const struct pyw_group_conf *c
          i++) {
         const struct pyw_alias *alias =
             APR_ARRAY_IDX(conf->preloads, i, const struct pyw_alias *);
+        const char *script = preload_path(conf, alias->target);
         struct stat about;
 
+        if (script == NULL) {
+            continue;
+        }
         /* An alias to a directory maps many scripts: none of them is known yet. */
         if (stat(alias->target, &about) == 0 && S_ISDIR(about.st_mode)) {
             continue;
         }
         setup->preloads[setup->preload_count++] =
-            (struct pyw_preload){alias->target, alias->application_group};
+            (struct pyw_preload){script, alias->application_group};
     }
 }
 

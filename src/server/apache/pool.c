@@ -118,6 +118,16 @@ static void count_out(struct pyw_pool *pool, uint32_t slot)
     pthread_mutex_unlock(&pool->lock);
 }
 
+static int set_up_socket(const struct pyw_group *group, int fd)
+{
+    const struct pyw_options *options = &group->setup.options;
+    int rv = pyw_socket_set_patience(fd, RECEIVE_PATIENCE_MS);
+
+    return rv != 0 ? rv
+                   : pyw_socket_set_buffers(fd, options->send_buffer_size,
+                                            options->receive_buffer_size);
+}
+
 static int open_channel(const struct pyw_group *group, const struct pyw_choice *process,
                         int64_t deadline_ms, struct pyw_channel **opened)
 {
@@ -128,7 +138,7 @@ static int open_channel(const struct pyw_group *group, const struct pyw_choice *
         return fd;
     }
     channel = calloc(1, sizeof(*channel));
-    if (channel == NULL || pyw_socket_set_patience(fd, RECEIVE_PATIENCE_MS) != 0) {
+    if (channel == NULL || set_up_socket(group, fd) != 0) {
         free(channel);
         close(fd);
         return -ENOMEM;

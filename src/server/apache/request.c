@@ -11,6 +11,7 @@
 #include "apache/bridge.h"
 #include "apache/cgi_env.h"
 #include "apache/conf.h"
+#include "apache/group_rules.h"
 #include "apache/launch.h"
 #include "apache/log.h"
 #include "apache/policy.h"
@@ -93,6 +94,10 @@ static int handle(request_rec *r)
     }
     pyw_target_resolve(r, &target);
     status = pyw_policy_check_body(r, &target);
+    if (status != OK) {
+        return status;
+    }
+    status = pyw_group_rules_apply(r, &target);
     if (status != OK) {
         return status;
     }

@@ -164,6 +164,7 @@ void pyw_target_resolve(request_rec *r, struct pyw_target *target)
     }
     split_url(r, target);
     target->script = r->filename;
+    target->filename = r->filename;
     target->process_group = expand_group(
         r, target, first_text(alias->process_group, conf->process_group, ""));
     target->application_group = expand_group(

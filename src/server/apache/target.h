@@ -12,6 +12,7 @@
 
 struct pyw_target {
     const char *script;
+    const char *filename;          /* SCRIPT_FILENAME: what the URL was mapped to */
     const char *process_group;     /* "" is embedded mode */
     const char *application_group; /* "" is the main interpreter */
     const char *callable;

@@ -12,7 +12,8 @@ enum option_kind {
     OPTION_TEXT,
     OPTION_PATH, /* absolute */
     OPTION_NUMBER,
-    OPTION_OCTAL
+    OPTION_OCTAL,
+    OPTION_SIZE /* bytes: 0, the default, or at least `low` */
 };
 
 struct option_row {
@@ -40,10 +41,17 @@ struct option_row {
     {                                                                                  \
         name, OPTION_OCTAL, offsetof(struct pyw_options, field), 0, 0777, -1           \
     }
+#define SIZE(name, field, low, high)                                                   \
+    {                                                                                  \
+        name, OPTION_SIZE, offsetof(struct pyw_options, field), low, high, 0           \
+    }
 #define NOT_BUILT(name)                                                                \
     {                                                                                  \
         name, OPTION_NOT_BUILT, 0, 0, 0, 0                                             \
     }
+
+/* Less memory starts no Python: somebody meant megabytes. */
+#define MEMORY_LOW ((int64_t)16 * 1024 * 1024)
 
 static const struct option_row rows[] = {
     TEXT("user", user),
@@ -76,20 +84,20 @@ static const struct option_row rows[] = {
     NUMBER("maximum-requests", maximum_requests, 0, INT_MAX, 0),
     NUMBER("response-socket-timeout", response_socket_timeout_s, 0, INT_MAX, 0),
     NUMBER("response-flush-delay", response_flush_delay_ms, 0, INT_MAX, 0),
-    NUMBER("listen-backlog", listen_backlog, 1, INT_MAX, 100),
+    NUMBER("listen-backlog", listen_backlog, 0, INT_MAX, 100),
     NUMBER("stack-size", stack_size, 65536, INT64_MAX, 0),
-    NOT_BUILT("chroot"),
+    SIZE("send-buffer-size", send_buffer_size, 512, INT_MAX),
+    SIZE("receive-buffer-size", receive_buffer_size, 512, INT_MAX),
+    SIZE("header-buffer-size", header_buffer_size, 8192, INT_MAX),
+    SIZE("response-buffer-size", response_buffer_size, 65536, INT_MAX),
+    NUMBER("cpu-priority", cpu_priority, -20, 19, 0),
+    SIZE("memory-limit", memory_limit, MEMORY_LOW, INT64_MAX),
+    SIZE("virtual-memory-limit", virtual_memory_limit, MEMORY_LOW, INT64_MAX),
+    PATH("chroot", chroot),
+    TEXT("script-user", script_user),
+    TEXT("script-group", script_group),
     NOT_BUILT("python-eggs"),
     NOT_BUILT("switch-interval"),
-    NOT_BUILT("send-buffer-size"),
-    NOT_BUILT("receive-buffer-size"),
-    NOT_BUILT("header-buffer-size"),
-    NOT_BUILT("response-buffer-size"),
-    NOT_BUILT("script-user"),
-    NOT_BUILT("script-group"),
-    NOT_BUILT("cpu-priority"),
-    NOT_BUILT("memory-limit"),
-    NOT_BUILT("virtual-memory-limit"),
     NOT_BUILT("server-metrics"),
 };
 
@@ -109,7 +117,8 @@ static int64_t *number_field(const struct pyw_options *options,
 
 static bool is_number(const struct option_row *row)
 {
-    return row->kind == OPTION_NUMBER || row->kind == OPTION_OCTAL;
+    return row->kind == OPTION_NUMBER || row->kind == OPTION_OCTAL ||
+           row->kind == OPTION_SIZE;
 }
 
 void pyw_options_init(struct pyw_options *options)
@@ -132,6 +141,57 @@ static const struct option_row *find_row(const char *name)
     return NULL;
 }
 
+/* What would have been right. */
+static void describe_range(const struct option_row *row, char *text, size_t size)
+{
+    switch (row->kind) {
+    case OPTION_OCTAL:
+        snprintf(text, size, "give an octal number from 0%" PRIo64 " to 0%" PRIo64,
+                 row->low, row->high);
+        break;
+    case OPTION_SIZE:
+        snprintf(text, size, "must be >= %" PRId64 " bytes, or 0 for default",
+                 row->low);
+        break;
+    default:
+        snprintf(text, size, "give a whole number from %" PRId64 " to %" PRId64,
+                 row->low, row->high);
+        break;
+    }
+}
+
+static void explain_number(const struct option_row *row, const char *value, char *why,
+                           size_t why_size)
+{
+    char range[128] =
+        "that is a group of service scripts, which this version of mod_pywsgi "
+        "does not run; give 1 or more";
+
+    if (row->offset != offsetof(struct pyw_options, threads) ||
+        strcmp(value, "0") != 0) {
+        describe_range(row, range, sizeof(range));
+    }
+    snprintf(why, why_size, "Invalid %s '%s' for WSGI daemon process: %s.", row->name,
+             value, range);
+}
+
+/* Digits, with a minus where the row has negative numbers. */
+static bool begins_number(const struct option_row *row, const char *value)
+{
+    if (value[0] == '-' && row->low < 0) {
+        value++;
+    }
+    return value[0] >= '0' && value[0] <= '9';
+}
+
+static bool is_in_range(const struct option_row *row, int64_t number)
+{
+    if (row->kind == OPTION_SIZE && number == 0) {
+        return true;
+    }
+    return number >= row->low && number <= row->high;
+}
+
 static int set_number(struct pyw_options *options, const struct option_row *row,
                       const char *value, char *why, size_t why_size)
 {
@@ -141,15 +201,9 @@ static int set_number(struct pyw_options *options, const struct option_row *row,
 
     errno = 0;
     number = strtoll(value, &end, base);
-    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
-        number < row->low || number > row->high) {
-        snprintf(why, why_size,
-                 base == 8
-                     ? "Invalid %s '%s' for WSGI daemon process: give an octal number "
-                       "from 0%" PRIo64 " to 0%" PRIo64 "."
-                     : "Invalid %s '%s' for WSGI daemon process: give a whole number "
-                       "from %" PRId64 " to %" PRId64 ".",
-                 row->name, value, row->low, row->high);
+    if (!begins_number(row, value) || *end != '\0' || errno != 0 ||
+        !is_in_range(row, number)) {
+        explain_number(row, value, why, why_size);
         return -EINVAL;
     }
     *number_field(options, row) = number;

@@ -14,6 +14,7 @@
 
 #define PYW_OPTIONS_MAX_PROCESSES 1024
 #define PYW_OPTIONS_MAX_THREADS 65533
+#define PYW_OPTIONS_RESPONSE_BUFFER (8 * 1024 * 1024)
 
 /* Strings borrow from the caller of pyw_options_set (a config pool, or the daemon's
  * setup) and are NULL when the option was not given. */
@@ -29,6 +30,9 @@ struct pyw_options {
     const char *python_path;
     const char *display_name;
     const char *daemon_program;
+    const char *chroot;
+    const char *script_user; /* the owner that scripts must have; one of the two */
+    const char *script_group;
     int64_t processes;
     int64_t threads;
     int64_t umask; /* -1: inherited */
@@ -49,7 +53,14 @@ struct pyw_options {
     int64_t response_socket_timeout_s; /* 0: socket-timeout */
     int64_t response_flush_delay_ms;
     int64_t listen_backlog;
-    int64_t stack_size; /* bytes; 0: the system's default */
+    int64_t stack_size;          /* bytes; 0: the system's default */
+    int64_t send_buffer_size;    /* bytes; 0: ours (channel/socket.c) */
+    int64_t receive_buffer_size; /* 0: the system's default */
+    int64_t header_buffer_size;  /* of a response header line; 0: no limit of its own */
+    int64_t response_buffer_size; /* 0: PYW_OPTIONS_RESPONSE_BUFFER */
+    int64_t cpu_priority;
+    int64_t memory_limit; /* bytes; 0: none, as with the next */
+    int64_t virtual_memory_limit;
     bool has_processes; /* processes= was given, be it 1: wsgi.multiprocess */
 };
 

@@ -89,6 +89,24 @@ static void widen(int fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
 }
 
+int pyw_socket_set_buffers(int fd, int64_t send_size, int64_t receive_size)
+{
+    const struct {
+        int name;
+        int64_t size;
+    } rows[] = {{SO_SNDBUF, send_size}, {SO_RCVBUF, receive_size}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int size = (int)rows[i].size;
+
+        if (size > 0 &&
+            setsockopt(fd, SOL_SOCKET, rows[i].name, &size, sizeof(size)) != 0) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
 static int connect_until(int fd, const struct sockaddr_un *address, int64_t deadline_ms)
 {
     for (;;) {

@@ -24,6 +24,11 @@ int pyw_socket_connect(const char *path, int64_t deadline_ms);
 /* @return descriptor; -EAGAIN: nobody waits any more. */
 int pyw_socket_accept(int listener);
 
+/* Sets the bytes that a channel may have in flight (send-buffer-size=,
+ * receive-buffer-size=); 0 leaves what connect and accept gave it. The system has a
+ * least and a highest size. @return 0 or -errno. */
+int pyw_socket_set_buffers(int fd, int64_t send_size, int64_t receive_size);
+
 /* The user on the other side, as the kernel saw it at connect() or listen(). @return 0
  * or -errno. */
 int pyw_socket_peer(int fd, uid_t *uid);

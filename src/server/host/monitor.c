@@ -130,10 +130,18 @@ static bool is_peer_allowed(const struct pyw_host *host, int fd)
  * is taken over in any case. */
 static int take_in(const struct pyw_host *host, int fd)
 {
+    const struct pyw_options *options = &host->setup->options;
     int rv = -ECONNREFUSED;
 
     if (pyw_host_phase(host) < PYW_PHASE_DRAINING) {
-        rv = is_peer_allowed(host, fd) ? pyw_poller_add(host->poller, fd) : -EPERM;
+        rv = is_peer_allowed(host, fd) ? 0 : -EPERM;
+    }
+    if (rv == 0) {
+        rv = pyw_socket_set_buffers(fd, options->send_buffer_size,
+                                    options->receive_buffer_size);
+    }
+    if (rv == 0) {
+        rv = pyw_poller_add(host->poller, fd);
     }
     if (rv != 0) {
         close(fd);

@@ -140,6 +140,26 @@ static int limit_cpu(struct birth *birth)
     return setrlimit(RLIMIT_CPU, &limit) == 0 ? 0 : -errno;
 }
 
+static int set_priority(struct birth *birth)
+{
+    int priority = (int)birth->group->setup.options.cpu_priority;
+
+    if (priority == 0) {
+        return 0; /* as Apache's own */
+    }
+    return setpriority(PRIO_PROCESS, 0, priority) == 0 ? 0 : -errno;
+}
+
+static int enter_chroot(struct birth *birth)
+{
+    const char *root = birth->group->setup.options.chroot;
+
+    if (root == NULL) {
+        return 0;
+    }
+    return chroot(root) == 0 && chdir("/") == 0 ? 0 : -errno;
+}
+
 static int become_user(struct birth *birth)
 {
     return pyw_identity_apply(&birth->group->identity);
@@ -241,6 +261,34 @@ static int find_program(struct birth *birth)
     return rv;
 }
 
+/* Never above what the process has: also a user may lower it. */
+static int lower_limit(int resource, int64_t bytes)
+{
+    struct rlimit limit;
+
+    if (bytes == 0) {
+        return 0;
+    }
+    if (getrlimit(resource, &limit) != 0) {
+        return -errno;
+    }
+    if (limit.rlim_max > (rlim_t)bytes) {
+        limit.rlim_max = (rlim_t)bytes;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(resource, &limit) == 0 ? 0 : -errno;
+}
+
+/* After all that needs memory here: this process is a copy of Apache, and may be larger
+ * than the program is to become. */
+static int limit_memory(struct birth *birth)
+{
+    const struct pyw_options *options = &birth->group->setup.options;
+    int rv = lower_limit(RLIMIT_DATA, options->memory_limit);
+
+    return rv != 0 ? rv : lower_limit(RLIMIT_AS, options->virtual_memory_limit);
+}
+
 static int execute(struct birth *birth)
 {
     const struct pyw_group *group = birth->group;
@@ -269,17 +317,21 @@ struct birth_step {
 };
 
 /* The order matters: everything that needs root before `become user`, everything that a
- * tenant can write (home, program, python-home) after it. */
+ * tenant can write (home, program, python-home) after it. Behind `chroot` all paths are
+ * those within it. */
 static const struct birth_step steps[] = {
     {"new session", start_session},
     {"descriptors", place_descriptors},
     {"signals", reset_signals},
     {"umask", set_umask},
     {"limit of CPU time", limit_cpu},
+    {"CPU priority", set_priority},
+    {"chroot", enter_chroot},
     {"change of user", become_user},
     {"environment", set_environment},
     {"working directory", enter_home},
     {"search for the daemon program", find_program},
+    {"limits of memory", limit_memory},
     {"execution of the daemon program", execute},
 };
 

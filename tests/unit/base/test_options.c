@@ -44,6 +44,13 @@ START_TEST(values_that_are_taken)
     ck_assert(options.has_processes);
     ck_assert_int_eq(set(&options, "stack-size", "8388608"), 0);
     ck_assert_int_eq(options.stack_size, 8388608);
+    ck_assert_int_eq(set(&options, "cpu-priority", "-5"), 0);
+    ck_assert_int_eq(options.cpu_priority, -5);
+    ck_assert_int_eq(set(&options, "listen-backlog", "0"), 0);
+    ck_assert_int_eq(set(&options, "memory-limit", "8589934592"), 0);
+    ck_assert_int_eq(options.memory_limit, INT64_C(8589934592));
+    ck_assert_int_eq(set(&options, "memory-limit", "0"), 0);
+    ck_assert_int_eq(options.memory_limit, 0);
 }
 END_TEST
 
@@ -69,7 +76,17 @@ START_TEST(values_that_are_refused)
         {"user", "", "user"},
         {"stack-size", "1", "stack-size"},
         {"nonsense", "1", "Invalid option"},
-        {"memory-limit", "1", "not built"},
+        {"threads", "0", "service scripts"},
+        {"send-buffer-size", "511", "must be >= 512 bytes, or 0 for default"},
+        {"send-buffer-size", "-1", "must be >= 512 bytes"},
+        {"header-buffer-size", "8191", "must be >= 8192 bytes"},
+        {"response-buffer-size", "65535", "must be >= 65536 bytes"},
+        {"memory-limit", "512", "must be >= 16777216 bytes"},
+        {"memory-limit", "1G", "must be >= 16777216 bytes"},
+        {"cpu-priority", "20", "from -20 to 19"},
+        {"cpu-priority", "-", "from -20 to 19"},
+        {"cpu-priority", "--5", "from -20 to 19"},
+        {"chroot", "srv", "absolute path"},
     };
     struct pyw_options options;
 
