@@ -170,8 +170,6 @@ NOT_YET_DIRECTIVES = [
     "WSGIRestrictStdin On",
     "WSGIRestrictStdout On",
     "WSGIRestrictSignal Off",
-    "WSGISocketRotation Off",
-    "WSGIAcceptMutex default",
     "WSGIServerMetrics On",
     "WSGITelemetryService unix:/tmp/x",
     "WSGISlowRequests 1",

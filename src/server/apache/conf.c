@@ -125,6 +125,8 @@ void pyw_conf_reset(apr_pool_t *pool)
 {
     global_conf = apr_pcalloc(pool, sizeof(*global_conf));
     global_conf->groups = apr_array_make(pool, 4, sizeof(struct pyw_group_conf *));
+    global_conf->notices = apr_array_make(pool, 2, sizeof(struct pyw_notice));
+    global_conf->socket_rotation = PYW_UNSET;
     global_conf->restrict_embedded = PYW_UNSET;
     global_conf->unknown_proxy_headers =
         apr_array_make(pool, 2, sizeof(struct pyw_unknown_header));
@@ -133,6 +135,13 @@ void pyw_conf_reset(apr_pool_t *pool)
 struct pyw_global_conf *pyw_conf_global(void)
 {
     return global_conf;
+}
+
+void pyw_conf_notice(enum pyw_level level, const char *text)
+{
+    struct pyw_notice *notice = apr_array_push(global_conf->notices);
+
+    *notice = (struct pyw_notice){level, text};
 }
 
 const struct pyw_dir_conf *pyw_conf_dir(const request_rec *r)

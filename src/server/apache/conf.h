@@ -10,6 +10,7 @@
 #include <httpd.h>
 #include <apr_tables.h>
 
+#include "base/frame.h"
 #include "base/options.h"
 
 /* A flag that may not have been set. */
@@ -72,12 +73,20 @@ struct pyw_unknown_header {
     const char *name;
 };
 
+/* What a directive has to say that stops nobody. */
+struct pyw_notice {
+    enum pyw_level level;
+    const char *text;
+};
+
 /* Once per configuration. */
 struct pyw_global_conf {
-    apr_array_header_t *groups; /* struct pyw_group_conf * */
-    const char *python_home;    /* WSGIPythonHome */
+    apr_array_header_t *groups;  /* struct pyw_group_conf * */
+    apr_array_header_t *notices; /* struct pyw_notice, for the log */
+    const char *python_home;     /* WSGIPythonHome */
     const char *python_path;
     const char *socket_prefix;
+    int socket_rotation; /* enum pyw_flag, as the next */
     int restrict_embedded;
     apr_array_header_t *unknown_proxy_headers; /* struct pyw_unknown_header */
 };
@@ -90,6 +99,9 @@ void *pyw_conf_merge_server(apr_pool_t *pool, void *base, void *add);
 /* A fresh global configuration; before each reading of the files. */
 void pyw_conf_reset(apr_pool_t *pool);
 struct pyw_global_conf *pyw_conf_global(void);
+/* Keeps a sentence for the error log, which is not open yet while the configuration is
+ * read. */
+void pyw_conf_notice(enum pyw_level level, const char *text);
 
 const struct pyw_dir_conf *pyw_conf_dir(const request_rec *r);
 const struct pyw_server_conf *pyw_conf_server(const server_rec *s);

@@ -71,15 +71,72 @@ static const char *set_socket_prefix(cmd_parms *cmd, void *dir_conf, const char 
     return set_global_text(cmd, dir_conf, path);
 }
 
-static const char *set_restrict_embedded(cmd_parms *cmd, void *dir_conf,
-                                         const char *value)
+/* A flag of the whole server; the offset comes with the table row. */
+static const char *set_global_flag(cmd_parms *cmd, void *dir_conf, const char *value)
 {
     const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    char *conf = (char *)pyw_conf_global();
 
     (void)dir_conf;
     return error != NULL
                ? error
-               : parse_flag(cmd, value, &pyw_conf_global()->restrict_embedded);
+               : parse_flag(cmd, value, (int *)(void *)(conf + (size_t)cmd->info));
+}
+
+/* --- directives that have nothing to do here --- */
+
+static const char *set_accept_mutex(cmd_parms *cmd, void *dir_conf, const char *value)
+{
+    static const char *const names[] = {"default", "flock",    "fcntl",
+                                        "sysvsem", "posixsem", "pthread"};
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    bool is_known = false;
+
+    (void)dir_conf;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        is_known |= strcasecmp(value, names[i]) == 0;
+    }
+    if (error == NULL && !is_known) {
+        return apr_psprintf(cmd->pool,
+                            "Invalid WSGIAcceptMutex '%s': must be one of: default | "
+                            "flock | fcntl | sysvsem | posixsem | pthread",
+                            value);
+    }
+    if (error == NULL) {
+        pyw_conf_notice(
+            PYW_LEVEL_INFO,
+            "WSGIAcceptMutex has nothing to choose here and may be taken out: "
+            "the processes of a group do not compete for connections.");
+    }
+    return error;
+}
+
+static const char *set_verbose_debugging(cmd_parms *cmd, void *dir_conf,
+                                         const char *value)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    int flag;
+
+    (void)dir_conf;
+    if (error == NULL) {
+        error = parse_flag(cmd, value, &flag);
+    }
+    if (error == NULL) {
+        pyw_conf_notice(
+            PYW_LEVEL_NOTICE,
+            "WSGIVerboseDebugging shows nothing and may be taken out: write "
+            "LogLevel wsgi:debug to see what is done.");
+    }
+    return error;
+}
+
+/* A name that mod_wsgi had and dropped; what to write instead comes with the row. */
+static const char *refuse_dropped(cmd_parms *cmd, void *dir_conf, const char *arguments)
+{
+    (void)dir_conf;
+    (void)arguments;
+    return apr_pstrcat(cmd->pool, cmd->cmd->name,
+                       " is no longer a directive: ", (const char *)cmd->info, NULL);
 }
 
 /* A name of mod_wsgi's that this version has not: said at start, never silently
@@ -103,6 +160,9 @@ static const char *refuse(cmd_parms *cmd, void *dir_conf, const char *arguments)
 
 #define DIR_FIELD(field) ((void *)offsetof(struct pyw_dir_conf, field))
 #define GLOBAL_FIELD(field) ((void *)offsetof(struct pyw_global_conf, field))
+#define DROPPED(name, instead)                                                         \
+    AP_INIT_RAW_ARGS(name, refuse_dropped, (void *)(uintptr_t)(instead),               \
+                     RSRC_CONF | OR_ALL, "Dropped; write something else.")
 #define REFUSED(name)                                                                  \
     AP_INIT_RAW_ARGS(name, refuse, NULL, RSRC_CONF | OR_ALL,                           \
                      "Not built into this version of mod_pywsgi.")
@@ -125,7 +185,8 @@ const command_rec pyw_directives[] = {
     AP_INIT_TAKE1("WSGICallableObject", set_dir_text, DIR_FIELD(callable), HTACCESS,
                   "The name of the application in its script."),
     REFUSED("WSGIRestrictProcess"),
-    AP_INIT_TAKE1("WSGIRestrictEmbedded", set_restrict_embedded, NULL, SERVER,
+    AP_INIT_TAKE1("WSGIRestrictEmbedded", set_global_flag,
+                  GLOBAL_FIELD(restrict_embedded), SERVER,
                   "On: no application runs in Apache's own processes."),
 
     /* requests */
@@ -151,9 +212,13 @@ const command_rec pyw_directives[] = {
                      "The name of a process group, and options."),
     AP_INIT_TAKE1("WSGISocketPrefix", set_socket_prefix, GLOBAL_FIELD(socket_prefix),
                   SERVER, "The beginning of the path of the directory for sockets."),
-    REFUSED("WSGISocketRotation"),
-    REFUSED("WSGIAcceptMutex"),
-    REFUSED("WSGIVerboseDebugging"),
+    AP_INIT_TAKE1("WSGISocketRotation", set_global_flag, GLOBAL_FIELD(socket_rotation),
+                  SERVER,
+                  "Off: the directory for sockets keeps its name over restarts."),
+    AP_INIT_TAKE1("WSGIAcceptMutex", set_accept_mutex, NULL, SERVER,
+                  "Accepted; there is nothing to choose."),
+    AP_INIT_TAKE1("WSGIVerboseDebugging", set_verbose_debugging, NULL, SERVER,
+                  "Accepted; write LogLevel wsgi:debug."),
 
     /* Python */
     AP_INIT_TAKE1("WSGIPythonHome", set_python_home, GLOBAL_FIELD(python_home), SERVER,
@@ -186,6 +251,28 @@ const command_rec pyw_directives[] = {
     REFUSED("WSGITelemetryService"),
     REFUSED("WSGISlowRequests"),
     REFUSED("WSGITelemetryOptions"),
+
+    /* of earlier versions of mod_wsgi */
+    DROPPED(
+        "WSGIReloadMechanism",
+        "take it out. A script that changed is served by a new process (daemon mode) "
+        "or loaded again (embedded mode); WSGIScriptReloading Off turns that off."),
+    DROPPED("WSGIPythonExecutable",
+            "write WSGIPythonHome and the directory of the virtual environment or the "
+            "prefix of Python, or python-home= of WSGIDaemonProcess."),
+    DROPPED(
+        "WSGILazyInitialization",
+        "take it out. Python never runs in Apache's parent; it starts in the processes "
+        "that run applications."),
+    DROPPED("WSGIChunkedRequestBuffer",
+            "take it out. Chunked request bodies are passed on as they come, see "
+            "WSGIChunkedRequest; LimitRequestBody limits them."),
+    DROPPED("WSGIThreadSwitch",
+            "write WSGISwitchInterval and seconds, or switch-interval= of "
+            "WSGIDaemonProcess."),
+    DROPPED("WSGIUserAuthoritative",
+            "take it out, and list further providers in AuthBasicProvider behind wsgi: "
+            "they are asked about users whom the script does not know."),
 
     {NULL},
 };

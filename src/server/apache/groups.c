@@ -14,10 +14,21 @@
 #include "apache/places.h"
 
 #define SOCKET_PREFIX "wsgi"
+/* With WSGISocketRotation Off the supervisor of an earlier generation may remove the
+ * directory, empty by then, before the first socket of this one lies in it. */
+#define DIR_TRIES 5
 /* A successor starts beside each process that it replaces. */
 #define SLOTS_PER_PROCESS 2
 
 /* --- the socket directory --- */
+
+/* Where the sockets of this generation lie. */
+struct place {
+    const char *dir;
+    unsigned generation;
+    bool is_shared;     /* with earlier generations: WSGISocketRotation Off */
+    bool is_for_others; /* somebody but Apache's user connects: socket-user= */
+};
 
 /* Sockets that a server of the same process id left behind when it was killed. */
 static void remove_leftovers(const char *path)
@@ -38,15 +49,15 @@ static void remove_leftovers(const char *path)
 
 /* Makes sure of a directory of our own that Apache's user can pass. @return NULL or a
  * sentence. */
-static const char *make_socket_dir(apr_pool_t *pool, const char *path,
-                                   bool is_for_others)
+static const char *make_socket_dir(apr_pool_t *pool, const struct place *place)
 {
+    const char *path = place->dir;
     bool is_root = geteuid() == 0;
     struct stat about;
     mode_t mode = S_IRWXU;
 
     if (is_root) {
-        mode |= is_for_others ? S_IXGRP | S_IXOTH : S_IXGRP;
+        mode |= place->is_for_others ? S_IXGRP | S_IXOTH : S_IXGRP;
     }
     if (mkdir(path, S_IRWXU) != 0 && errno != EEXIST) {
         return apr_psprintf(
@@ -60,7 +71,9 @@ static const char *make_socket_dir(apr_pool_t *pool, const char *path,
         return apr_psprintf(
             pool, "'%s' is in the way and is not a directory of ours: remove it", path);
     }
-    remove_leftovers(path);
+    if (!place->is_shared || place->generation == 1) {
+        remove_leftovers(path);
+    }
     if ((is_root && chown(path, 0, ap_unixd_config.group_id) != 0) ||
         chmod(path, mode) != 0) {
         return apr_psprintf(
@@ -70,14 +83,17 @@ static const char *make_socket_dir(apr_pool_t *pool, const char *path,
     return NULL;
 }
 
-static const char *socket_dir_path(apr_pool_t *pool, unsigned generation)
+static const char *socket_dir_path(apr_pool_t *pool, const struct place *place)
 {
     const char *prefix = pyw_conf_global()->socket_prefix;
 
     if (prefix == NULL) {
         prefix = ap_runtime_dir_relative(pool, SOCKET_PREFIX);
     }
-    return apr_psprintf(pool, "%s.%d.%u", prefix, (int)getpid(), generation);
+    return place->is_shared ? apr_psprintf(pool, "%s.%d.u%u", prefix, (int)getpid(),
+                                           (unsigned)geteuid())
+                            : apr_psprintf(pool, "%s.%d.%u", prefix, (int)getpid(),
+                                           place->generation);
 }
 
 /* --- one group --- */
@@ -177,12 +193,40 @@ static uid_t socket_owner(const struct pyw_group_conf *conf)
     return conf->socket_uid != (uid_t)-1 ? conf->socket_uid : ap_unixd_config.user_id;
 }
 
+/* The sockets of a group, and what else is made for it. @return NULL or a sentence. */
+static const char *open_group(apr_pool_t *pool, const struct pyw_group_conf *conf,
+                              const struct place *place, unsigned index,
+                              struct pyw_group *group)
+{
+    const char *name = place->is_shared
+                           ? apr_psprintf(pool, "%u.%u", place->generation, index)
+                           : apr_psprintf(pool, "%u", index);
+    char why[1024] = "out of memory";
+
+    for (int tries = 1;; tries++) {
+        int rv = pyw_group_open(group, place->dir, name, socket_owner(conf), why,
+                                sizeof(why));
+        const char *error;
+
+        if (rv == 0) {
+            return NULL;
+        }
+        if (rv != -ENOENT || tries == DIR_TRIES) {
+            return apr_psprintf(pool, "process group '%s': %s", conf->name, why);
+        }
+        pyw_group_close(group, true);
+        error = make_socket_dir(pool, place);
+        if (error != NULL) {
+            return error;
+        }
+    }
+}
+
 static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *conf,
-                               const char *dir, unsigned index,
+                               const struct place *place, unsigned index,
                                struct pyw_group **prepared)
 {
     struct pyw_group *group = apr_pcalloc(pool, sizeof(*group));
-    char why[1024] = "out of memory";
     const char *error;
 
     *prepared = group;
@@ -196,17 +240,15 @@ static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *co
         return error;
     }
     set_setup(group, conf);
-    if (pyw_group_open(group, dir, index, socket_owner(conf), why, sizeof(why)) != 0) {
-        return apr_psprintf(pool, "process group '%s': %s", conf->name, why);
-    }
-    return NULL;
+    return open_group(pool, conf, place, index, group);
 }
 
 const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned generation,
                                struct pyw_supervisor_plan *plan)
 {
     const apr_array_header_t *confs = pyw_conf_global()->groups;
-    bool is_for_others = false;
+    struct place place = {.generation = generation,
+                          .is_shared = pyw_conf_global()->socket_rotation == PYW_OFF};
     const char *error;
 
     (void)s;
@@ -217,10 +259,11 @@ const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned genera
         const struct pyw_group_conf *conf =
             APR_ARRAY_IDX(confs, i, struct pyw_group_conf *);
 
-        is_for_others |= conf->socket_uid != (uid_t)-1;
+        place.is_for_others |= conf->socket_uid != (uid_t)-1;
     }
-    plan->socket_dir = socket_dir_path(pconf, generation);
-    error = make_socket_dir(pconf, plan->socket_dir, is_for_others);
+    place.dir = socket_dir_path(pconf, &place);
+    plan->socket_dir = place.dir;
+    error = make_socket_dir(pconf, &place);
     if (error != NULL) {
         return error;
     }
@@ -228,7 +271,7 @@ const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned genera
         apr_pcalloc(pconf, (apr_size_t)confs->nelts * sizeof(struct pyw_group *));
     for (int i = 0; i < confs->nelts; i++) {
         error = prepare_one(pconf, APR_ARRAY_IDX(confs, i, struct pyw_group_conf *),
-                            plan->socket_dir, (unsigned)i, &plan->groups[i]);
+                            &place, (unsigned)i, &plan->groups[i]);
         if (error != NULL) {
             return error;
         }

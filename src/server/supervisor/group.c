@@ -22,12 +22,12 @@ static int make_secret(struct pyw_group *group, char *why, size_t why_size)
 }
 
 static int open_listener(struct pyw_group *group, uint32_t slot, const char *dir,
-                         unsigned index, uid_t owner)
+                         const char *name, uid_t owner)
 {
     char path[PATH_MAX];
     int fd;
 
-    if (snprintf(path, sizeof(path), "%s/%u.%u", dir, index, slot) >=
+    if (snprintf(path, sizeof(path), "%s/%s.%u", dir, name, slot) >=
         (int)sizeof(path)) {
         return -ENAMETOOLONG;
     }
@@ -40,7 +40,7 @@ static int open_listener(struct pyw_group *group, uint32_t slot, const char *dir
     return group->socket_paths[slot] != NULL ? 0 : -ENOMEM;
 }
 
-static int open_listeners(struct pyw_group *group, const char *dir, unsigned index,
+static int open_listeners(struct pyw_group *group, const char *dir, const char *name,
                           uid_t owner, char *why, size_t why_size)
 {
     group->listeners = malloc(group->slots * sizeof(*group->listeners));
@@ -52,7 +52,7 @@ static int open_listeners(struct pyw_group *group, const char *dir, unsigned ind
         group->listeners[slot] = -1;
     }
     for (uint32_t slot = 0; slot < group->slots; slot++) {
-        int rv = open_listener(group, slot, dir, index, owner);
+        int rv = open_listener(group, slot, dir, name, owner);
 
         if (rv != 0) {
             snprintf(why, why_size, "its socket in '%s' could not be made: %s%s", dir,
@@ -65,7 +65,7 @@ static int open_listeners(struct pyw_group *group, const char *dir, unsigned ind
     return 0;
 }
 
-int pyw_group_open(struct pyw_group *group, const char *dir, unsigned index,
+int pyw_group_open(struct pyw_group *group, const char *dir, const char *name,
                    uid_t socket_owner, char *why, size_t why_size)
 {
     int rv = make_secret(group, why, why_size);
@@ -78,7 +78,7 @@ int pyw_group_open(struct pyw_group *group, const char *dir, unsigned index,
         snprintf(why, why_size, "its group table could not be made: %s", strerror(-rv));
         return rv;
     }
-    return open_listeners(group, dir, index, socket_owner, why, why_size);
+    return open_listeners(group, dir, name, socket_owner, why, why_size);
 }
 
 static void close_slot(struct pyw_group *group, uint32_t slot, bool unlink_sockets)

@@ -29,11 +29,10 @@ struct pyw_group {
     void *log_context;       /* for pyw_supervisor_log */
 };
 
-/* Creates the group table, the secret and the sockets `<dir>/<name-index>.<slot>` of a
- * group.
+/* Creates the group table, the secret and the sockets `<dir>/<name>.<slot>` of a group.
  * @return 0, or -errno with a sentence in `why`; what was made is released by
  * pyw_group_close. */
-int pyw_group_open(struct pyw_group *group, const char *dir, unsigned index,
+int pyw_group_open(struct pyw_group *group, const char *dir, const char *name,
                    uid_t socket_owner, char *why, size_t why_size);
 /* Closes the sockets (and, with `unlink_sockets`, removes them) and the table.
  * Idempotent. */

@@ -49,7 +49,7 @@ static void set_up(void)
     group.identity.uid = geteuid();
     group.identity.gid = getegid();
     ck_assert_int_eq(pyw_identity_complete(&group.identity, NULL, why, sizeof(why)), 0);
-    ck_assert_int_eq(pyw_group_open(&group, dir, 0, (uid_t)-1, why, sizeof(why)), 0);
+    ck_assert_int_eq(pyw_group_open(&group, dir, "0", (uid_t)-1, why, sizeof(why)), 0);
 }
 
 static void tear_down(void)
