@@ -15,6 +15,7 @@
 #include "python/prelude.h"
 #include "python/pyw_gil.h"
 #include "python/stacks.h"
+#include "python/stream.h"
 #include "python/venv.h"
 
 static bool is_embedded(const struct pyw_setup *setup)
@@ -160,6 +161,7 @@ static void end_interpreter(struct pyw_interpreter *interpreter)
         PYW_LOG(pyw_errors_log, NULL, EXIT_FUNCTIONS,
                 pyw_interpreter_describe(interpreter, name, sizeof name));
     }
+    pyw_stream_flush_thread(); /* last words without the end of a line */
 }
 
 void pyw_runtime_stop(void)
