@@ -1,0 +1,123 @@
+"""Section 2.11: what tests/integration/test_timeouts.py leaves open of timeouts and limits.
+
+There each option works without any other (`deadlock-timeout=0` among them, 6.4 #2), and overlapping
+load does not put off the end of maximum-requests= (6.4 #3).
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import signal
+
+import pytest
+
+from support import inline, procs, wait
+
+ROUTES = (
+    "WSGIApplicationGroup %{GLOBAL}\nWSGIProcessGroup web\nSetEnv test.scratch @SCRATCH@\n"
+    "WSGIScriptAlias /inline @APPS@/inline/wsgi.py\n"
+)
+PID = 'start_response("200 OK", [])\nreturn [str(os.getpid()).encode()]'
+WAIT = """
+open(environ["test.scratch"] + "/running", "w").close()
+while not os.path.exists(environ["test.scratch"] + "/go"):
+    time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def run(start):
+    def run(options):
+        server = start(f"WSGIDaemonProcess web {options}\n{ROUTES}")
+        server.expect_new_processes()
+        server.log.allow(r"PYW00(5[89]|6\d)")
+        server.log.allow(r"\[pid \d+\] (Thread 0x|  |$)")  # stacks
+        return server
+
+    return run
+
+
+@pytest.fixture
+def pool():
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+def pid_of(server):
+    return int(inline.run(server, PID).text)
+
+
+def begin(server, pool):
+    """A request that runs until `go` is there."""
+    slow = pool.submit(inline.run, server, WAIT + PID)
+    wait.until((server.scratch / "running").exists, "the application to run")
+    return slow
+
+
+def gone(pid):
+    wait.until(lambda: not procs.alive(pid), f"process {pid} to end", 20)
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_request_timeout_is_not_scaled_by_threads(run, threads):
+    """mod_wsgi multiplies it by 1 + ln(threads), and forgets to in one of two places (6.4 #12)."""
+    server = run(f"request-timeout=1 threads={threads}")
+    code = "time.sleep(1.9)\n" + PID
+    assert inline.run(server, code).status == 504, "1 + ln(8) is more than 3"
+
+
+def test_a_slow_request_within_its_time_is_waited_for(run, pool):
+    """A process that hands over waits for requests that request-timeout= allows (6.4 #12)."""
+    server = run("request-timeout=60 threads=8 maximum-requests=2 graceful-timeout=60")
+    slow = begin(server, pool)
+    first = pid_of(server)
+    wait.until(lambda: pid_of(server) != first, "the successor")
+    assert procs.alive(first)
+    (server.scratch / "go").touch()
+    assert int(slow.result(30).text) == first
+    gone(first)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGXCPU])
+def test_no_graceful_timeout_leaves_shutdown_timeout(run, pool, number):
+    server = run("graceful-timeout=0 shutdown-timeout=1 cpu-time-limit=600")
+    first = pid_of(server)
+    slow = begin(server, pool)
+    os.kill(first, number)
+    assert slow.result(30).status == 500
+    (server.scratch / "go").touch()
+    server.log.claim("PYW0061")
+    gone(first)
+    assert pid_of(server) != first
+
+
+def test_eviction_timeout_is_for_sigusr1_alone(run, pool):
+    """What the process does by itself has graceful-timeout=."""
+    server = run("eviction-timeout=1 graceful-timeout=60 maximum-requests=2")
+    slow = begin(server, pool)
+    first = pid_of(server)
+    wait.until(lambda: pid_of(server) != first, "the successor")
+    wait.holds(lambda: procs.alive(first), "its request runs on", 2)
+    (server.scratch / "go").touch()
+    assert int(slow.result(30).text) == first
+    gone(first)
+
+
+def test_restart_interval_drains(run, pool):
+    server = run("restart-interval=1 graceful-timeout=60")
+    slow = begin(server, pool)
+    [first] = server.daemons()
+    wait.until(lambda: pid_of(server) != first, "the successor")
+    (server.scratch / "go").touch()
+    assert int(slow.result(30).text) == first
+    server.log.claim("PYW0067")
+    gone(first)
+
+
+def test_counts_of_maximum_requests_are_exact(run, pool):
+    """With many at the same time too: the counter is atomic."""
+    server = run("maximum-requests=50 threads=8")
+    first = pid_of(server)
+    pids = list(pool.map(lambda _: pid_of(server), range(99)))
+    assert pids.count(first) == 49

@@ -1,0 +1,176 @@
+"""Section 2.9: how requests get to a daemon process and responses back, as seen from outside.
+
+What mod_wsgi does to responses in daemon mode alone is not done here: both modes are the same.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from support import inline, raw, wait
+
+GROUP = (
+    "WSGIApplicationGroup %{{GLOBAL}}\nWSGIDaemonProcess web {}\nWSGIProcessGroup web\n"
+    "WSGIScriptAlias /inline @APPS@/inline/wsgi.py\nSetEnv test.scratch @SCRATCH@\n"
+)
+
+
+def answer(server, status, headers, asked=()):
+    code = f'start_response({status!r}, {headers!r})\nreturn [b"the body"]'
+    return inline.run(server, code, headers=asked)
+
+
+# Response headers: the same in all modes
+
+
+def test_repeated_headers_stay_apart(server):
+    headers = [
+        ("X-Many", "one"),
+        ("Set-Cookie", "a=1"),
+        ("X-Many", "two, three"),
+        ("Set-Cookie", "b=2"),
+        ("WWW-Authenticate", "Basic realm=x"),
+        ("WWW-Authenticate", "Bearer"),
+    ]
+    response = answer(server, "200 OK", headers)
+    assert response.all("X-Many") == ["one", "two, three"]
+    assert response.all("Set-Cookie") == ["a=1", "b=2"]
+    assert response.all("WWW-Authenticate") == ["Basic realm=x", "Bearer"]
+
+
+def test_media_type_keeps_its_case(server):
+    response = answer(server, "200 OK", [("Content-Type", "Text/X-Plain; Charset=UTF-8")])
+    assert response.header("Content-Type") == "Text/X-Plain; Charset=UTF-8"
+
+
+def test_a_date_in_the_future_is_the_applications_business(server):
+    later = "Fri, 01 Jan 2100 00:00:00 GMT"
+    assert answer(server, "200 OK", [("Last-Modified", later)]).header("Last-Modified") == later
+
+
+@pytest.mark.parametrize("status", ["200 OK", "302 Found", "201 Created"])
+def test_location_goes_to_the_client(server, status):
+    """No internal redirect for the ones that mod_wsgi redirects in daemon mode."""
+    response = answer(server, status, [("Location", "/alive")])
+    assert response.status == int(status[:3])
+    assert response.header("Location") == "/alive"
+    assert response.body == b"the body"
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        (("If-None-Match", '"tag"'), ("ETag", '"tag"')),
+        (
+            ("If-Modified-Since", "Thu, 01 Jan 2026 00:00:00 GMT"),
+            ("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT"),
+        ),
+        (("If-Match", '"other"'), ("ETag", '"tag"')),
+        (("Range", "bytes=0-1"), ("ETag", '"tag"')),
+    ],
+)
+def test_conditions_are_the_applications_to_evaluate(server, asked, given):
+    """Of ranges, Apache's own filter does what HTTP allows it to do."""
+    response = answer(server, "200 OK", [given], [asked])
+    if asked[0] == "Range":
+        assert response.status in (200, 206)
+        assert response.body in (b"the body", b"th")
+    else:
+        assert response.status == 200
+        assert response.body == b"the body"
+
+
+# Clients that leave
+
+STREAM = """
+    class Body:
+        def __iter__(self):
+            return self
+        def __next__(self):
+            self.count = getattr(self, "count", 0) + 1
+            if self.count > 100000:
+                raise StopIteration
+            return b"x" * 65536
+        def close(self):
+            write_result(environ, {name!r}, self.count)
+    start_response("201 Created", [])
+    return Body()
+"""
+
+
+def test_a_client_that_leaves(server, mode):
+    """The application is stopped at one of its next writes; the access log keeps its status."""
+    name = f"closed-{mode}"
+    with server.connect() as connection:
+        connection.send(
+            raw.encode("GET", f"/inline?{name}", [inline.header(STREAM.format(name=name))])
+        )
+        assert connection.read_head().status == 201
+        connection.reset()
+    assert inline.result(server, name) < 100000
+    log = server.root / "access_log"
+    wait.until(lambda: f'/inline?{name} HTTP/1.1" 201' in log.read_text(), "the access log")
+
+
+# Sockets
+
+
+def open_socket(server):
+    wait.until(lambda: server.get("/inline").status == 500, "the group to serve")
+    server.log.claim("KeyError")
+    server.log.allow(".")
+    [path, *_] = [path for path in (server.root / "run").rglob("*") if path.is_socket()]
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(10)
+    peer.connect(str(path))
+    return peer
+
+
+def test_who_does_not_know_the_secret_is_not_heard(start):
+    server = start(GROUP.format(""))
+    with open_socket(server) as peer:
+        peer.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(4096))
+        assert peer.recv(4096) == b"", "closed without an answer"
+    server.log.claim("PYW005[56]")
+
+
+# Waiting for a process
+
+
+def test_connect_timeout_is_503(start):
+    """None is ready: the group's processes take longer to start than the request waits."""
+    slow = "import time\ntime.sleep(5)\n"
+    server = start(
+        "WSGIApplicationGroup %{GLOBAL}\n"
+        "WSGIDaemonProcess web connect-timeout=1 socket-timeout=1\n"
+        "WSGIScriptAlias /slow @ROOT@/slow.py process-group=web application-group=%{GLOBAL}\n",
+        files={"slow.py": slow},
+    )
+    assert server.get("/slow").status == 503
+    server.log.claim("PYW0155")
+    server.log.allow("PYW")
+
+
+def test_socket_timeout_before_a_header_is_504(start):
+    server = start(GROUP.format("socket-timeout=1"))
+    assert inline.run(server, "time.sleep(4)").status == 504
+    server.log.claim("PYW0153")
+    server.log.allow("PYW")
+
+
+def test_socket_timeout_after_a_header_is_a_cut_response(start):
+    server = start(GROUP.format("socket-timeout=1"))
+    code = """
+        start_response("200 OK", [])
+        yield b"first"
+        time.sleep(4)
+        yield b"second"
+    """
+    response = inline.run(server, code)
+    assert response.status == 200
+    assert not response.complete
+    assert response.body == b"first"
+    server.log.claim("PYW0153")
+    server.log.allow("PYW")
