@@ -230,7 +230,7 @@ class HttpdInstance:
         return ports
 
     def configtest(self) -> tuple[int, str]:
-        """Exit status and words of `httpd -t`."""
+        """Exit status and words of `httpd -t`; an error if it crashed or a sanitizer spoke."""
         for port in self._prepare():
             port.release()
         done = subprocess.run(
@@ -240,8 +240,15 @@ class HttpdInstance:
             text=True,
             timeout=60,
             check=False,
+            errors="backslashreplace",
         )
-        return done.returncode, done.stdout + done.stderr
+        words = done.stdout + done.stderr
+        problems = self._check_sanitizer()
+        if done.returncode < 0:
+            problems.append(f"it ended by signal {-done.returncode}")
+        if problems:
+            raise HttpdFailed("\n".join([*problems, words]))
+        return done.returncode, words
 
     def start(self) -> HttpdInstance:
         for _ in range(START_TRIES):
