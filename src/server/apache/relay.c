@@ -432,6 +432,17 @@ static int64_t queue_deadline_ms(const struct relay *relay)
                        : PYW_CLOCK_NEVER;
 }
 
+/* The process after this one is told. */
+static void count_try(const struct relay *relay)
+{
+    struct pyw_request_head *head = relay->head;
+
+    head->connects += head->connects < UINT16_MAX ? 1 : 0;
+    if (relay->answer.is_refused && relay->answer.refusal == PYW_REFUSE_RESTART) {
+        head->restarts += head->restarts < UINT16_MAX ? 1 : 0;
+    }
+}
+
 static int try_all(struct relay *relay)
 {
     int64_t now_ms = pyw_clock_now_ms();
@@ -451,6 +462,7 @@ static int try_all(struct relay *relay)
         if (rv != 0) {
             return no_process(relay, rv);
         }
+        pyw_head_patch_tries(relay->writer.data, relay->head);
         pyw_answer_begin(&relay->answer, relay->channel);
         step = exchange(relay);
         has_greeted = !relay->channel->is_new;
@@ -458,6 +470,7 @@ static int try_all(struct relay *relay)
         if (step == PYW_STEP_DONE) {
             return relay->answer.result;
         }
+        count_try(relay);
         if (relay->answer.is_refused || !has_greeted) {
             pyw_table_wait(relay->group->table, seen, REFUSED_WAIT_MS);
         }

@@ -114,6 +114,16 @@ void pyw_head_put_request(struct pyw_writer *writer,
     pyw_frame_finish(writer, start);
 }
 
+void pyw_head_patch_tries(unsigned char *frame, const struct pyw_request_head *head)
+{
+    /* Behind four numbers, three strings and the role. */
+    size_t at = PYW_FRAME_HEADER_LEN + 4 * 8 + 3 * 2 + head->script.len +
+                head->callable.len + head->application_group.len + 1;
+
+    pyw_bytes_store_u16(frame + at, head->connects);
+    pyw_bytes_store_u16(frame + at + 2, head->restarts);
+}
+
 static int get_pair(struct pyw_reader *reader, struct pyw_pair *pair)
 {
     pair->key = pyw_bytes_get_u8(reader);

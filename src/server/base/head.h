@@ -88,6 +88,10 @@ uint8_t pyw_head_key_of(const char *name, size_t len);
 void pyw_head_put_request(struct pyw_writer *writer,
                           const struct pyw_request_head *head);
 
+/* Writes the head's `connects` and `restarts` anew into the REQUEST frame that `frame`
+ * begins with, which was made from this head. */
+void pyw_head_patch_tries(unsigned char *frame, const struct pyw_request_head *head);
+
 /* Reads a REQUEST payload; the pairs go to `pairs`, an array of PYW_HEAD_MAX_PAIRS or
  * of `capacity`.
  * @return 0; -EPROTO: malformed; -E2BIG: more pairs than fit. */

@@ -61,6 +61,39 @@ START_TEST(request_is_packed_as_the_vector)
 }
 END_TEST
 
+START_TEST(tries_are_patched_into_the_frame)
+{
+    struct pyw_request_head head = {
+        .script = PYW_SPAN("/srv/app.wsgi"),
+        .callable = PYW_SPAN("application"),
+        .application_group = PYW_SPAN("group"),
+        .role = PYW_ROLE_GROUPS,
+        .argument_count = 1,
+        .arguments = {PYW_SPAN("ann")},
+    };
+    struct pyw_request_head read;
+    struct pyw_writer writer;
+
+    pyw_bytes_init(&writer);
+    pyw_head_put_request(&writer, &head);
+    head.connects = 300;
+    head.restarts = 7;
+    pyw_head_patch_tries(writer.data, &head);
+    ck_assert_int_eq(
+        pyw_head_get_request(
+            (struct pyw_span){(const char *)writer.data + PYW_FRAME_HEADER_LEN,
+                              writer.len - PYW_FRAME_HEADER_LEN},
+            0, pairs, PYW_HEAD_MAX_PAIRS, &read),
+        0);
+    ck_assert_uint_eq(read.connects, 300);
+    ck_assert_uint_eq(read.restarts, 7);
+    ck_assert_uint_eq(read.role, PYW_ROLE_GROUPS);
+    ck_assert(pyw_bytes_is_equal(read.application_group, "group"));
+    ck_assert(pyw_bytes_is_equal(read.arguments[0], "ann"));
+    pyw_bytes_free(&writer);
+}
+END_TEST
+
 START_TEST(request_is_read_from_the_vector)
 {
     struct pyw_request_head head;
@@ -226,6 +259,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {request_is_packed_as_the_vector,
+                                  tries_are_patched_into_the_frame,
                                   request_is_read_from_the_vector,
                                   request_cut_anywhere_is_refused,
                                   request_with_more_pairs_than_fit,
