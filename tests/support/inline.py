@@ -32,6 +32,19 @@ def run(
     return server.request(method, path, [header(code), *headers], body)
 
 
+def value(server: HttpdInstance, expression: str, path: str = "/inline") -> Any:
+    """What an expression gives in the application's process; JSON must be able to carry it."""
+    code = f"""
+        import locale, warnings
+        body = json.dumps({expression}).encode()
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [body]
+    """
+    response = run(server, code, path=path)
+    assert response.status == 200, (response.status, server.story())
+    return json.loads(response.body)
+
+
 def result(server: HttpdInstance, name: str, timeout: float = 10.0) -> Any:
     """What the application left with write_result(environ, name, value)."""
     path: Path = server.scratch / name

@@ -55,6 +55,18 @@ static const char *set_option(cmd_parms *cmd, struct pyw_alias *alias, const cha
                         "Invalid option to WSGI script alias definition: %s.", name);
 }
 
+/* The interpreter of an alias that does not name one is the main one, if its group says
+ * so and no directive before it says otherwise. */
+static bool is_single_application(cmd_parms *cmd, const struct pyw_group_conf *group)
+{
+    const struct pyw_dir_conf *conf =
+        ap_get_module_config(cmd->server->lookup_defaults, pyw_module);
+
+    return group != NULL && group->options.is_single_application &&
+           (conf->application_group == NULL ||
+            strcmp(conf->application_group, "%{GLOBAL}") == 0);
+}
+
 /* A script whose groups are both known now is imported when the process starts, before
  * the first request. @return NULL or an error sentence. */
 static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
@@ -62,13 +74,16 @@ static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
     struct pyw_group_conf *group;
     const char *error;
 
-    if (alias->process_group == NULL || alias->application_group == NULL ||
-        strstr(alias->process_group, "%{") != NULL ||
-        strstr(alias->application_group, "%{") != NULL ||
-        alias->process_group[0] == '\0') {
+    if (alias->process_group == NULL || alias->process_group[0] == '\0' ||
+        strstr(alias->process_group, "%{") != NULL) {
         return NULL;
     }
     group = pyw_conf_find_group(alias->process_group);
+    if (alias->application_group == NULL
+            ? !is_single_application(cmd, group)
+            : strstr(alias->application_group, "%{") != NULL) {
+        return NULL;
+    }
     if (group == NULL) {
         return apr_psprintf(
             cmd->pool,

@@ -7,12 +7,14 @@
 #include <http_core.h>
 #include <http_protocol.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "apache/client_body.h"
 #include "apache/conf.h"
 #include "apache/log.h"
 #include "apache/places.h"
+#include "apache/python_conf.h"
 #include "apache/reply.h"
 #include "base/embed_api.h"
 #include "base/path.h"
@@ -309,7 +311,12 @@ void pyw_bridge_init_child(apr_pool_t *pchild, server_rec *s)
     pyw_options_init(&setup->options);
     setup->group = "";
     setup->options.python_home = conf->python_home;
-    setup->options.python_path = conf->python_path;
+    pyw_python_conf_fill(setup);
+    if (conf->restrict_embedded != PYW_ON && setup->options.python_eggs != NULL) {
+        /* Python starts later, when other threads may be looking into the environment.
+         */
+        (void)setenv("PYTHON_EGG_CACHE", setup->options.python_eggs, 1);
+    }
     pyw_places_fill_setup(setup);
     setup->maximum_processes = ask_mpm(AP_MPMQ_MAX_DAEMONS, 1);
     setup->threads_per_process = ask_mpm(AP_MPMQ_MAX_THREADS, 1);

@@ -130,6 +130,10 @@ void pyw_conf_reset(apr_pool_t *pool)
     global_conf->restrict_embedded = PYW_UNSET;
     global_conf->unknown_proxy_headers =
         apr_array_make(pool, 2, sizeof(struct pyw_unknown_header));
+    global_conf->python = apr_pcalloc(pool, sizeof(*global_conf->python));
+    pyw_python_options_init(global_conf->python);
+    pyw_python_settings_init(&global_conf->python_settings);
+    global_conf->python_sections = apr_array_make(pool, 2, sizeof(void *));
 }
 
 struct pyw_global_conf *pyw_conf_global(void)

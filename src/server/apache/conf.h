@@ -12,9 +12,7 @@
 
 #include "base/frame.h"
 #include "base/options.h"
-
-/* A flag that may not have been set. */
-enum pyw_flag { PYW_UNSET = -1, PYW_OFF = 0, PYW_ON = 1 };
+#include "base/python_options.h"
 
 /* Per directory; what stands outside of any section is the server's outermost
  * directory. Each field has a row in conf.c that says how it inherits. */
@@ -81,10 +79,13 @@ struct pyw_notice {
 
 /* Once per configuration. */
 struct pyw_global_conf {
-    apr_array_header_t *groups;  /* struct pyw_group_conf * */
-    apr_array_header_t *notices; /* struct pyw_notice, for the log */
-    const char *python_home;     /* WSGIPythonHome */
-    const char *python_path;
+    apr_array_header_t *groups;                 /* struct pyw_group_conf * */
+    apr_array_header_t *notices;                /* struct pyw_notice, for the log */
+    const char *python_home;                    /* WSGIPythonHome */
+    const char *python_eggs;                    /* WSGIPythonEggs */
+    struct pyw_python_options *python;          /* of processes; no rules */
+    struct pyw_python_settings python_settings; /* outside of sections */
+    apr_array_header_t *python_sections;        /* apache/python_conf */
     const char *socket_prefix;
     int socket_rotation; /* enum pyw_flag, as the next */
     int restrict_embedded;

@@ -2,6 +2,7 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <locale.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <unixd.h>
@@ -179,6 +180,31 @@ static const char *read_options(cmd_parms *cmd, struct pyw_group_conf *group,
     }
 }
 
+/* The process would not start with a locale that is not there. */
+static const char *check_locale(cmd_parms *cmd, const char *option, const char *name)
+{
+    locale_t locale = name != NULL ? newlocale(LC_ALL_MASK, name, (locale_t)0) : NULL;
+
+    if (name != NULL && locale == NULL) {
+        return apr_psprintf(
+            cmd->pool,
+            "Invalid %s '%s' for WSGI daemon process: this system has no such locale "
+            "('locale -a' lists those it has; C.UTF-8 is always a good choice).",
+            option, name);
+    }
+    if (locale != NULL) {
+        freelocale(locale);
+    }
+    return NULL;
+}
+
+static const char *check_locales(cmd_parms *cmd, const struct pyw_group_conf *group)
+{
+    const char *error = check_locale(cmd, "locale", group->options.locale);
+
+    return error != NULL ? error : check_locale(cmd, "lang", group->options.lang);
+}
+
 const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf,
                                    const char *arguments)
 {
@@ -208,6 +234,9 @@ const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf,
     }
     if (error == NULL) {
         error = check_chroot(cmd, group);
+    }
+    if (error == NULL) {
+        error = check_locales(cmd, group);
     }
     if (error == NULL) {
         APR_ARRAY_PUSH(pyw_conf_global()->groups, struct pyw_group_conf *) = group;

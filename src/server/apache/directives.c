@@ -7,6 +7,7 @@
 #include "apache/conf.h"
 #include "apache/daemon_process.h"
 #include "apache/proxy.h"
+#include "apache/python_conf.h"
 
 /* --- setters --- */
 
@@ -51,12 +52,12 @@ static const char *set_global_text(cmd_parms *cmd, void *dir_conf, const char *v
     return error;
 }
 
-static const char *set_python_home(cmd_parms *cmd, void *dir_conf, const char *value)
+static const char *set_global_dir(cmd_parms *cmd, void *dir_conf, const char *value)
 {
     const char *path = ap_server_root_relative(cmd->pool, value);
 
     if (path == NULL || *value == '\0') {
-        return "WSGIPythonHome takes a directory.";
+        return apr_psprintf(cmd->pool, "%s takes a directory.", cmd->cmd->name);
     }
     return set_global_text(cmd, dir_conf, path);
 }
@@ -163,6 +164,7 @@ static const char *refuse(cmd_parms *cmd, void *dir_conf, const char *arguments)
 #define DROPPED(name, instead)                                                         \
     AP_INIT_RAW_ARGS(name, refuse_dropped, (void *)(uintptr_t)(instead),               \
                      RSRC_CONF | OR_ALL, "Dropped; write something else.")
+#define PYTHON(name, what) AP_INIT_TAKE1(name, pyw_python_conf_set, NULL, SERVER, what)
 #define REFUSED(name)                                                                  \
     AP_INIT_RAW_ARGS(name, refuse, NULL, RSRC_CONF | OR_ALL,                           \
                      "Not built into this version of mod_pywsgi.")
@@ -221,23 +223,24 @@ const command_rec pyw_directives[] = {
                   "Accepted; write LogLevel wsgi:debug."),
 
     /* Python */
-    AP_INIT_TAKE1("WSGIPythonHome", set_python_home, GLOBAL_FIELD(python_home), SERVER,
+    AP_INIT_TAKE1("WSGIPythonHome", set_global_dir, GLOBAL_FIELD(python_home), SERVER,
                   "The virtual environment or prefix of Python."),
-    AP_INIT_TAKE1("WSGIPythonPath", set_global_text, GLOBAL_FIELD(python_path), SERVER,
-                  "Directories for sys.path, separated by ':'."),
-    REFUSED("WSGIPythonEggs"),
-    REFUSED("WSGIPythonOptimize"),
-    REFUSED("WSGIPythonWarnings"),
-    REFUSED("WSGIDontWriteBytecode"),
-    REFUSED("WSGIPythonHashSeed"),
-    REFUSED("WSGISwitchInterval"),
-    REFUSED("WSGIDestroyInterpreter"),
-    REFUSED("WSGIPerInterpreterGIL"),
-    REFUSED("WSGIFreeThreading"),
-    REFUSED("<WSGIInterpreterOptions"),
-    REFUSED("WSGIRestrictStdin"),
-    REFUSED("WSGIRestrictStdout"),
-    REFUSED("WSGIRestrictSignal"),
+    AP_INIT_TAKE1("WSGIPythonEggs", set_global_dir, GLOBAL_FIELD(python_eggs), SERVER,
+                  "The directory that eggs are unpacked into."),
+    PYTHON("WSGIPythonPath", "Directories for sys.path, separated by ':'."),
+    PYTHON("WSGIPythonOptimize", "0 to 2, as python -O and -OO."),
+    PYTHON("WSGIPythonWarnings", "A filter of warnings, as python -W."),
+    PYTHON("WSGIDontWriteBytecode", "On: no .pyc files, as python -B."),
+    PYTHON("WSGIPythonHashSeed", "'random', or a seed for hash()."),
+    PYTHON("WSGISwitchInterval", "Seconds that a thread runs before another may."),
+    PYTHON("WSGIDestroyInterpreter", "Off: a process ends without exit functions."),
+    PYTHON("WSGIPerInterpreterGIL", "On: a GIL for each sub-interpreter."),
+    PYTHON("WSGIFreeThreading", "On: no GIL, where Python can do without."),
+    PYTHON("WSGIRestrictStdin", "On: sys.stdin cannot be used."),
+    PYTHON("WSGIRestrictStdout", "On: sys.stdout cannot be used."),
+    PYTHON("WSGIRestrictSignal", "Off: applications may handle signals."),
+    AP_INIT_RAW_ARGS("<WSGIInterpreterOptions", pyw_python_conf_section, NULL, SERVER,
+                     "Settings for a process group, an interpreter, or both."),
 
     /* scripts that decide */
     REFUSED("WSGIDispatchScript"),

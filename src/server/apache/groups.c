@@ -12,6 +12,7 @@
 #include "apache/conf.h"
 #include "apache/group_rules.h"
 #include "apache/places.h"
+#include "apache/python_conf.h"
 
 #define SOCKET_PREFIX "wsgi"
 /* With WSGISocketRotation Off the supervisor of an earlier generation may remove the
@@ -159,8 +160,9 @@ static void set_preloads(struct pyw_setup *setup, const struct pyw_group_conf *c
         if (stat(alias->target, &about) == 0 && S_ISDIR(about.st_mode)) {
             continue;
         }
-        setup->preloads[setup->preload_count++] =
-            (struct pyw_preload){script, alias->application_group};
+        setup->preloads[setup->preload_count++] = (struct pyw_preload){
+            script, alias->application_group != NULL ? alias->application_group
+                                                     : ""}; /* single-application= */
     }
 }
 
@@ -178,6 +180,7 @@ static void set_setup(struct pyw_group *group, const struct pyw_group_conf *conf
         setup->peer_uid = conf->socket_uid;
     }
     pyw_places_fill_setup(setup);
+    pyw_python_conf_fill(setup);
     setup->maximum_processes = (uint32_t)conf->options.processes;
     setup->threads_per_process = (uint32_t)conf->options.threads;
     setup->is_multiprocess = conf->options.has_processes;

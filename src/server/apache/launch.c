@@ -23,6 +23,7 @@
 #include "apache/log.h"
 #include "apache/module.h"
 #include "apache/places.h"
+#include "apache/python_conf.h"
 #include "base/clock.h"
 #include "base/path.h"
 #include "supervisor/supervisor.h"
@@ -328,6 +329,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     launch.retained = get_retained();
     launch.retained->generation++;
     watch_earlier();
+    pyw_python_conf_check(s);
     return launch_groups(pconf, s);
 }
 

@@ -139,6 +139,15 @@ static int first_flag(int option, int directive, int fallback)
     return directive != PYW_UNSET ? directive : fallback;
 }
 
+/* Where nothing else chooses: an interpreter for each script, or one for the whole
+ * group. */
+static const char *default_application_group(const char *process_group)
+{
+    const struct pyw_group_conf *group = pyw_conf_find_group(process_group);
+
+    return group != NULL && group->options.is_single_application ? "" : "%{RESOURCE}";
+}
+
 static void split_url(request_rec *r, struct pyw_target *target)
 {
     const char *path_info = r->path_info != NULL ? r->path_info : "";
@@ -167,9 +176,10 @@ void pyw_target_resolve(request_rec *r, struct pyw_target *target)
     target->filename = r->filename;
     target->process_group = expand_group(
         r, target, first_text(alias->process_group, conf->process_group, ""));
-    target->application_group = expand_group(
-        r, target,
-        first_text(alias->application_group, conf->application_group, "%{RESOURCE}"));
+    target->application_group =
+        expand_group(r, target,
+                     first_text(alias->application_group, conf->application_group,
+                                default_application_group(target->process_group)));
     target->callable = expand_callable(
         r, first_text(alias->callable, conf->callable, DEFAULT_CALLABLE));
     target->pass_authorization =

@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#include "base/decimal.h"
+#include "base/environment.h"
 
 enum option_kind {
     OPTION_NOT_BUILT, /* mod_wsgi has it, this version has not */
@@ -13,7 +17,10 @@ enum option_kind {
     OPTION_PATH, /* absolute */
     OPTION_NUMBER,
     OPTION_OCTAL,
-    OPTION_SIZE /* bytes: 0, the default, or at least `low` */
+    OPTION_SIZE,    /* bytes: 0, the default, or at least `low` */
+    OPTION_SECONDS, /* with a fraction */
+    OPTION_FLAG,
+    OPTION_ENV /* NAME=value, as often as one likes */
 };
 
 struct option_row {
@@ -45,6 +52,10 @@ struct option_row {
     {                                                                                  \
         name, OPTION_SIZE, offsetof(struct pyw_options, field), low, high, 0           \
     }
+#define KIND(name, kind, field)                                                        \
+    {                                                                                  \
+        name, kind, offsetof(struct pyw_options, field), 0, 0, 0                       \
+    }
 #define NOT_BUILT(name)                                                                \
     {                                                                                  \
         name, OPTION_NOT_BUILT, 0, 0, 0, 0                                             \
@@ -63,6 +74,11 @@ static const struct option_row rows[] = {
     TEXT("locale", locale),
     PATH("python-home", python_home),
     TEXT("python-path", python_path),
+    PATH("python-eggs", python_eggs),
+    PATH("env-file", env_file),
+    KIND("env", OPTION_ENV, env),
+    KIND("single-application", OPTION_FLAG, is_single_application),
+    KIND("switch-interval", OPTION_SECONDS, switch_interval_us),
     TEXT("display-name", display_name),
     PATH("daemon-program", daemon_program),
     NUMBER("processes", processes, 1, PYW_OPTIONS_MAX_PROCESSES, 1),
@@ -96,8 +112,6 @@ static const struct option_row rows[] = {
     PATH("chroot", chroot),
     TEXT("script-user", script_user),
     TEXT("script-group", script_group),
-    NOT_BUILT("python-eggs"),
-    NOT_BUILT("switch-interval"),
     NOT_BUILT("server-metrics"),
 };
 
@@ -107,6 +121,11 @@ static const char **text_field(const struct pyw_options *options,
                                const struct option_row *row)
 {
     return (const char **)((char *)(uintptr_t)options + row->offset);
+}
+
+static void *field_of(const struct pyw_options *options, const struct option_row *row)
+{
+    return (char *)(uintptr_t)options + row->offset;
 }
 
 static int64_t *number_field(const struct pyw_options *options,
@@ -210,6 +229,56 @@ static int set_number(struct pyw_options *options, const struct option_row *row,
     return 0;
 }
 
+static int refuse(const struct option_row *row, const char *value, const char *wanted,
+                  char *why, size_t why_size)
+{
+    snprintf(why, why_size, "Invalid %s '%s' for WSGI daemon process: give %s.",
+             row->name, value, wanted);
+    return -EINVAL;
+}
+
+/* The kinds that are neither plain texts nor whole numbers. */
+static int set_special(struct pyw_options *options, const struct option_row *row,
+                       const char *value, char *why, size_t why_size)
+{
+    void *field = field_of(options, row);
+
+    if (row->kind == OPTION_SECONDS) {
+        int64_t us = pyw_decimal_read(value);
+
+        if (us <= 0) {
+            return refuse(row, value, "seconds above 0, such as 0.005", why, why_size);
+        }
+        *(int64_t *)field = us;
+        return 0;
+    }
+    if (row->kind == OPTION_FLAG) {
+        bool is_on = strcasecmp(value, "On") == 0;
+
+        if (!is_on && strcasecmp(value, "Off") != 0) {
+            return refuse(row, value, "On or Off", why, why_size);
+        }
+        *(bool *)field = is_on;
+        return 0;
+    }
+    /* The value may be a secret: it is not repeated. */
+    if (!pyw_environment_is_pair(value)) {
+        snprintf(why, why_size,
+                 "Invalid %s for WSGI daemon process: give NAME=value, the name in "
+                 "letters, digits and '_'.",
+                 row->name);
+        return -EINVAL;
+    }
+    if (!pyw_texts_add(field, value)) {
+        snprintf(why, why_size,
+                 "Too many %s for WSGI daemon process: at most %d, put more into "
+                 "env-file=.",
+                 row->name, PYW_TEXTS_MAX);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 int pyw_options_set(struct pyw_options *options, const char *name, const char *value,
                     char *why, size_t why_size)
 {
@@ -239,29 +308,60 @@ int pyw_options_set(struct pyw_options *options, const char *name, const char *v
             row->offset == offsetof(struct pyw_options, processes);
         return set_number(options, row, value, why, why_size);
     }
+    if (row->kind >= OPTION_SECONDS) {
+        return set_special(options, row, value, why, why_size);
+    }
     *text_field(options, row) = value;
     return 0;
+}
+
+static void visit_number(const struct pyw_options *options,
+                         const struct option_row *row, pyw_options_visit *visit,
+                         void *context)
+{
+    int64_t value = *number_field(options, row);
+    char number[32];
+
+    if (value == row->fallback &&
+        (row->offset != offsetof(struct pyw_options, processes) ||
+         !options->has_processes)) {
+        return;
+    }
+    snprintf(number, sizeof(number),
+             row->kind == OPTION_OCTAL ? "%" PRIo64 : "%" PRId64, value);
+    visit(context, row->name, number);
+}
+
+static void visit_special(const struct pyw_options *options,
+                          const struct option_row *row, pyw_options_visit *visit,
+                          void *context)
+{
+    const void *field = field_of(options, row);
+    char number[PYW_DECIMAL_MAX];
+
+    if (row->kind == OPTION_ENV) {
+        const struct pyw_texts *texts = field;
+
+        for (size_t i = 0; i < texts->count; i++) {
+            visit(context, row->name, texts->items[i]);
+        }
+    } else if (row->kind == OPTION_FLAG && *(const bool *)field) {
+        visit(context, row->name, "On");
+    } else if (row->kind == OPTION_SECONDS && *(const int64_t *)field > 0) {
+        visit(context, row->name, pyw_decimal_print(*(const int64_t *)field, number));
+    }
 }
 
 void pyw_options_each(const struct pyw_options *options, pyw_options_visit *visit,
                       void *context)
 {
-    char number[32];
-
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const struct option_row *row = &rows[i];
 
         if (is_number(row)) {
-            int64_t value = *number_field(options, row);
-            bool is_given = value != row->fallback ||
-                            (row->offset == offsetof(struct pyw_options, processes) &&
-                             options->has_processes);
-
-            if (is_given) {
-                snprintf(number, sizeof(number),
-                         row->kind == OPTION_OCTAL ? "%" PRIo64 : "%" PRId64, value);
-                visit(context, row->name, number);
-            }
+            visit_number(options, row, visit, context);
+        } else if (row->kind >= OPTION_SECONDS) {
+            visit_special(options, row, visit, context);
         } else if (row->kind != OPTION_NOT_BUILT && *text_field(options, row) != NULL) {
             visit(context, row->name, *text_field(options, row));
         }

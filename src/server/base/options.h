@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/texts.h"
+
 #define PYW_OPTIONS_MAX_PROCESSES 1024
 #define PYW_OPTIONS_MAX_THREADS 65533
 #define PYW_OPTIONS_RESPONSE_BUFFER (8 * 1024 * 1024)
@@ -28,6 +30,9 @@ struct pyw_options {
     const char *locale;
     const char *python_home;
     const char *python_path;
+    const char *python_eggs;
+    const char *env_file;
+    struct pyw_texts env; /* NAME=value */
     const char *display_name;
     const char *daemon_program;
     const char *chroot;
@@ -61,7 +66,9 @@ struct pyw_options {
     int64_t cpu_priority;
     int64_t memory_limit; /* bytes; 0: none, as with the next */
     int64_t virtual_memory_limit;
-    bool has_processes; /* processes= was given, be it 1: wsgi.multiprocess */
+    int64_t switch_interval_us; /* 0: Python's own */
+    bool is_single_application; /* the main interpreter is the default */
+    bool has_processes;         /* processes= was given, be it 1: wsgi.multiprocess */
 };
 
 void pyw_options_init(struct pyw_options *options);

@@ -40,6 +40,7 @@ static const struct field_row fields[] = {
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
 #define OPTION_PREFIX "option:"
+#define PYTHON_PREFIX "python:"
 #define SECRET_NAME "secret"
 #define PRELOAD_SCRIPT "preload-script"
 #define PRELOAD_GROUP "preload-group"
@@ -58,6 +59,14 @@ static void put_option(void *context, const char *name, const char *value)
     char full[64];
 
     snprintf(full, sizeof(full), OPTION_PREFIX "%s", name);
+    put_entry(context, full, value, strlen(value));
+}
+
+static void put_python(void *context, const char *name, const char *value)
+{
+    char full[96];
+
+    snprintf(full, sizeof(full), PYTHON_PREFIX "%s", name);
     put_entry(context, full, value, strlen(value));
 }
 
@@ -101,6 +110,7 @@ void pyw_setup_put(struct pyw_writer *writer, const struct pyw_setup *setup)
                   strlen(preload->application_group));
     }
     pyw_options_each(&setup->options, put_option, writer);
+    pyw_python_options_each(&setup->python, put_python, writer);
 }
 
 static int set_field(struct pyw_setup *setup, const struct field_row *row,
@@ -157,6 +167,10 @@ static int set_entry(struct pyw_setup *setup, const char *name, struct pyw_span 
                    ? 0
                    : -EPROTO;
     }
+    if (strncmp(name, PYTHON_PREFIX, strlen(PYTHON_PREFIX)) == 0) {
+        return pyw_python_options_read(&setup->python, name + strlen(PYTHON_PREFIX),
+                                       value.data);
+    }
     if (strcmp(name, SECRET_NAME) == 0) {
         if (value.len != sizeof(setup->secret)) {
             return -EPROTO;
@@ -182,6 +196,7 @@ int pyw_setup_get(const char *text, size_t len, struct pyw_setup *setup, char *w
 
     memset(setup, 0, sizeof(*setup));
     pyw_options_init(&setup->options);
+    pyw_python_options_init(&setup->python);
     pyw_bytes_read_from(&reader, text, len);
     while (!pyw_bytes_is_done(&reader)) {
         struct pyw_span name = pyw_bytes_get_str16(&reader);

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/frame.h"
 #include "base/options.h"
+#include "base/python_options.h"
 
 /* The descriptors that a daemon process starts with, beside 0 (/dev/null), 1 and 2 (the
  * log). */
@@ -53,6 +54,7 @@ struct pyw_setup {
     size_t preload_count;
     struct pyw_preload preloads[PYW_SETUP_MAX_PRELOADS];
     struct pyw_options options;
+    struct pyw_python_options python;
 };
 
 /* Appends the packed setup. Writer `failed` when it does not fit. */

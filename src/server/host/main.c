@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/environment.h"
 #include "host/host.h"
 #include "host/journal.h"
 #include "host/monitor.h"
@@ -160,9 +161,34 @@ static int start_workers(struct pyw_host *host)
     return 0;
 }
 
+/* What the administrator puts into the environment; before the second thread starts.
+ * env= beats env-file=. */
+static int set_environment(const struct pyw_options *options)
+{
+    char why[2048] = "";
+    int rv = 0;
+
+    if (options->env_file != NULL &&
+        pyw_environment_read(options->env_file, why, sizeof(why)) != 0) {
+        PYW_LOG(pyw_journal_line, NULL, DAEMON_ENV_FILE, why);
+        return -1;
+    }
+    for (size_t i = 0; rv == 0 && i < options->env.count; i++) {
+        rv = pyw_environment_set(options->env.items[i]);
+    }
+    if (rv == 0 && options->python_eggs != NULL &&
+        setenv("PYTHON_EGG_CACHE", options->python_eggs, 1) != 0) {
+        rv = -errno;
+    }
+    return rv == 0 ? 0 : fail_start(strerror(-rv));
+}
+
 /* Runs the process to its end. */
 static int serve(struct pyw_host *host)
 {
+    if (set_environment(&host->setup->options) != 0) {
+        return 1;
+    }
     pyw_signals_install(host);
     if (pyw_monitor_start(host) != 0) {
         return fail_start("no thread for the monitor");

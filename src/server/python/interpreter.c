@@ -122,6 +122,7 @@ static int furnish(struct pyw_interpreter *interpreter)
 int pyw_interpreter_start(const struct pyw_setup *process_setup)
 {
     setup = process_setup;
+    pyw_python_options_resolve(&setup->python, "", &main_entry.interpreter.settings);
     if (furnish(&main_entry.interpreter) != 0) {
         return -1;
     }
@@ -162,6 +163,20 @@ static void settle(struct entry *entry, enum state state)
     pthread_mutex_unlock(&lock);
 }
 
+/* An interval that was meant for this interpreter has no effect where it shares a GIL.
+ */
+static void check_interval(const struct pyw_interpreter *interpreter,
+                           struct pyw_exchange *exchange)
+{
+    int64_t us = interpreter->settings.switch_interval_us;
+
+    if (us > 0 && us != main_entry.interpreter.settings.switch_interval_us &&
+        !pyw_gil_is_own(interpreter->index)) {
+        PYW_LOG(pyw_log_print_held, exchange, SWITCH_INTERVAL_SHARED,
+                interpreter->name);
+    }
+}
+
 /* @return READY or FAILED; the thread is detached. */
 static enum state create(struct entry *entry, struct pyw_exchange *exchange)
 {
@@ -172,10 +187,15 @@ static enum state create(struct entry *entry, struct pyw_exchange *exchange)
         return FAILED;
     }
     if (!entry->exists) {
-        entry->exists = pyw_gil_new_interpreter(entry->interpreter.index) == 0;
+        pyw_python_options_resolve(&setup->python, entry->interpreter.name,
+                                   &entry->interpreter.settings);
+        entry->exists =
+            pyw_gil_new_interpreter(entry->interpreter.index,
+                                    entry->interpreter.settings.own_gil == PYW_ON) == 0;
     }
     if (entry->exists && furnish(&entry->interpreter) == 0) {
         state = READY;
+        check_interval(&entry->interpreter, exchange);
     } else {
         PYW_LOG(pyw_errors_log, exchange, INTERPRETER_FAILED, entry->interpreter.name);
     }

@@ -17,8 +17,9 @@
 struct pyw_interpreter {
     const char *name; /* application group, ends in NUL */
     size_t name_len;
-    unsigned index;     /* as pyw_gil counts */
-    PyObject *module;   /* its `mod_wsgi`; strong, for ever */
+    unsigned index;                      /* as pyw_gil counts */
+    struct pyw_python_settings settings; /* what holds for it */
+    PyObject *module;                    /* its `mod_wsgi`; strong, for ever */
     PyObject *protocol; /* its protocol's module; likewise, NULL where no protocol is
                            registered */
     void *state;        /* C state of `protocol` */

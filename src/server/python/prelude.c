@@ -5,6 +5,7 @@
 
 #include "python/log.h"
 #include "python/pyw_gil.h"
+#include "python/restricted.h"
 #include "python/stacks.h"
 #include "python/stream.h"
 
@@ -16,10 +17,13 @@ static const char run_source[] =
     "def replace_streams():\n"
     "    sys.stdout = stdout_\n"
     "    sys.stderr = stderr_\n"
+    "    if stdin_ is not None:\n"
+    "        sys.stdin = stdin_\n"
     "def extend_path():\n"
     "    known = set(sys.path)\n"
-    "    for entry in filter(None, python_path_.split(os.pathsep)):\n"
-    "        site.addsitedir(entry)\n"
+    "    for path in python_paths_:\n"
+    "        for entry in filter(None, path.split(os.pathsep)):\n"
+    "            site.addsitedir(entry)\n"
     "    added = [entry for entry in sys.path if entry not in known]\n"
     "    rest = [entry for entry in sys.path if entry in known]\n"
     "    sys.path[:] = ([home_] if home_ else []) + added + rest\n"
@@ -51,7 +55,10 @@ static const char run_source[] =
     "    replace_streams()\n"
     "extend_path()\n"
     "adopt_package()\n"
-    "restrict_signals()\n"
+    "if is_signal_restricted_:\n"
+    "    restrict_signals()\n"
+    "if switch_interval_ > 0:\n"
+    "    sys.setswitchinterval(switch_interval_)\n"
     "if is_main_ and not is_embedded_:\n"
     "    faulthandler.enable(2)\n"
     "if is_main_ and dump_fd_ >= 0:\n"
@@ -180,27 +187,89 @@ static int set_functions(PyObject *names)
 static int set_streams(PyObject *names, const struct pyw_interpreter *interpreter,
                        bool is_wanted)
 {
-    PyObject *out = make_stream(interpreter, PYW_STREAM_STDOUT, is_wanted);
+    const struct pyw_python_settings *settings = &interpreter->settings;
+    PyObject *in = settings->restrict_stdin == PYW_ON
+                       ? pyw_restricted_new(interpreter->module, "sys.stdin")
+                       : Py_NewRef(Py_None);
+    PyObject *out = settings->restrict_stdout == PYW_ON && is_wanted
+                        ? pyw_restricted_new(interpreter->module, "sys.stdout")
+                        : make_stream(interpreter, PYW_STREAM_STDOUT, is_wanted);
     PyObject *err = make_stream(interpreter, PYW_STREAM_STDERR, is_wanted);
-    int result = set(names, "stdout_", out);
+    int in_result = set(names, "stdin_", in);
+    int out_result = set(names, "stdout_", out);
 
-    return set(names, "stderr_", err) != 0 ? -1 : result;
+    return set(names, "stderr_", err) != 0 ? -1 : in_result | out_result;
+}
+
+/* Adds a str to a list; steals the reference, NULL with an exception included. */
+static int append(PyObject *list, PyObject *text)
+{
+    int result = text != NULL ? PyList_Append(list, text) : -1;
+
+    Py_XDECREF(text);
+    return result;
+}
+
+/* New reference to all paths that are for the interpreter, the least specific first. */
+static PyObject *make_paths(const struct pyw_setup *setup,
+                            const struct pyw_interpreter *interpreter)
+{
+    PyObject *paths = PyList_New(0);
+    int result = paths != NULL ? append(paths, decode(setup->options.python_path)) : -1;
+    const char *path;
+    size_t at = 0;
+
+    while (result == 0 && (path = pyw_python_options_next_path(
+                               &setup->python, interpreter->name, &at)) != NULL) {
+        result = append(paths, decode(path));
+    }
+    if (result != 0) {
+        Py_CLEAR(paths);
+    }
+    return paths;
+}
+
+/* In seconds; 0: as it is. The interval is the GIL's: sub-interpreters that share
+ * main's have nothing to say. */
+static double switch_interval(const struct pyw_setup *setup,
+                              const struct pyw_interpreter *interpreter)
+{
+    int64_t us = interpreter->settings.switch_interval_us;
+
+    if (interpreter->index == 0) {
+        us = us > 0 ? us : setup->options.switch_interval_us;
+    } else if (!pyw_gil_is_own(interpreter->index)) {
+        us = 0;
+    }
+    return (double)us / 1e6;
+}
+
+static int set_settings(PyObject *names, const struct pyw_setup *setup,
+                        const struct pyw_interpreter *interpreter)
+{
+    bool is_restricted = interpreter->settings.restrict_signal != PYW_OFF;
+
+    return set(names, "python_paths_", make_paths(setup, interpreter)) != 0 ||
+                   set(names, "home_", decode(setup->options.home)) != 0 ||
+                   set(names, "is_signal_restricted_",
+                       PyBool_FromLong(is_restricted)) != 0 ||
+                   set(names, "switch_interval_",
+                       PyFloat_FromDouble(switch_interval(setup, interpreter))) != 0
+               ? -1
+               : 0;
 }
 
 static int set_all(PyObject *names, const struct pyw_setup *setup,
                    const struct pyw_interpreter *interpreter)
 {
-    const struct pyw_options *options = &setup->options;
     bool is_embedded = setup->group[0] == '\0';
 
-    if (set_functions(names) != 0 ||
+    if (set_functions(names) != 0 || set_settings(names, setup, interpreter) != 0 ||
         set_streams(names, interpreter, !setup->is_debug) != 0) {
         return -1;
     }
     return set(names, "__builtins__", PyImport_ImportModule("builtins")) != 0 ||
                    set(names, "module_", Py_NewRef(interpreter->module)) != 0 ||
-                   set(names, "python_path_", decode(options->python_path)) != 0 ||
-                   set(names, "home_", decode(options->home)) != 0 ||
                    set(names, "is_main_", PyBool_FromLong(interpreter->index == 0)) !=
                        0 ||
                    set(names, "is_embedded_", PyBool_FromLong(is_embedded)) != 0 ||

@@ -22,8 +22,10 @@ struct thread {
 
 static __thread struct thread self;
 
-/* By index; an entry is written once, before anybody can know the index. */
-static PyInterpreterState *interpreters[PYW_GIL_MAX_INTERPRETERS];
+/* By index; an entry is written once, before anybody can know the index. Others look
+ * through them all, and not all of them hold the same GIL. */
+static _Atomic(PyInterpreterState *) interpreters[PYW_GIL_MAX_INTERPRETERS];
+static atomic_bool is_own[PYW_GIL_MAX_INTERPRETERS];
 static atomic_uint thread_count;
 
 /* --- forks ---------------------------------------------------------------------- */
@@ -84,7 +86,10 @@ static void forget_interpreters(void)
     }
     self.is_forking = false;
     unlink_interpreters();
-    memset(interpreters + 1, 0, sizeof interpreters - sizeof interpreters[0]);
+    for (unsigned i = 1; i < PYW_GIL_MAX_INTERPRETERS; i++) {
+        atomic_store_explicit(&interpreters[i], NULL, memory_order_relaxed);
+        atomic_store_explicit(&is_own[i], false, memory_order_relaxed);
+    }
 }
 
 void pyw_gil_before_fork(void)
@@ -162,17 +167,86 @@ void pyw_gil_leave(void)
     PyEval_SaveThread();
 }
 
-int pyw_gil_new_interpreter(unsigned interpreter)
+bool pyw_gil_is_off(void)
 {
+#ifdef Py_GIL_DISABLED
+    PyObject *is_enabled = PyObject_CallNoArgs(PySys_GetObject("_is_gil_enabled"));
+    bool is_off = is_enabled == Py_False;
+
+    Py_XDECREF(is_enabled);
+    PyErr_Clear();
+    return is_off;
+#else
+    return false;
+#endif
+}
+
+bool pyw_gil_may_be_own(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return !pyw_gil_is_off();
+#else
+    return false;
+#endif
+}
+
+bool pyw_gil_is_own(unsigned interpreter)
+{
+    return atomic_load_explicit(&is_own[interpreter], memory_order_acquire);
+}
+
+/* @return the first thread state of a new interpreter, attached; NULL: main is attached
+ * again. */
+#if PY_VERSION_HEX >= 0x030C0000
+static PyThreadState *make_interpreter(bool has_own)
+{
+    /* Python demands the first two. Forks are refused elsewhere, and not those that
+     * only start another program (python/prelude). */
+    const PyInterpreterConfig config = {
+        .use_main_obmalloc = 0,
+        .check_multi_interp_extensions = 1,
+        .allow_fork = 1,
+        .allow_exec = 1,
+        .allow_threads = 1,
+        .allow_daemon_threads = 1,
+        .gil = PyInterpreterConfig_OWN_GIL,
+    };
+    PyThreadState *first = NULL;
+    PyStatus status;
+
+    if (!has_own) {
+        return Py_NewInterpreter();
+    }
+    status = Py_NewInterpreterFromConfig(&first, &config);
+    if (PyStatus_Exception(status)) {
+        PyErr_SetString(PyExc_RuntimeError, status.err_msg != NULL
+                                                ? status.err_msg
+                                                : "Python could not make it");
+        return NULL;
+    }
+    return first;
+}
+#else
+static PyThreadState *make_interpreter(bool has_own)
+{
+    (void)has_own;
+    return Py_NewInterpreter();
+}
+#endif
+
+int pyw_gil_new_interpreter(unsigned interpreter, bool wants_own)
+{
+    bool has_own = wants_own && pyw_gil_may_be_own();
     PyThreadState *first;
 
     if (reserve(interpreter) != 0) {
         return -1;
     }
-    first = Py_NewInterpreter(); /* on failure main is attached again */
+    first = make_interpreter(has_own);
     if (first == NULL) {
         return -1;
     }
+    atomic_store_explicit(&is_own[interpreter], has_own, memory_order_release);
     interpreters[interpreter] = PyThreadState_GetInterpreter(first);
     /* The first state is nobody's and stays for ever: Python 3.11 aborts when the first
      * state of an interpreter is made a second time, which it would be once all its
@@ -191,7 +265,7 @@ unsigned pyw_gil_current(void)
     const PyInterpreterState *state = PyInterpreterState_Get();
 
     for (unsigned i = 0; i < PYW_GIL_MAX_INTERPRETERS; i++) {
-        if (interpreters[i] == state) {
+        if (atomic_load_explicit(&interpreters[i], memory_order_relaxed) == state) {
             return i;
         }
     }
@@ -202,6 +276,58 @@ PyInterpreterState *pyw_gil_interpreter(unsigned interpreter)
 {
     return interpreters[interpreter];
 }
+
+#ifdef Py_GIL_DISABLED
+PyObject *pyw_gil_frames(void)
+{
+    /* It stops all threads meanwhile. */
+    return PyObject_CallNoArgs(PySys_GetObject("_current_frames"));
+}
+#else
+/* Adds the frames of an interpreter's threads. @return 0, or -1 with an exception. */
+static int add_frames(PyObject *frames, PyInterpreterState *interpreter)
+{
+    for (PyThreadState *state = PyInterpreterState_ThreadHead(interpreter);
+         state != NULL; state = PyThreadState_Next(state)) {
+        PyFrameObject *frame = PyThreadState_GetFrame(state);
+        PyObject *ident =
+            frame != NULL ? PyLong_FromUnsignedLong(state->thread_id) : NULL;
+        int result = frame == NULL ? 0 : -1;
+
+        if (ident != NULL) {
+            result = PyDict_SetItem(frames, ident, (PyObject *)frame);
+        }
+        Py_XDECREF(ident);
+        Py_XDECREF(frame);
+        if (result != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyObject *pyw_gil_frames(void)
+{
+    unsigned current = pyw_gil_current();
+    bool is_alone = pyw_gil_is_own(current);
+    PyObject *frames = PyDict_New();
+    /* Its finalizers might let go of the GIL, and a thread in the list end. */
+    int had_collector = PyGC_Disable();
+
+    for (unsigned i = 0; frames != NULL && i < PYW_GIL_MAX_INTERPRETERS; i++) {
+        PyInterpreterState *interpreter = interpreters[i];
+
+        if (interpreter != NULL && (is_alone ? i == current : !pyw_gil_is_own(i)) &&
+            add_frames(frames, interpreter) != 0) {
+            Py_CLEAR(frames);
+        }
+    }
+    if (had_collector) {
+        (void)PyGC_Enable();
+    }
+    return frames;
+}
+#endif
 
 void *pyw_gil_release(void)
 {

@@ -13,6 +13,8 @@
 
 #include <Python.h>
 
+#include <stdbool.h>
+
 /* How many interpreters one process may have. */
 #define PYW_GIL_MAX_INTERPRETERS 1024
 
@@ -27,16 +29,26 @@ int pyw_gil_enter(unsigned interpreter);
 /* Detaches the thread; its thread state stays for the next time. */
 void pyw_gil_leave(void);
 
-/* Creates an interpreter under an index that has none. Called attached to the main
- * interpreter; returns attached to the new one. @return 0, or -1 still attached to
- * main. */
-int pyw_gil_new_interpreter(unsigned interpreter);
+/* Whether sub-interpreters can have a GIL of their own in this Python, as it runs. */
+bool pyw_gil_may_be_own(void);
+/* Creates an interpreter under an index that has none, with a GIL of its own where that
+ * is wanted and can be. Called attached to the main interpreter; returns attached to
+ * the new one. @return 0, or -1 still attached to main. */
+int pyw_gil_new_interpreter(unsigned interpreter, bool wants_own);
+/* Whether the interpreter with this index has a GIL of its own; main's is shared by
+ * those that have not. */
+bool pyw_gil_is_own(unsigned interpreter);
+/* Whether this Python runs without a GIL now. **GIL:** attached. */
+bool pyw_gil_is_off(void);
 /* The index of the interpreter that the thread is inside of; main's for an unknown one.
  */
 unsigned pyw_gil_current(void);
 
 /* The interpreter with this index; NULL: there is none. */
 PyInterpreterState *pyw_gil_interpreter(unsigned interpreter);
+/* New reference to a dict of thread ident -> frame, for the threads of the interpreters
+ * that share the GIL which the calling thread holds; NULL with an exception. */
+PyObject *pyw_gil_frames(void);
 
 /* Around a call that may block: gives up the GIL and takes it again, in pairs. Works on
  * any thread that holds the GIL, the application's own included. */

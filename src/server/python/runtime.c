@@ -4,8 +4,10 @@
 
 #include <locale.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "python/builtin.h"
 #include "python/errors.h"
@@ -99,6 +101,49 @@ static PyStatus set_home(PyConfig *config, const struct pyw_setup *setup)
     return status;
 }
 
+static PyStatus add_warnings(PyConfig *config, const struct pyw_texts *warnings)
+{
+    PyStatus status = PyStatus_Ok();
+
+    for (size_t i = 0; i < warnings->count && !PyStatus_Exception(status); i++) {
+        wchar_t *text = Py_DecodeLocale(warnings->items[i], NULL);
+
+        if (text == NULL) {
+            return PyStatus_NoMemory();
+        }
+        status = PyWideStringList_Append(&config->warnoptions, text);
+        PyMem_RawFree(text);
+    }
+    return status;
+}
+
+/* What the directives of the whole server say. */
+static PyStatus set_options(PyConfig *config, const struct pyw_python_options *options)
+{
+    if (options->optimize > 0) {
+        config->optimization_level = (int)options->optimize;
+    }
+    if (options->dont_write_bytecode != PYW_UNSET) {
+        config->write_bytecode = options->dont_write_bytecode == PYW_OFF;
+    }
+    if (options->hash_seed != PYW_PYTHON_SEED_UNSET) {
+        /* No seed at all is what makes hashes differ from process to process. */
+        config->use_hash_seed = options->hash_seed != PYW_PYTHON_SEED_RANDOM;
+        config->hash_seed =
+            config->use_hash_seed ? (unsigned long)options->hash_seed : 0;
+    }
+#ifdef Py_GIL_DISABLED
+    {
+        struct pyw_python_settings settings;
+
+        /* Python's default is to do without until an extension needs it. */
+        pyw_python_options_resolve(options, "", &settings);
+        config->enable_gil = settings.free_threading == PYW_ON ? -1 : 1;
+    }
+#endif
+    return add_warnings(config, &options->warnings);
+}
+
 static PyStatus initialize(const struct pyw_setup *setup)
 {
     char *argv[] = {(char[]){"mod_wsgi"}, NULL};
@@ -116,10 +161,45 @@ static PyStatus initialize(const struct pyw_setup *setup)
         status = set_home(&config, setup);
     }
     if (!PyStatus_Exception(status)) {
+        status = set_options(&config, &setup->python);
+    }
+    if (!PyStatus_Exception(status)) {
         status = Py_InitializeFromConfig(&config);
     }
     PyConfig_Clear(&config);
     return status;
+}
+
+static bool any_rule(const struct pyw_python_options *options, size_t flag)
+{
+    for (size_t i = 0; i < options->rule_count; i++) {
+        const char *settings = (const char *)&options->rules[i].settings;
+        int value;
+
+        memcpy(&value, settings + flag, sizeof value);
+        if (value == PYW_ON) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Says what this Python cannot do of what it was asked for. **GIL:** held. */
+static void warn(const struct pyw_python_options *options)
+{
+    if (any_rule(options, offsetof(struct pyw_python_settings, own_gil)) &&
+        !pyw_gil_may_be_own()) {
+        if (pyw_gil_is_off()) {
+            PYW_LOG(pyw_log_print_held, NULL, OWN_GIL_WITHOUT_GIL);
+        } else {
+            PYW_LOG(pyw_log_print_held, NULL, OWN_GIL_TOO_OLD, PYW_PYTHON_VERSION);
+        }
+    }
+#ifndef Py_GIL_DISABLED
+    if (any_rule(options, offsetof(struct pyw_python_settings, free_threading))) {
+        PYW_LOG(pyw_log_print_held, NULL, FREE_THREADING_BUILD, PYW_PYTHON_VERSION);
+    }
+#endif
 }
 
 int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char *why,
@@ -149,6 +229,7 @@ int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char 
         snprintf(why, why_size, "its main interpreter could not be set up.");
         result = -1;
     }
+    warn(&setup->python);
     pyw_gil_started();
     return result;
 }
@@ -168,15 +249,19 @@ void pyw_runtime_stop(void)
 {
     static atomic_flag is_done = ATOMIC_FLAG_INIT;
 
-    if (!atomic_flag_test_and_set(&is_done) && Py_IsInitialized()) {
+    if (!atomic_flag_test_and_set(&is_done) && Py_IsInitialized() &&
+        pyw_builtin_setup()->python.destroy_interpreter != PYW_OFF) {
         pyw_interpreter_each(end_interpreter);
     }
 }
 
 void pyw_runtime_touch(void)
 {
-    if (pyw_gil_enter(0) == 0) {
-        pyw_gil_leave();
+    for (unsigned i = 0; i < PYW_GIL_MAX_INTERPRETERS; i++) {
+        if ((i == 0 || pyw_gil_is_own(i)) && pyw_gil_interpreter(i) != NULL &&
+            pyw_gil_enter(i) == 0) {
+            pyw_gil_leave();
+        }
     }
     pyw_gil_leave_thread();
 }

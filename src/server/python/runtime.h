@@ -26,13 +26,13 @@ int pyw_runtime_start(const struct pyw_setup *setup, pyw_process_log *log, char 
                       size_t why_size);
 
 /* Orderly end: waits for the application's non-daemon threads and runs atexit
- * functions, in every interpreter. Python itself stays up (the process is about to
- * end). May block as long as the application's threads do. Idempotent; no GIL held by
- * the caller. */
+ * functions, in every interpreter, unless WSGIDestroyInterpreter is Off. Python itself
+ * stays up (the process is about to end). May block as long as the application's
+ * threads do. Idempotent; no GIL held by the caller. */
 void pyw_runtime_stop(void);
 
-/* Takes the main interpreter's GIL and lets go of it: returns only if Python is not
- * stuck. From a thread that is not inside Python. */
+/* Takes each GIL of the process and lets go of it: returns only if Python is not stuck.
+ * From a thread that is not inside Python. */
 void pyw_runtime_touch(void);
 
 /* Writes the Python stacks of all threads to `fd`, also when another thread never lets

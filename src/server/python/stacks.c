@@ -17,12 +17,11 @@
 
 #define PATIENCE_MS 1000
 
-/* Every interpreter's threads are in the answer, without those that are outside of
- * Python. */
+/* Without the threads that are outside of Python. */
 static const char source[] =
-    "import sys, threading, traceback\n"
+    "import threading, traceback\n"
     "lines = []\n"
-    "for ident, frame in sys._current_frames().items():\n"
+    "for ident, frame in frames_.items():\n"
     "    if ident != threading.get_ident():\n"
     "        lines.append('Thread 0x%x (most recent call last):\\n' % ident)\n"
     "        lines.extend(traceback.format_stack(frame))\n"
@@ -88,50 +87,66 @@ static void let_go(struct question *question)
     }
 }
 
-/* Inside the main interpreter. @return malloc'd text, or NULL; no exception is pending.
- */
-static char *format_stacks(size_t *len)
+/* What was answered so far. */
+struct text {
+    char *data; /* malloc'd */
+    size_t len;
+};
+
+static void append(struct text *text, const char *data, size_t len)
+{
+    char *longer = realloc(text->data, text->len + len + 1);
+
+    if (longer != NULL) {
+        memcpy(longer + text->len, data, len);
+        text->data = longer;
+        text->len += len;
+    }
+}
+
+/* Inside an interpreter: adds the stacks of all threads that share its GIL. No
+ * exception is pending afterwards. */
+static void format_stacks(struct text *text)
 {
     PyObject *names = PyDict_New();
+    PyObject *frames = pyw_gil_frames();
     PyObject *code = Py_CompileString(source, "<mod_pywsgi stacks>", Py_file_input);
     PyObject *result = NULL;
     PyObject *answer = NULL;
-    char *text = NULL;
 
-    if (names != NULL && code != NULL) {
+    if (names != NULL && frames != NULL && code != NULL &&
+        PyDict_SetItemString(names, "frames_", frames) == 0) {
         result = PyEval_EvalCode(code, names, names);
     }
     if (result != NULL) {
         answer = PyDict_GetItemString(names, "answer");
     }
     if (answer != NULL && PyBytes_Check(answer)) {
-        *len = (size_t)PyBytes_GET_SIZE(answer);
-        text = malloc(*len + 1);
-        if (text != NULL) {
-            memcpy(text, PyBytes_AS_STRING(answer), *len);
-        }
+        append(text, PyBytes_AS_STRING(answer), (size_t)PyBytes_GET_SIZE(answer));
     }
     PyErr_Clear();
     Py_XDECREF(result);
     Py_XDECREF(code);
+    Py_XDECREF(frames);
     Py_XDECREF(names);
-    return text;
 }
 
 static void *answer(void *context)
 {
     struct question *question = context;
-    char *text = NULL;
-    size_t len = 0;
+    struct text text = {NULL, 0};
 
-    if (pyw_gil_enter(0) == 0) {
-        text = format_stacks(&len);
-        pyw_gil_leave();
+    for (unsigned i = 0; i < PYW_GIL_MAX_INTERPRETERS; i++) {
+        if ((i == 0 || pyw_gil_is_own(i)) && pyw_gil_interpreter(i) != NULL &&
+            pyw_gil_enter(i) == 0) {
+            format_stacks(&text);
+            pyw_gil_leave();
+        }
     }
     pyw_gil_leave_thread();
     pthread_mutex_lock(&question->lock);
-    question->text = text;
-    question->len = len;
+    question->text = text.data;
+    question->len = text.len;
     question->is_answered = true;
     pthread_cond_signal(&question->answered);
     pthread_mutex_unlock(&question->lock);

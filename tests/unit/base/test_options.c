@@ -51,6 +51,17 @@ START_TEST(values_that_are_taken)
     ck_assert_int_eq(options.memory_limit, INT64_C(8589934592));
     ck_assert_int_eq(set(&options, "memory-limit", "0"), 0);
     ck_assert_int_eq(options.memory_limit, 0);
+    ck_assert_int_eq(set(&options, "switch-interval", "0.005"), 0);
+    ck_assert_int_eq(options.switch_interval_us, 5000);
+    ck_assert_int_eq(set(&options, "single-application", "on"), 0);
+    ck_assert(options.is_single_application);
+    ck_assert_int_eq(set(&options, "single-application", "OFF"), 0);
+    ck_assert(!options.is_single_application);
+    ck_assert_int_eq(set(&options, "env", "A=1"), 0);
+    ck_assert_int_eq(set(&options, "env", "_b2="), 0);
+    ck_assert_uint_eq(options.env.count, 2);
+    ck_assert_str_eq(options.env.items[0], "A=1");
+    ck_assert_str_eq(options.env.items[1], "_b2=");
 }
 END_TEST
 
@@ -75,6 +86,14 @@ START_TEST(values_that_are_refused)
         {"python-home", "", "python-home"},
         {"user", "", "user"},
         {"stack-size", "1", "stack-size"},
+        {"switch-interval", "0", "above 0"},
+        {"switch-interval", "1e-3", "above 0"},
+        {"switch-interval", "-1", "above 0"},
+        {"single-application", "1", "On or Off"},
+        {"env", "NAME", "NAME=value"},
+        {"env", "=x", "NAME=value"},
+        {"env", "a b=x", "NAME=value"},
+        {"env-file", "x", "absolute path"},
         {"nonsense", "1", "Invalid option"},
         {"threads", "0", "service scripts"},
         {"send-buffer-size", "511", "must be >= 512 bytes, or 0 for default"},
@@ -98,6 +117,20 @@ START_TEST(values_that_are_refused)
                       rows[i].value, why);
     }
     ck_assert_int_eq(options.threads, 15);
+}
+END_TEST
+
+START_TEST(too_many_of_a_list)
+{
+    struct pyw_options options;
+
+    pyw_options_init(&options);
+    for (int i = 0; i < PYW_TEXTS_MAX; i++) {
+        ck_assert_int_eq(set(&options, "env", "A=1"), 0);
+    }
+    ck_assert_int_eq(set(&options, "env", "A=secret"), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "env-file"));
+    ck_assert_ptr_null(strstr(why, "secret"));
 }
 END_TEST
 
@@ -129,8 +162,15 @@ START_TEST(the_walk_gives_what_set_takes)
     ck_assert_int_eq(set(&options, "processes", "1"), 0);
     ck_assert_int_eq(set(&options, "umask", "022"), 0);
     ck_assert_int_eq(set(&options, "home", "/srv"), 0);
+    ck_assert_int_eq(set(&options, "env", "A=1"), 0);
+    ck_assert_int_eq(set(&options, "env", "B=2"), 0);
+    ck_assert_int_eq(set(&options, "switch-interval", "12.000001"), 0);
+    ck_assert_int_eq(set(&options, "single-application", "On"), 0);
     pyw_options_each(&options, copy_one, &copy);
-    ck_assert_int_eq(copy.count, 3);
+    ck_assert_int_eq(copy.count, 7);
+    ck_assert_str_eq(copy.options.env.items[1], "B=2");
+    ck_assert_int_eq(copy.options.switch_interval_us, 12000001);
+    ck_assert(copy.options.is_single_application);
     ck_assert(copy.options.has_processes);
     ck_assert_int_eq(copy.options.umask, 022);
     ck_assert_str_eq(copy.options.home, "/srv");
@@ -139,9 +179,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {defaults, values_that_are_taken,
-                                  values_that_are_refused,
-                                  the_walk_gives_what_set_takes, NULL};
+    const TTest *const tests[] = {
+        defaults,           values_that_are_taken,         values_that_are_refused,
+        too_many_of_a_list, the_walk_gives_what_set_takes, NULL};
 
     return suite_run("options", tests);
 }

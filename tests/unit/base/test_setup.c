@@ -12,6 +12,8 @@ static char why[256];
 
 static void fill(struct pyw_setup *setup)
 {
+    struct pyw_python_rule *rule;
+
     memset(setup, 0, sizeof(*setup));
     setup->group = "example.org";
     setup->slot = 3;
@@ -30,6 +32,17 @@ static void fill(struct pyw_setup *setup)
     pyw_options_init(&setup->options);
     setup->options.threads = 8;
     setup->options.python_home = "/srv/venv";
+    pyw_python_options_init(&setup->python);
+    setup->python.optimize = 1;
+    setup->python.hash_seed = 0;
+    (void)pyw_texts_add(&setup->python.warnings, "error");
+    (void)pyw_texts_add(&setup->python.warnings, "ignore::UserWarning");
+    rule = pyw_python_options_add(&setup->python, NULL);
+    rule->settings.restrict_stdin = PYW_ON;
+    rule = pyw_python_options_add(&setup->python, "group b");
+    rule->settings.own_gil = PYW_ON;
+    rule->settings.python_path = "/a:/b";
+    rule->settings.switch_interval_us = 500000;
 }
 
 START_TEST(there_and_back)
@@ -57,6 +70,19 @@ START_TEST(there_and_back)
     ck_assert_str_eq(read_back.preloads[1].application_group, "group b");
     ck_assert_int_eq(read_back.options.threads, 8);
     ck_assert_str_eq(read_back.options.python_home, "/srv/venv");
+    ck_assert_int_eq(read_back.python.optimize, 1);
+    ck_assert_int_eq(read_back.python.hash_seed, 0);
+    ck_assert_int_eq(read_back.python.dont_write_bytecode, PYW_UNSET);
+    ck_assert_uint_eq(read_back.python.warnings.count, 2);
+    ck_assert_str_eq(read_back.python.warnings.items[1], "ignore::UserWarning");
+    ck_assert_uint_eq(read_back.python.rule_count, 2);
+    ck_assert_ptr_null(read_back.python.rules[0].application_group);
+    ck_assert_int_eq(read_back.python.rules[0].settings.restrict_stdin, PYW_ON);
+    ck_assert_str_eq(read_back.python.rules[1].application_group, "group b");
+    ck_assert_int_eq(read_back.python.rules[1].settings.own_gil, PYW_ON);
+    ck_assert_int_eq(read_back.python.rules[1].settings.restrict_stdin, PYW_UNSET);
+    ck_assert_str_eq(read_back.python.rules[1].settings.python_path, "/a:/b");
+    ck_assert_int_eq(read_back.python.rules[1].settings.switch_interval_us, 500000);
     pyw_bytes_free(&writer);
 }
 END_TEST
@@ -78,7 +104,7 @@ START_TEST(cut_anywhere)
         whole += pyw_setup_get(copy, len, &read_back, why, sizeof(why)) == 0 ? 1 : 0;
         free(copy);
     }
-    ck_assert_uint_lt(whole, 30);
+    ck_assert_uint_lt(whole, 40);
     pyw_bytes_free(&writer);
 }
 END_TEST
@@ -108,6 +134,8 @@ START_TEST(entries_that_are_refused)
         {"slot", "4294967296"}, {"colour", "red"},
         {"secret", "short"},    {"option:threads", "0"},
         {"option:x", "1"},      {"", ""},
+        {"python:", "1"},       {"python:WSGIPythonOptimize", "3"},
+        {"python:x", "1"},      {"python:rule:WSGIRestrictStdin", "On"},
         {"preload-group", "g"}, {"option:", "1"},
     };
 

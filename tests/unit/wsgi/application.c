@@ -69,6 +69,7 @@ static void start_as(const char *group, const char *home, const char *python_pat
 
     memset(&setup, 0, sizeof setup);
     pyw_options_init(&setup.options);
+    pyw_python_options_init(&setup.python);
     setup.group = group;
     setup.options.home = home;
     setup.options.python_path = python_path;
