@@ -99,6 +99,13 @@ INVALID = [
     ("WSGITrustedProxies ::ffff:10.0.0.1", "IPv4"),
     ("WSGITrustedProxies", "WSGITrustedProxies"),
     ("WSGITrustedProxyHeaders", "WSGITrustedProxyHeaders"),
+    ("WSGICaseSensitivity Maybe", "WSGICaseSensitivity must be one of: Off | On"),
+    ("<VirtualHost *:80>\nWSGICaseSensitivity On\n</VirtualHost>", "WSGICaseSensitivity"),
+    ("WSGIRestrictProcess", "WSGIRestrictProcess"),
+    ("WSGIErrorOverride Sometimes", "WSGIErrorOverride must be one of: Off | On"),
+    ("WSGIMapHEADToGET Maybe", "WSGIMapHEADToGET must be one of: Off [|] On [|] Auto"),
+    ("WSGIEnableSendfile 1", "WSGIEnableSendfile must be one of: Off | On"),
+    ("WSGIPassApacheRequest 1", "WSGIPassApacheRequest must be one of: Off | On"),
 ]
 
 
@@ -162,6 +169,8 @@ VALID = [
     "WSGITrustedProxyHeaders X-Forwarded-For x-forwarded-proto\nWSGITrustedProxies 10.0.0.0/8 ::1",
     "<Location />\nWSGITrustedProxies 10.0.0.0/255.0.0.0 2001:db8::/32 192.0.2.7\n</Location>",
     "WSGITrustedProxyHeaders X-Unknown",
+    "WSGICaseSensitivity Off\nWSGIRestrictProcess a b %{GLOBAL}\nWSGIErrorOverride On",
+    "WSGIMapHEADToGET auto\nWSGIEnableSendfile off\nWSGIPassApacheRequest On",
 ]
 
 
@@ -177,12 +186,6 @@ NOT_YET_DIRECTIVES = [
     "WSGIHandlerScript name /x.py",
     "WSGIImportScript /x.py process-group=%{GLOBAL} application-group=%{GLOBAL}",
     "WSGIDispatchScript /x.py",
-    "WSGICaseSensitivity Off",
-    "WSGIRestrictProcess a",
-    "WSGIPassApacheRequest On",
-    "WSGIErrorOverride On",
-    "WSGIMapHEADToGET Off",
-    "WSGIEnableSendfile On",
     "WSGIServerMetrics On",
     "WSGITelemetryService unix:/tmp/x",
     "WSGISlowRequests 1",

@@ -337,6 +337,9 @@ int pyw_bridge_run(request_rec *r, const struct pyw_request_head *head, bool has
         PYW_LOG(pyw_log_request, r, EMBEDDED_DOWN);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    if (pyw_conf_dir(r)->pass_apache_request == PYW_ON) {
+        bridge.exchange.native = r;
+    }
     bridge.result = HTTP_INTERNAL_SERVER_ERROR;
     pyw_client_body_init(&bridge.body, r, has_body);
     pyw_reply_init(&bridge.reply, r);

@@ -115,7 +115,7 @@ static void add_request(struct env *env, const struct pyw_target *target)
 {
     request_rec *r = env->r;
 
-    add(env, PYW_KEY_REQUEST_METHOD, r->method);
+    add(env, PYW_KEY_REQUEST_METHOD, target->maps_head ? "GET" : r->method);
     add(env, PYW_KEY_REQUEST_URI, original_uri(r));
     add(env, PYW_KEY_QUERY_STRING, r->args != NULL ? r->args : "");
     add_or_told(env, PYW_KEY_SCRIPT_NAME, PYW_PROXY_SCRIPT_NAME, target->script_name);

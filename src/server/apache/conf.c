@@ -42,12 +42,17 @@ static const struct field fields[] = {
     TEXT(process_group),
     TEXT(application_group),
     TEXT(callable),
+    LIST(restrict_process),
 
     /* requests */
     FLAG(pass_authorization),
     FLAG(chunked_request),
     FLAG(script_reloading),
     FLAG(ignore_activity),
+    FLAG(error_override),
+    FLAG(map_head),
+    FLAG(enable_sendfile),
+    FLAG(pass_apache_request),
     LIST(proxy_headers),
     LIST(trusted_proxies),
 };
@@ -128,6 +133,7 @@ void pyw_conf_reset(apr_pool_t *pool)
     global_conf->notices = apr_array_make(pool, 2, sizeof(struct pyw_notice));
     global_conf->socket_rotation = PYW_UNSET;
     global_conf->restrict_embedded = PYW_UNSET;
+    global_conf->case_sensitivity = PYW_UNSET;
     global_conf->unknown_proxy_headers =
         apr_array_make(pool, 2, sizeof(struct pyw_unknown_header));
     global_conf->python = apr_pcalloc(pool, sizeof(*global_conf->python));

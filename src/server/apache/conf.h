@@ -21,12 +21,17 @@ struct pyw_dir_conf {
     const char *process_group;     /* NULL: unset; "" is embedded mode */
     const char *application_group; /* NULL: unset; "" is the main interpreter */
     const char *callable;
+    apr_array_header_t *restrict_process; /* const char *; "" is embedded mode */
 
     /* requests; enum pyw_flag */
     int pass_authorization;
     int chunked_request;
     int script_reloading;
     int ignore_activity;
+    int error_override;
+    int map_head; /* may be PYW_AUTO */
+    int enable_sendfile;
+    int pass_apache_request;
 
     /* proxies; NULL: unset */
     apr_array_header_t *proxy_headers;   /* of apache/proxy, in order */
@@ -89,6 +94,7 @@ struct pyw_global_conf {
     const char *socket_prefix;
     int socket_rotation; /* enum pyw_flag, as the next */
     int restrict_embedded;
+    int case_sensitivity;                      /* of script names in %{RESOURCE} */
     apr_array_header_t *unknown_proxy_headers; /* struct pyw_unknown_header */
 };
 

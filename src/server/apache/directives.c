@@ -140,6 +140,32 @@ static const char *refuse_dropped(cmd_parms *cmd, void *dir_conf, const char *ar
                        " is no longer a directive: ", (const char *)cmd->info, NULL);
 }
 
+static const char *set_map_head(cmd_parms *cmd, void *dir_conf, const char *value)
+{
+    int *field = &((struct pyw_dir_conf *)dir_conf)->map_head;
+
+    if (strcasecmp(value, "Auto") == 0) {
+        *field = PYW_AUTO;
+        return NULL;
+    }
+    return parse_flag(cmd, value, field) == NULL
+               ? NULL
+               : "WSGIMapHEADToGET must be one of: Off | On | Auto";
+}
+
+static const char *add_restrict_process(cmd_parms *cmd, void *dir_conf,
+                                        const char *value)
+{
+    struct pyw_dir_conf *conf = dir_conf;
+
+    if (conf->restrict_process == NULL) {
+        conf->restrict_process = apr_array_make(cmd->pool, 4, sizeof(const char *));
+    }
+    APR_ARRAY_PUSH(conf->restrict_process, const char *) =
+        strcmp(value, "%{GLOBAL}") == 0 ? "" : value;
+    return NULL;
+}
+
 /* A name of mod_wsgi's that this version has not: said at start, never silently
  * accepted. */
 static const char *refuse(cmd_parms *cmd, void *dir_conf, const char *arguments)
@@ -177,7 +203,9 @@ const command_rec pyw_directives[] = {
                      "A regular expression, a script file with $N, and options."),
     REFUSED("WSGIHandlerScript"),
     REFUSED("WSGIImportScript"),
-    REFUSED("WSGICaseSensitivity"),
+    AP_INIT_TAKE1("WSGICaseSensitivity", set_global_flag,
+                  GLOBAL_FIELD(case_sensitivity), SERVER,
+                  "Off: %{RESOURCE} has the script's name in lower case."),
 
     /* routing */
     AP_INIT_TAKE1("WSGIProcessGroup", set_dir_text, DIR_FIELD(process_group), SECTIONS,
@@ -186,7 +214,8 @@ const command_rec pyw_directives[] = {
                   SECTIONS, "The interpreter that runs the application."),
     AP_INIT_TAKE1("WSGICallableObject", set_dir_text, DIR_FIELD(callable), HTACCESS,
                   "The name of the application in its script."),
-    REFUSED("WSGIRestrictProcess"),
+    AP_INIT_ITERATE("WSGIRestrictProcess", add_restrict_process, NULL, SECTIONS,
+                    "The process groups that may be chosen."),
     AP_INIT_TAKE1("WSGIRestrictEmbedded", set_global_flag,
                   GLOBAL_FIELD(restrict_embedded), SERVER,
                   "On: no application runs in Apache's own processes."),
@@ -196,14 +225,18 @@ const command_rec pyw_directives[] = {
                   HTACCESS, "Off: a script that changed is not loaded again."),
     AP_INIT_TAKE1("WSGIPassAuthorization", set_dir_flag, DIR_FIELD(pass_authorization),
                   HTACCESS, "On: the application sees the Authorization header."),
-    REFUSED("WSGIPassApacheRequest"),
+    AP_INIT_TAKE1("WSGIPassApacheRequest", set_dir_flag, DIR_FIELD(pass_apache_request),
+                  SECTIONS, "On: embedded applications get Apache's request_rec."),
     AP_INIT_TAKE1("WSGIChunkedRequest", set_dir_flag, DIR_FIELD(chunked_request),
                   HTACCESS, "Off: a chunked request body is answered 411."),
-    REFUSED("WSGIErrorOverride"),
-    REFUSED("WSGIMapHEADToGET"),
+    AP_INIT_TAKE1("WSGIErrorOverride", set_dir_flag, DIR_FIELD(error_override),
+                  HTACCESS, "On: the application's errors get Apache's pages."),
+    AP_INIT_TAKE1("WSGIMapHEADToGET", set_map_head, NULL, HTACCESS,
+                  "Whether a HEAD request is a GET request to the application."),
     AP_INIT_TAKE1("WSGIIgnoreActivity", set_dir_flag, DIR_FIELD(ignore_activity),
                   HTACCESS, "On: requests do not count for inactivity-timeout."),
-    REFUSED("WSGIEnableSendfile"),
+    AP_INIT_TAKE1("WSGIEnableSendfile", set_dir_flag, DIR_FIELD(enable_sendfile),
+                  HTACCESS, "Whether files of the application go out by sendfile(2)."),
     AP_INIT_ITERATE("WSGITrustedProxyHeaders", pyw_proxy_set_header, NULL, HTACCESS,
                     "Headers that are believed when a trusted proxy sends them."),
     AP_INIT_ITERATE("WSGITrustedProxies", pyw_proxy_set_trusted, NULL, HTACCESS,

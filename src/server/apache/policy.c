@@ -50,6 +50,18 @@ int pyw_policy_check_body(request_rec *r, const struct pyw_target *target)
     return OK;
 }
 
+bool pyw_policy_may_choose(request_rec *r, const struct pyw_target *target)
+{
+    const apr_array_header_t *allowed = pyw_conf_dir(r)->restrict_process;
+
+    if (allowed == NULL || ap_array_str_contains(allowed, target->process_group)) {
+        return true;
+    }
+    PYW_LOG(pyw_log_request, r, GROUP_RESTRICTED,
+            target->process_group[0] != '\0' ? target->process_group : "%{GLOBAL}");
+    return false;
+}
+
 bool pyw_policy_has_body(const request_rec *r)
 {
     return r->read_chunked || r->remaining > 0;

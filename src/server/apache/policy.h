@@ -14,6 +14,9 @@
 int pyw_policy_check_script(request_rec *r);
 int pyw_policy_check_body(request_rec *r, const struct pyw_target *target);
 
+/* WSGIRestrictProcess. @return false: the process group is not allowed (logged). */
+bool pyw_policy_may_choose(request_rec *r, const struct pyw_target *target);
+
 /* True when the request has a body to be read. Valid after pyw_policy_check_body. */
 bool pyw_policy_has_body(const request_rec *r);
 

@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <http_core.h>
 #include <http_protocol.h>
+#include <http_request.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "apache/conf.h"
 #include "apache/log.h"
 
 /* A file goes in such pieces where it is not sent by sendfile(2). */
@@ -18,11 +20,24 @@
     (APU_MAJOR_VERSION == 1 &&                                                         \
      (APU_MINOR_VERSION > 6 || (APU_MINOR_VERSION == 6 && APU_PATCH_VERSION >= 3)))
 
+/* WSGIEnableSendfile; where it says nothing, all but an `EnableSendfile Off`. */
+static bool may_sendfile(const request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    int own = pyw_conf_dir(r)->enable_sendfile;
+
+    return own == PYW_UNSET ? core->enable_sendfile != ENABLE_SENDFILE_OFF
+                            : own == PYW_ON;
+}
+
 void pyw_reply_init(struct pyw_reply *reply, request_rec *r)
 {
     reply->r = r;
     reply->brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     reply->has_head = false;
+    reply->may_sendfile = may_sendfile(r);
+    reply->has_override = pyw_conf_dir(r)->error_override == PYW_ON;
+    reply->overridden = 0;
     reply->is_over = false;
     reply->is_early = false;
     reply->error_status = HTTP_INTERNAL_SERVER_ERROR;
@@ -119,6 +134,42 @@ static const char *check_head(const struct pyw_reply_head *head)
     return NULL;
 }
 
+/* Apache's page of a 405 has an Allow of its own making. */
+static void keep_allow(request_rec *r, char *methods)
+{
+    char *state = NULL;
+    char *method;
+
+    for (method = apr_strtok(methods, ", ", &state); method != NULL;
+         method = apr_strtok(NULL, ", ", &state)) {
+        ap_allow_methods(r, MERGE_ALLOW, method, NULL);
+    }
+}
+
+/* WSGIErrorOverride: the page will be Apache's; of the application's head only what the
+ * status needs to mean anything is kept. */
+static void override_head(struct pyw_reply *reply, const struct pyw_reply_head *head)
+{
+    static const char *const kept[] = {"Retry-After", "Set-Cookie", "WWW-Authenticate"};
+    request_rec *r = reply->r;
+
+    reply->overridden = head->status;
+    for (size_t i = 0; i < head->header_count; i++) {
+        const struct pyw_header *header = &head->headers[i];
+        char *name = apr_pstrmemdup(r->pool, header->name.data, header->name.len);
+        char *value = apr_pstrmemdup(r->pool, header->value.data, header->value.len);
+
+        for (size_t j = 0; j < sizeof(kept) / sizeof(kept[0]); j++) {
+            if (strcasecmp(name, kept[j]) == 0) {
+                apr_table_addn(r->err_headers_out, name, value);
+            }
+        }
+        if (head->status == HTTP_METHOD_NOT_ALLOWED && strcasecmp(name, "Allow") == 0) {
+            keep_allow(r, value);
+        }
+    }
+}
+
 int pyw_reply_set_head(struct pyw_reply *reply, const struct pyw_reply_head *head,
                        const char **why)
 {
@@ -130,6 +181,10 @@ int pyw_reply_set_head(struct pyw_reply *reply, const struct pyw_reply_head *hea
     }
     reply->has_head = true;
     reply->declared = head->content_length;
+    if (reply->has_override && ap_is_HTTP_ERROR(head->status)) {
+        override_head(reply, head);
+        return 0;
+    }
     r->status = head->status;
     if (head->reason.len > 0) {
         r->status_line = apr_psprintf(r->pool, "%u %.*s", head->status,
@@ -163,6 +218,10 @@ static int count_body(struct pyw_reply *reply, uint64_t length)
 
 static void append(struct pyw_reply *reply, apr_bucket *bucket)
 {
+    if (reply->overridden != 0) {
+        apr_bucket_destroy(bucket);
+        return;
+    }
     APR_BRIGADE_INSERT_TAIL(reply->brigade, bucket);
 }
 
@@ -204,9 +263,15 @@ int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset,
         close(fd);
         return -EPROTO;
     }
+    if (reply->overridden != 0) {
+        close(fd);
+        return 0;
+    }
     /* From here the request pool closes it. Its FD_CLOEXEC is set by whoever got the
      * descriptor. */
-    if (apr_os_file_put(&file, &os_file, APR_FOPEN_READ | APR_FOPEN_SENDFILE_ENABLED,
+    if (apr_os_file_put(&file, &os_file,
+                        APR_FOPEN_READ |
+                            (reply->may_sendfile ? APR_FOPEN_SENDFILE_ENABLED : 0),
                         r->pool) != APR_SUCCESS) {
         close(fd);
         return -EPROTO;
@@ -294,7 +359,7 @@ int pyw_reply_fail(struct pyw_reply *reply, int status)
     if (reply->is_over) {
         return OK;
     }
-    if (reply->has_head) {
+    if (reply->has_head && reply->overridden == 0) {
         return cut(reply);
     }
     reply->is_over = true;
@@ -304,6 +369,9 @@ int pyw_reply_fail(struct pyw_reply *reply, int status)
 static int finish(struct pyw_reply *reply)
 {
     reply->is_over = true;
+    if (reply->overridden != 0) {
+        return reply->overridden;
+    }
     append(reply, apr_bucket_eos_create(buckets(reply)));
     /* A client that left needs no answer. One that is still sending gets it before
      * Apache reads the rest of its body. */
@@ -321,7 +389,7 @@ int pyw_reply_end(struct pyw_reply *reply, enum pyw_outcome outcome)
 {
     if (outcome == PYW_OUTCOME_OK && reply->has_head && !reply->is_over) {
         if (reply->declared >= 0 && reply->sent < reply->declared &&
-            !is_bodyless(reply)) {
+            reply->overridden == 0 && !is_bodyless(reply)) {
             return cut(reply);
         }
         return finish(reply);

@@ -17,12 +17,15 @@ struct pyw_reply {
     request_rec *r;
     apr_bucket_brigade *brigade; /* added, not yet pushed */
     bool has_head;
-    bool is_over;     /* finished or cut */
-    bool is_early;    /* the request body has not been read to its end */
-    int error_status; /* for an application that fails before a head: 500, or what was
-                         wrong with the request body */
-    int64_t declared; /* Content-Length, -1 when not declared */
-    int64_t sent;     /* bytes of body added */
+    bool may_sendfile;
+    bool has_override; /* WSGIErrorOverride */
+    int overridden;    /* the application's status, for Apache's own page; 0: none */
+    bool is_over;      /* finished or cut */
+    bool is_early;     /* the request body has not been read to its end */
+    int error_status;  /* for an application that fails before a head: 500, or what was
+                          wrong with the request body */
+    int64_t declared;  /* Content-Length, -1 when not declared */
+    int64_t sent;      /* bytes of body added */
 };
 
 void pyw_reply_init(struct pyw_reply *reply, request_rec *r);

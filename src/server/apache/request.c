@@ -36,7 +36,7 @@ static uint16_t request_flags(const request_rec *r, const struct pyw_target *tar
     flags |= pyw_policy_has_body(r) ? PYW_REQUEST_HAS_BODY : 0;
     flags |= r->expecting_100 && pyw_policy_has_body(r) ? PYW_REQUEST_EXPECT : 0;
     flags |= target->is_reloading ? PYW_REQUEST_RELOAD : 0;
-    flags |= r->header_only ? PYW_REQUEST_HEAD : 0;
+    flags |= r->header_only && !target->maps_head ? PYW_REQUEST_HEAD : 0;
     flags |= target->is_ignored ? PYW_REQUEST_IGNORE : 0;
     return (uint16_t)flags;
 }
@@ -63,6 +63,9 @@ static int dispatch(request_rec *r, const struct pyw_target *target,
     const struct pyw_group_conf *group;
     struct pyw_pool *pool;
 
+    if (!pyw_policy_may_choose(r, target)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     if (target->process_group[0] == '\0') {
         return pyw_bridge_run(r, head, pyw_policy_has_body(r));
     }

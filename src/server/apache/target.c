@@ -4,6 +4,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 #include <stdlib.h>
+#include <util_filter.h>
 #include <util_script.h>
 
 #include "apache/alias.h"
@@ -48,8 +49,13 @@ static const char *expand_host(request_rec *r)
 
 static const char *expand_resource(request_rec *r, const struct pyw_target *target)
 {
-    return apr_pstrcat(r->pool, r->server->server_hostname, port_suffix(r), "|",
-                       target->script_name, NULL);
+    char *name = apr_pstrdup(r->pool, target->script_name);
+
+    if (pyw_conf_global()->case_sensitivity == PYW_OFF) {
+        ap_str_tolower(name);
+    }
+    return apr_pstrcat(r->pool, r->server->server_hostname, port_suffix(r), "|", name,
+                       NULL);
 }
 
 /* %{ENV:name}: request notes, then SetEnv and its kin, then the server's environment.
@@ -162,6 +168,18 @@ static void split_url(request_rec *r, struct pyw_target *target)
     target->path_info = collapse_slashes(r->pool, path_info);
 }
 
+/* Auto: where a filter works on the content, such as DEFLATE, its headers depend on
+ * it. */
+static bool maps_head(const request_rec *r, const struct pyw_dir_conf *conf)
+{
+    if (!r->header_only || r->method_number != M_GET || conf->map_head == PYW_OFF) {
+        return false;
+    }
+    return conf->map_head == PYW_ON ||
+           (r->output_filters != NULL &&
+            r->output_filters->frec->ftype < AP_FTYPE_PROTOCOL);
+}
+
 void pyw_target_resolve(request_rec *r, struct pyw_target *target)
 {
     static const struct pyw_alias no_alias = {.pass_authorization = PYW_UNSET};
@@ -191,4 +209,5 @@ void pyw_target_resolve(request_rec *r, struct pyw_target *target)
         first_flag(PYW_UNSET, conf->script_reloading, PYW_ON) == PYW_ON;
     target->is_ignored =
         first_flag(PYW_UNSET, conf->ignore_activity, PYW_OFF) == PYW_ON;
+    target->maps_head = maps_head(r, conf);
 }

@@ -22,6 +22,7 @@ struct pyw_target {
     bool may_be_chunked;
     bool is_reloading;
     bool is_ignored; /* for inactivity-timeout */
+    bool maps_head;  /* HEAD is GET to the application */
 };
 
 void pyw_target_resolve(request_rec *r, struct pyw_target *target);

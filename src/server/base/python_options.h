@@ -19,7 +19,7 @@
 #include "base/texts.h"
 
 /* A flag that may not have been set. */
-enum pyw_flag { PYW_UNSET = -1, PYW_OFF = 0, PYW_ON = 1 };
+enum pyw_flag { PYW_UNSET = -1, PYW_OFF = 0, PYW_ON = 1, PYW_AUTO = 2 };
 
 #define PYW_PYTHON_MAX_RULES 256
 /* Values of `hash_seed` that are no seeds. */

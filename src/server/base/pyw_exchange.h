@@ -85,6 +85,9 @@ struct pyw_exchange {
     /* Set by the implementation from any thread: RequestTimeout is to be raised in the
      * thread that serves the exchange (python/interrupt). */
     _Atomic bool is_interrupt_wanted;
+    /* Apache's request_rec for the application, or NULL: it is asked for, and embedded
+     * mode (WSGIPassApacheRequest). */
+    void *native;
 };
 
 #endif

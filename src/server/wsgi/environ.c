@@ -5,6 +5,7 @@
 
 #include "python/pyw_gil.h"
 #include "python/runtime.h"
+#include "wsgi/native.h"
 #include "wsgi/request.h"
 
 /* Longer values are not kept: they differ from request to request and cost memory. */
@@ -355,7 +356,7 @@ static int set_own(PyObject *environ, const struct pyw_request *request)
                : 0;
 }
 
-PyObject *pyw_environ_build(const struct pyw_request *request)
+PyObject *pyw_environ_build(struct pyw_request *request)
 {
     const struct pyw_request_head *head = request->exchange->head;
     struct pyw_template *template = find_template(request->wsgi, head);
@@ -364,7 +365,8 @@ PyObject *pyw_environ_build(const struct pyw_request *request)
     if (environ == NULL && !PyErr_Occurred()) {
         environ = build_plain(request->wsgi, head);
     }
-    if (environ != NULL && set_own(environ, request) != 0) {
+    if (environ != NULL &&
+        (set_own(environ, request) != 0 || pyw_native_put(request, environ) != 0)) {
         Py_CLEAR(environ);
     }
     return environ;

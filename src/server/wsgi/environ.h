@@ -18,7 +18,7 @@ PyObject *pyw_environ_constants(const struct pyw_wsgi *state);
 
 /* New reference to the request's environ, complete but for mod_wsgi.application_start.
  */
-PyObject *pyw_environ_build(const struct pyw_request *request);
+PyObject *pyw_environ_build(struct pyw_request *request);
 
 /* Frees the templates. */
 void pyw_environ_clear(struct pyw_wsgi *state);

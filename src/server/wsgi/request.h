@@ -23,6 +23,7 @@ struct pyw_request {
     struct pyw_interpreter *interpreter;
     struct pyw_wsgi *wsgi;
     struct pyw_kit *kit;
+    PyObject *native;     /* strong; see wsgi/native.h, NULL: none */
     int64_t picked_up_us; /* wall clock */
     bool is_busy;         /* GIL */
     int send_error;       /* GIL; 0, or the -errno that ended sending */

@@ -19,6 +19,7 @@
 #include "wsgi/environ.h"
 #include "wsgi/kit.h"
 #include "wsgi/module.h"
+#include "wsgi/native.h"
 #include "wsgi/request.h"
 
 void pyw_serve_register(void)
@@ -58,6 +59,7 @@ static enum pyw_outcome run(struct pyw_request *request, PyObject *application)
     }
     Py_XDECREF(iterable);
     Py_XDECREF(environ);
+    pyw_native_sever(request);
     return outcome;
 }
 
@@ -117,6 +119,7 @@ void pyw_serve_run(struct pyw_exchange *exchange)
     request.send_error = 0;
     request.read_error = 0;
     request.kit = NULL;
+    request.native = NULL;
     pyw_response_init(&request.response);
     pyw_log_bind(exchange);
     request.interpreter =
