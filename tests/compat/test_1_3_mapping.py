@@ -1,0 +1,95 @@
+"""Section 1.3: which URL goes to which script."""
+
+from __future__ import annotations
+
+import pytest
+
+from support import wait
+from support.counter import ask as counter
+
+
+@pytest.mark.parametrize(
+    ("alias", "target", "script_name", "path_info"),
+    [
+        ("/x @APPS@/environ/wsgi.py", "/x", "/x", ""),
+        ("/x @APPS@/environ/wsgi.py", "/x/y", "/x", "/y"),
+        ("/x @APPS@/environ/wsgi.py", "//x//y", "/x", "/y"),
+        ("/x/z @APPS@/environ/wsgi.py", "/x/z/y", "/x/z", "/y"),
+        ("/x/z @APPS@/environ/wsgi.py", "/x//z/y", "/x/z", "/y"),
+        ("/ @APPS@/environ/wsgi.py", "/", "", "/"),
+        ("/ @APPS@/environ/wsgi.py", "/any/thing", "", "/any/thing"),
+        ("/x/ @APPS@/", "/x/environ/wsgi.py/y", "/x/environ/wsgi.py", "/y"),
+        ("/x @APPS@", "/x/environ/wsgi.py", "/x/environ/wsgi.py", ""),
+    ],
+)
+def test_alias(start, alias, target, script_name, path_info):
+    server = start(f"WSGIScriptAlias {alias}")
+    found = {key: value for key, (_, value) in server.get(target).json().items()}
+    assert (found["SCRIPT_NAME"], found["PATH_INFO"]) == (script_name, path_info)
+
+
+@pytest.mark.parametrize("target", ["/xy", "/", "/X", "/y/x"])
+def test_alias_does_not_match(start, target):
+    server = start("WSGIScriptAlias /x @APPS@/hello/wsgi.py")
+    assert server.get(target).body != b"Hello, world\n"
+
+
+def test_first_alias_wins(start):
+    server = start(
+        "WSGIScriptAlias /x/hello @APPS@/hello/wsgi.py\nWSGIScriptAlias /x @APPS@/counter/wsgi.py\n"
+        "WSGIScriptAlias /x/never @APPS@/hello/wsgi.py"
+    )
+    assert server.get("/x/hello").body == b"Hello, world\n"
+    assert counter(server, "/x/never")["number"] == 1
+
+
+def test_aliases_of_the_host_come_first(start):
+    server = start(
+        "WSGIScriptAlias /x @APPS@/hello/wsgi.py\nWSGIScriptAlias /main @APPS@/hello/wsgi.py\n"
+        "<VirtualHost *:@PORT@>\nServerName v.test\n"
+        "WSGIScriptAlias /x @APPS@/counter/wsgi.py\n</VirtualHost>"
+    )
+    assert counter(server, "/x", "v.test")["number"] == 1
+    assert server.request("GET", "/main", [("Host", "v.test")]).body == b"Hello, world\n"
+
+
+def test_alias_match(start):
+    server = start("WSGIScriptAliasMatch ^/m/([a-z]+) @APPS@/$1/wsgi.py")
+    assert server.get("/m/hello").body == b"Hello, world\n"
+    assert counter(server, "/m/counter/more")["number"] == 1
+
+
+def test_set_handler_needs_execcgi(start):
+    server = start(
+        "WSGIApplicationGroup %{GLOBAL}\nAlias /on @APPS@\nAlias /off @APPS@\n"
+        "<Location /on>\nSetHandler wsgi-script\nOptions +ExecCGI\n</Location>\n"
+        "<Location /off>\nSetHandler wsgi-script\n</Location>"
+    )
+    assert server.get("/on/hello/wsgi.py").body == b"Hello, world\n"
+    assert server.get("/on/hello/wsgi.py/path").body == b"Hello, world\n"
+    assert server.get("/off/hello/wsgi.py").status == 403
+    server.log.claim("PYW0200")
+
+
+def test_add_handler(start):
+    server = start(
+        "Alias /on @APPS@\nAddHandler wsgi-script .py\n<Location /on>\nOptions +ExecCGI\n</Location>"
+    )
+    found = {k: v for k, (_, v) in server.get("/on/environ/wsgi.py/rest").json().items()}
+    assert found["SCRIPT_NAME"] == "/on/environ/wsgi.py"
+    assert found["PATH_INFO"] == "/rest"
+    assert found["mod_wsgi.request_handler"] == "wsgi-script"
+
+
+def test_preload(start):
+    """Both groups named: the script is loaded when the process starts, before any request."""
+    server = start(
+        "WSGIDaemonProcess web\n"
+        "WSGIScriptAlias /x @ROOT@/x.py process-group=web application-group=%{GLOBAL}",
+        files={
+            "x.py": "open('@SCRATCH@/loaded', 'w').close()\ndef application(e, s):\n"
+            "    s('200 OK', [])\n    return [b'x']\n"
+        },
+    )
+    wait.until((server.scratch / "loaded").exists, "the script to be loaded without a request")
+    assert server.get("/x").status == 200
