@@ -489,16 +489,29 @@ static PyObject *look_up(struct script *script, PyObject *module,
     return NULL;
 }
 
-PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,
-                              struct pyw_exchange *exchange)
+/* New reference, or NULL (logged). */
+static PyObject *module_of(struct script *script, struct pyw_exchange *exchange)
 {
-    struct script *script = find_or_append(interpreter, exchange->head->script);
     struct demand demand = {
         .exchange = exchange,
         .compares = (exchange->head->flags & PYW_REQUEST_RELOAD) != 0,
         .mtime = exchange->head->script_mtime,
     };
-    PyObject *module = script != NULL ? provide(script, &demand) : NULL;
+
+    return script != NULL ? provide(script, &demand) : NULL;
+}
+
+PyObject *pyw_loader_module(struct pyw_interpreter *interpreter,
+                            struct pyw_exchange *exchange)
+{
+    return module_of(find_or_append(interpreter, exchange->head->script), exchange);
+}
+
+PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,
+                              struct pyw_exchange *exchange)
+{
+    struct script *script = find_or_append(interpreter, exchange->head->script);
+    PyObject *module = module_of(script, exchange);
     PyObject *callable = module != NULL ? look_up(script, module, exchange) : NULL;
 
     Py_XDECREF(module);

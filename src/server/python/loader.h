@@ -43,4 +43,8 @@ void pyw_loader_init(bool is_reloading_in_place);
 PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,
                               struct pyw_exchange *exchange);
 
+/* The same for the whole module, in which the caller finds what it needs. */
+PyObject *pyw_loader_module(struct pyw_interpreter *interpreter,
+                            struct pyw_exchange *exchange);
+
 #endif

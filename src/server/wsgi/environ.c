@@ -300,22 +300,32 @@ void pyw_environ_clear(struct pyw_wsgi *state)
 
 /* --- the whole ----------------------------------------------------------------- */
 
+int pyw_environ_put_pairs(const struct pyw_wsgi *state, const struct pyw_pair *pairs,
+                          size_t count, PyObject *environ)
+{
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        PyObject *name = name_of(state, &pairs[i]);
+        PyObject *value = decode(pairs[i].key, pairs[i].value);
+
+        result =
+            name != NULL && value != NULL ? PyDict_SetItem(environ, name, value) : -1;
+        Py_XDECREF(name);
+        Py_XDECREF(value);
+    }
+    return result;
+}
+
 /* New reference, likewise, made without a template. */
 static PyObject *build_plain(const struct pyw_wsgi *state,
                              const struct pyw_request_head *head)
 {
     PyObject *environ = PyDict_Copy(state->constants);
 
-    for (size_t i = 0; environ != NULL && i < head->pair_count; i++) {
-        PyObject *name = name_of(state, &head->pairs[i]);
-        PyObject *value = decode(head->pairs[i].key, head->pairs[i].value);
-
-        if (name == NULL || value == NULL ||
-            PyDict_SetItem(environ, name, value) != 0) {
-            Py_CLEAR(environ);
-        }
-        Py_XDECREF(name);
-        Py_XDECREF(value);
+    if (environ != NULL &&
+        pyw_environ_put_pairs(state, head->pairs, head->pair_count, environ) != 0) {
+        Py_CLEAR(environ);
     }
     return environ;
 }

@@ -20,6 +20,11 @@ PyObject *pyw_environ_constants(const struct pyw_wsgi *state);
  */
 PyObject *pyw_environ_build(struct pyw_request *request);
 
+/* Adds names and values, decoded as in every environ. @return 0, or -1 with an
+ * exception. */
+int pyw_environ_put_pairs(const struct pyw_wsgi *state, const struct pyw_pair *pairs,
+                          size_t count, PyObject *environ);
+
 /* Frees the templates. */
 void pyw_environ_clear(struct pyw_wsgi *state);
 
