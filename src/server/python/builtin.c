@@ -64,6 +64,7 @@ static int add_protocol(PyObject *module)
 
 static int execute(PyObject *module)
 {
+    const struct pyw_interpreter *interpreter = pyw_interpreter_current();
     struct pyw_builtin *state = pyw_builtin_state(module);
     PyObject *io = PyImport_ImportModule("io");
 
@@ -88,7 +89,8 @@ static int execute(PyObject *module)
         add(module, "version", pyw_builtin_version()) != 0 ||
         add(module, "process_group", PyUnicode_FromString(setup->group)) != 0 ||
         add(module, "application_group",
-            PyUnicode_FromString(pyw_interpreter_current()->name)) != 0 ||
+            PyUnicode_DecodeLatin1(interpreter->name, (Py_ssize_t)interpreter->name_len,
+                                   NULL)) != 0 ||
         add(module, "maximum_processes",
             PyLong_FromUnsignedLong(setup->maximum_processes)) != 0 ||
         add(module, "threads_per_process",
