@@ -110,6 +110,9 @@ static enum pyw_outcome serve(struct pyw_request *request)
 
 void pyw_serve_run(struct pyw_exchange *exchange)
 {
+    /* In an Apache child, filters of a response that is on its way may begin requests of
+     * their own on this thread. */
+    struct pyw_exchange *outer = pyw_log_bound();
     struct pyw_request request;
     enum pyw_outcome outcome = PYW_OUTCOME_ERROR;
 
@@ -130,7 +133,7 @@ void pyw_serve_run(struct pyw_exchange *exchange)
         pyw_stream_flush_thread();
         pyw_interpreter_leave();
     }
-    pyw_log_bind(NULL);
+    pyw_log_bind(outer);
     exchange->ops->end(exchange, outcome);
 }
 
