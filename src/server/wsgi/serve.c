@@ -6,6 +6,7 @@
 
 #include <Python.h>
 
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,6 +16,7 @@
 #include "python/prelude.h"
 #include "python/pyw_gil.h"
 #include "python/stream.h"
+#include "wsgi/decide.h"
 #include "wsgi/deliver.h"
 #include "wsgi/environ.h"
 #include "wsgi/kit.h"
@@ -83,19 +85,21 @@ static void end_interruptions(struct pyw_request *request)
 
 static enum pyw_outcome serve(struct pyw_request *request)
 {
-    PyObject *application =
-        pyw_loader_callable(request->interpreter, request->exchange);
+    bool decides = request->exchange->head->role != PYW_ROLE_APPLICATION;
+    PyObject *target =
+        decides ? pyw_loader_module(request->interpreter, request->exchange)
+                : pyw_loader_callable(request->interpreter, request->exchange);
     enum pyw_outcome outcome = PYW_OUTCOME_ERROR;
 
-    if (application == NULL) {
-        return outcome;
+    if (target == NULL) {
+        return decides ? pyw_decide_without_script(request) : outcome;
     }
     request->kit = pyw_kit_take(
         request->wsgi, pyw_builtin_state(request->interpreter->module), request);
     if (request->kit != NULL) {
         pyw_interrupt_watch(&request->interrupt, request->exchange,
                             request->interpreter);
-        outcome = run(request, application);
+        outcome = decides ? pyw_decide(request, target) : run(request, target);
         leave_fork(request);
         end_interruptions(request);
         pyw_kit_give_back(request->wsgi, request->kit);
@@ -103,15 +107,15 @@ static enum pyw_outcome serve(struct pyw_request *request)
     } else {
         outcome = pyw_deliver_exception(request);
     }
-    Py_DECREF(application);
+    Py_DECREF(target);
     pyw_response_clear(&request->response);
     return outcome;
 }
 
 void pyw_serve_run(struct pyw_exchange *exchange)
 {
-    /* In an Apache child, filters of a response that is on its way may begin requests of
-     * their own on this thread. */
+    /* In an Apache child, filters of a response that is on its way may begin requests
+     * of their own on this thread. */
     struct pyw_exchange *outer = pyw_log_bound();
     struct pyw_request request;
     enum pyw_outcome outcome = PYW_OUTCOME_ERROR;
