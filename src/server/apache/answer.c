@@ -201,8 +201,8 @@ static enum pyw_step take_inform(struct pyw_answer *answer, struct pyw_span payl
     struct pyw_reply_head head;
 
     if (pyw_head_get_reply(payload, headers, 1, &head) != 0 ||
-        head.status != HTTP_CONTINUE) {
-        return broken(answer, "an interim response is not 100 Continue");
+        head.status != HTTP_CONTINUE || answer->reply.capture != NULL) {
+        return broken(answer, "an interim response is not 100 Continue, or not wanted");
     }
     answer->wants_body = true;
     if (!answer->reply.has_head) {

@@ -323,16 +323,12 @@ void pyw_bridge_init_child(apr_pool_t *pchild, server_rec *s)
     setup->is_multiprocess = setup->maximum_processes > 1;
 }
 
-int pyw_bridge_run(request_rec *r, const struct pyw_request_head *head, bool has_body)
+static int run(request_rec *r, const struct pyw_request_head *head, bool has_body,
+               struct pyw_capture *capture)
 {
     struct bridge bridge = {.exchange = {.ops = &operations, .head = head}, .r = r};
-    const struct pyw_embed_api *api;
+    const struct pyw_embed_api *api = get_api();
 
-    if (pyw_conf_global()->restrict_embedded == PYW_ON) {
-        PYW_LOG(pyw_log_request, r, EMBEDDED_RESTRICTED, r->filename);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    api = get_api();
     if (api == NULL) {
         PYW_LOG(pyw_log_request, r, EMBEDDED_DOWN);
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -343,6 +339,22 @@ int pyw_bridge_run(request_rec *r, const struct pyw_request_head *head, bool has
     bridge.result = HTTP_INTERNAL_SERVER_ERROR;
     pyw_client_body_init(&bridge.body, r, has_body);
     pyw_reply_init(&bridge.reply, r);
+    bridge.reply.capture = capture;
     api->serve(&bridge.exchange);
     return bridge.result;
+}
+
+int pyw_bridge_run(request_rec *r, const struct pyw_request_head *head, bool has_body)
+{
+    if (pyw_conf_global()->restrict_embedded == PYW_ON) {
+        PYW_LOG(pyw_log_request, r, EMBEDDED_RESTRICTED, r->filename);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return run(r, head, has_body, NULL);
+}
+
+void pyw_bridge_ask(request_rec *r, const struct pyw_request_head *head,
+                    struct pyw_capture *capture)
+{
+    (void)run(r, head, false, capture);
 }

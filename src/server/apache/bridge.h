@@ -8,10 +8,16 @@
 
 #include <httpd.h>
 
+#include "apache/reply.h"
 #include "base/head.h"
 
 /* Serves a request in this process. @return what the handler returns to Apache. */
 int pyw_bridge_run(request_rec *r, const struct pyw_request_head *head, bool has_body);
+
+/* The same for a question of the server's own (apache/decide): the response, and how
+ * it ended, goes to `capture`. */
+void pyw_bridge_ask(request_rec *r, const struct pyw_request_head *head,
+                    struct pyw_capture *capture);
 
 /* child_init: remembers what a later start of the interpreter needs. */
 void pyw_bridge_init_child(apr_pool_t *pchild, server_rec *s);

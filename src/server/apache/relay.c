@@ -508,8 +508,8 @@ static int try_patiently(struct relay *relay)
     return result;
 }
 
-int pyw_relay_run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *head,
-                  bool has_body)
+static int run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *head,
+               bool has_body, struct pyw_capture *capture)
 {
     struct relay relay = {
         .r = r, .pool = pool, .group = pyw_pool_group(pool), .head = head};
@@ -522,6 +522,7 @@ int pyw_relay_run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head
     pyw_client_body_init(&relay.body, r, has_body);
     pyw_answer_init(&relay.answer, r, relay.group,
                     (head->flags & PYW_REQUEST_EXPECT) == 0);
+    relay.answer.reply.capture = capture;
     pyw_bytes_init(&relay.writer);
     pyw_head_put_request(&relay.writer, head);
     if (relay.writer.failed) {
@@ -536,4 +537,16 @@ int pyw_relay_run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head
         r->connection->keepalive = AP_CONN_CLOSE;
     }
     return result;
+}
+
+int pyw_relay_run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *head,
+                  bool has_body)
+{
+    return run(r, pool, head, has_body, NULL);
+}
+
+void pyw_relay_ask(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *head,
+                   struct pyw_capture *capture)
+{
+    (void)run(r, pool, head, false, capture);
 }

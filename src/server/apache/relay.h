@@ -10,11 +10,17 @@
 #include <httpd.h>
 
 #include "apache/pool.h"
+#include "apache/reply.h"
 #include "base/head.h"
 
 /* Apache worker threads. `head` has everything but `queued_us`.
  * @return what the handler returns to Apache. */
 int pyw_relay_run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *head,
                   bool has_body);
+
+/* The same for a question of the server's own (apache/decide): the response, and how
+ * it ended, goes to `capture`. */
+void pyw_relay_ask(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *head,
+                   struct pyw_capture *capture);
 
 #endif

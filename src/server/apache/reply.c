@@ -33,6 +33,7 @@ static bool may_sendfile(const request_rec *r)
 void pyw_reply_init(struct pyw_reply *reply, request_rec *r)
 {
     reply->r = r;
+    reply->capture = NULL;
     reply->brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     reply->has_head = false;
     reply->may_sendfile = may_sendfile(r);
@@ -170,21 +171,8 @@ static void override_head(struct pyw_reply *reply, const struct pyw_reply_head *
     }
 }
 
-int pyw_reply_set_head(struct pyw_reply *reply, const struct pyw_reply_head *head,
-                       const char **why)
+static void use_head(request_rec *r, const struct pyw_reply_head *head)
 {
-    request_rec *r = reply->r;
-
-    *why = reply->has_head ? "it is a second one" : check_head(head);
-    if (*why != NULL) {
-        return -EPROTO;
-    }
-    reply->has_head = true;
-    reply->declared = head->content_length;
-    if (reply->has_override && ap_is_HTTP_ERROR(head->status)) {
-        override_head(reply, head);
-        return 0;
-    }
     r->status = head->status;
     if (head->reason.len > 0) {
         r->status_line = apr_psprintf(r->pool, "%u %.*s", head->status,
@@ -195,6 +183,28 @@ int pyw_reply_set_head(struct pyw_reply *reply, const struct pyw_reply_head *hea
     }
     if (head->content_length >= 0) {
         ap_set_content_length(r, head->content_length);
+    }
+}
+
+int pyw_reply_set_head(struct pyw_reply *reply, const struct pyw_reply_head *head,
+                       const char **why)
+{
+    *why = reply->has_head ? "it is a second one" : check_head(head);
+    if (*why == NULL && reply->capture != NULL && head->status != HTTP_OK) {
+        *why = "it is no answer to a question of the server's own";
+    }
+    if (*why != NULL) {
+        return -EPROTO;
+    }
+    reply->has_head = true;
+    reply->declared = head->content_length;
+    if (reply->capture != NULL) {
+        return 0;
+    }
+    if (reply->has_override && ap_is_HTTP_ERROR(head->status)) {
+        override_head(reply, head);
+    } else {
+        use_head(reply->r, head);
     }
     return 0;
 }
@@ -230,10 +240,22 @@ static apr_bucket_alloc_t *buckets(const struct pyw_reply *reply)
     return reply->r->connection->bucket_alloc;
 }
 
+static int keep(struct pyw_capture *capture, const char *data, size_t len)
+{
+    if (len > capture->max - capture->body.len) {
+        return -EPROTO;
+    }
+    pyw_bytes_put(&capture->body, data, len);
+    return capture->body.failed ? -EPROTO : 0;
+}
+
 int pyw_reply_add_data(struct pyw_reply *reply, const char *data, size_t len)
 {
     int rv = count_body(reply, len);
 
+    if (rv == 0 && reply->capture != NULL) {
+        return keep(reply->capture, data, len);
+    }
     if (rv == 0 && len > 0) {
         append(reply, apr_bucket_transient_create(data, len, buckets(reply)));
     }
@@ -259,7 +281,8 @@ int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset,
     apr_os_file_t os_file = fd;
     apr_bucket *bucket;
 
-    if (!is_within_file(fd, offset, length) || count_body(reply, length) != 0) {
+    if (reply->capture != NULL || !is_within_file(fd, offset, length) ||
+        count_body(reply, length) != 0) {
         close(fd);
         return -EPROTO;
     }
@@ -300,6 +323,9 @@ int pyw_reply_push(struct pyw_reply *reply, bool flush)
     request_rec *r = reply->r;
     apr_status_t rv;
 
+    if (reply->capture != NULL) {
+        return 0;
+    }
     if (flush) {
         append(reply, apr_bucket_flush_create(buckets(reply)));
     }
@@ -359,7 +385,7 @@ int pyw_reply_fail(struct pyw_reply *reply, int status)
     if (reply->is_over) {
         return OK;
     }
-    if (reply->has_head && reply->overridden == 0) {
+    if (reply->has_head && reply->overridden == 0 && reply->capture == NULL) {
         return cut(reply);
     }
     reply->is_over = true;
@@ -385,8 +411,22 @@ static bool is_bodyless(const struct pyw_reply *reply)
            reply->r->status == HTTP_NOT_MODIFIED;
 }
 
+static int end_capture(struct pyw_reply *reply, enum pyw_outcome outcome)
+{
+    struct pyw_capture *capture = reply->capture;
+
+    reply->is_over = true;
+    capture->is_complete = outcome == PYW_OUTCOME_OK && reply->has_head &&
+                           (reply->declared < 0 || reply->sent == reply->declared);
+    capture->outcome = (int)outcome;
+    return capture->is_complete ? OK : HTTP_INTERNAL_SERVER_ERROR;
+}
+
 int pyw_reply_end(struct pyw_reply *reply, enum pyw_outcome outcome)
 {
+    if (reply->capture != NULL) {
+        return end_capture(reply, outcome);
+    }
     if (outcome == PYW_OUTCOME_OK && reply->has_head && !reply->is_over) {
         if (reply->declared >= 0 && reply->sent < reply->declared &&
             reply->overridden == 0 && !is_bodyless(reply)) {

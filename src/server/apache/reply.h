@@ -10,11 +10,23 @@
 #include <httpd.h>
 #include <util_filter.h>
 
+#include "base/bytes.h"
 #include "base/frame.h"
 #include "base/head.h"
 
+/* Where a response is for the server itself, the answer of a script that decides
+ * (apache/decide): it is kept here, and neither the request nor the client sees any of
+ * it. */
+struct pyw_capture {
+    struct pyw_writer body; /* the owner's to free */
+    size_t max;             /* bytes of body; more break the response */
+    bool is_complete;       /* a 200 that came to its end */
+    int outcome;            /* enum pyw_outcome; -1: it came to none */
+};
+
 struct pyw_reply {
     request_rec *r;
+    struct pyw_capture *capture; /* NULL: the response is the client's */
     apr_bucket_brigade *brigade; /* added, not yet pushed */
     bool has_head;
     bool may_sendfile;
