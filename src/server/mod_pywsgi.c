@@ -12,6 +12,7 @@
 #include <http_log.h>
 
 #include "apache/alias.h"
+#include "apache/auth.h"
 #include "apache/conf.h"
 #include "apache/directives.h"
 #include "apache/launch.h"
@@ -55,6 +56,7 @@ static void register_hooks(apr_pool_t *pool, module *record)
     pyw_launch_register_hooks(pool);
     pyw_proxy_register_hooks(pool);
     pyw_request_register_hooks(pool);
+    pyw_auth_register_hooks(pool);
 }
 
 /* STANDARD20_MODULE_STUFF names the record after the source file; <IfModule mod_wsgi.c>

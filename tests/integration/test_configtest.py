@@ -10,6 +10,8 @@ from support.machine import HttpdFailed
 
 ALIAS = "WSGIScriptAlias /x @APPS@/counter/wsgi.py"
 
+DIRECTORY = "<Directory />\n"
+
 # Errors of the configuration: (text, what the message must hold)
 
 INVALID = [
@@ -106,6 +108,24 @@ INVALID = [
     ("WSGIMapHEADToGET Maybe", "WSGIMapHEADToGET must be one of: Off [|] On [|] Auto"),
     ("WSGIEnableSendfile 1", "WSGIEnableSendfile must be one of: Off | On"),
     ("WSGIPassApacheRequest 1", "WSGIPassApacheRequest must be one of: Off | On"),
+    ("WSGIDispatchScript", "Location of WSGIDispatchScript script not supplied"),
+    ("WSGIDispatchScript /x.py nonsense", "Invalid option to WSGI WSGIDispatchScript"),
+    ("WSGIDispatchScript /x.py callable-object=x", "callable-object.*application-group="),
+    ("WSGIDispatchScript /x.py process-group=nobody", "not yet configured.*'nobody'"),
+    (
+        "<VirtualHost *:80>\nServerName v.test\nWSGIDaemonProcess a\n</VirtualHost>\n"
+        "WSGIDispatchScript /x.py process-group=a",
+        "not accessible",
+    ),
+    (f"{DIRECTORY}WSGIAuthUserScript\n</Directory>", "WSGIAuthUserScript script not supplied"),
+    (f"{DIRECTORY}WSGIAuthUserScript /x.py x=1\n</Directory>", "WSGIAuthUserScript: x"),
+    (f"{DIRECTORY}WSGIAuthGroupScript /x.py process-group=a\n</Directory>", "not yet configured"),
+    (f"{DIRECTORY}WSGIAccessScript /x.py process-group=%{{SERVER}}\n</Directory>", "not yet"),
+    (f"{DIRECTORY}WSGIGroupAuthoritative Perhaps\n</Directory>", "WSGIGroupAuthoritative|On|Off"),
+    (f"{DIRECTORY}Require wsgi-group\n</Directory>", "wsgi-group takes one or more names"),
+    ("WSGIAuthUserScript /x.py", "WSGIAuthUserScript not allowed here"),
+    ("WSGIAuthGroupScript /x.py", "WSGIAuthGroupScript not allowed here"),
+    ("WSGIAccessScript /x.py", "WSGIAccessScript not allowed here"),
 ]
 
 
@@ -171,6 +191,13 @@ VALID = [
     "WSGITrustedProxyHeaders X-Unknown",
     "WSGICaseSensitivity Off\nWSGIRestrictProcess a b %{GLOBAL}\nWSGIErrorOverride On",
     "WSGIMapHEADToGET auto\nWSGIEnableSendfile off\nWSGIPassApacheRequest On",
+    "WSGIDispatchScript /x.py application-group=%{SERVER} process-group=%{GLOBAL}",
+    "WSGIDaemonProcess a\n<Location />\nWSGIDispatchScript x.py process-group=a\n</Location>",
+    "WSGIDaemonProcess a\n<Directory />\nWSGIAuthUserScript /x.py process-group=a\n</Directory>",
+    f"{DIRECTORY}WSGIAuthUserScript /x.py application-group=%{{GLOBAL}}\n</Directory>",
+    f"{DIRECTORY}WSGIAuthGroupScript /x.py application-group=auth\n</Directory>",
+    f"{DIRECTORY}WSGIAccessScript /x.py\nWSGIGroupAuthoritative Off\n</Directory>",
+    f'{DIRECTORY}Require wsgi-group a "b c"\n</Directory>',
 ]
 
 
@@ -185,14 +212,10 @@ def test_valid(configtest, text):
 NOT_YET_DIRECTIVES = [
     "WSGIHandlerScript name /x.py",
     "WSGIImportScript /x.py process-group=%{GLOBAL} application-group=%{GLOBAL}",
-    "WSGIDispatchScript /x.py",
     "WSGIServerMetrics On",
     "WSGITelemetryService unix:/tmp/x",
     "WSGISlowRequests 1",
     "WSGITelemetryOptions None",
-    "<Directory />\nWSGIAuthUserScript /x.py\n</Directory>",
-    "<Directory />\nWSGIAuthGroupScript /x.py\n</Directory>",
-    "<Directory />\nWSGIAccessScript /x.py\n</Directory>",
 ]
 NOT_YET_OPTIONS = [
     "server-metrics=On",

@@ -286,13 +286,18 @@ static int translate_name(request_rec *r)
 
 /* Apache's walk over the directories has seen a path that ends with the script: what
  * follows in the URL is known from the translation. */
-static int set_path_info(request_rec *r)
+void pyw_alias_set_path_info(request_rec *r)
 {
     const struct mapping *mapping = ap_get_module_config(r->request_config, pyw_module);
 
     if (mapping != NULL && mapping->path_info != NULL) {
         r->path_info = apr_pstrdup(r->pool, mapping->path_info);
     }
+}
+
+static int set_path_info(request_rec *r)
+{
+    pyw_alias_set_path_info(r);
     return DECLINED;
 }
 

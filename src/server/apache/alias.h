@@ -19,6 +19,10 @@ const char *pyw_alias_set_match(cmd_parms *cmd, void *dir_conf, const char *argu
 /* The alias that translated this request, or NULL. */
 const struct pyw_alias *pyw_alias_of(const request_rec *r);
 
+/* Sets r->path_info to what the translation knows; a sub-request has it otherwise only
+ * from fixups on. */
+void pyw_alias_set_path_info(request_rec *r);
+
 /* translate_name. */
 void pyw_alias_register_hooks(apr_pool_t *pool);
 

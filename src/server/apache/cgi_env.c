@@ -366,3 +366,30 @@ int pyw_cgi_env_build(request_rec *r, const struct pyw_target *target,
     head->pair_count = env.count;
     return 0;
 }
+
+int pyw_cgi_env_build_reduced(request_rec *r, const struct pyw_target *target,
+                              bool with_variables, const apr_array_header_t *more,
+                              struct pyw_request_head *head)
+{
+    struct env env = {.r = r};
+
+    env.capacity = OWN_PAIRS + (size_t)apr_table_elts(r->headers_in)->nelts +
+                   (size_t)apr_table_elts(r->subprocess_env)->nelts +
+                   (size_t)more->nelts;
+    if (env.capacity > PYW_HEAD_MAX_PAIRS) {
+        return -E2BIG;
+    }
+    env.pairs = apr_palloc(r->pool, env.capacity * sizeof(*env.pairs));
+    add_request(&env, target);
+    add_server(&env);
+    add_headers(&env, target);
+    if (with_variables) {
+        add_variables(&env);
+    }
+    for (int i = 0; i < more->nelts; i++) {
+        env.pairs[env.count++] = APR_ARRAY_IDX(more, i, struct pyw_pair);
+    }
+    head->pairs = env.pairs;
+    head->pair_count = env.count;
+    return 0;
+}

@@ -9,6 +9,7 @@
 #define PYW_APACHE_CGI_ENV_H
 
 #include <httpd.h>
+#include <apr_tables.h>
 
 #include "apache/target.h"
 #include "base/head.h"
@@ -16,5 +17,12 @@
 /* @return 0; -E2BIG: more pairs than the protocol takes. */
 int pyw_cgi_env_build(request_rec *r, const struct pyw_target *target,
                       struct pyw_request_head *head);
+
+/* The smaller environ of a script that decides (compat 4.1), and `more` behind it.
+ * `with_variables`: what SetEnv and other modules made is in it too. @return as above.
+ */
+int pyw_cgi_env_build_reduced(request_rec *r, const struct pyw_target *target,
+                              bool with_variables, const apr_array_header_t *more,
+                              struct pyw_request_head *head);
 
 #endif

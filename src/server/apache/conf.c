@@ -14,9 +14,10 @@ static struct pyw_global_conf *global_conf;
 
 /* How a field inherits: one row a field of struct pyw_dir_conf. */
 enum field_kind {
-    FIELD_TEXT, /* const char *; NULL is unset */
-    FIELD_FLAG, /* int, enum pyw_flag; PYW_UNSET is unset */
-    FIELD_LIST, /* apr_array_header_t *; NULL is unset; an inner list replaces */
+    FIELD_TEXT,    /* const char *; NULL is unset */
+    FIELD_DECIDER, /* const struct pyw_decider *; NULL is unset */
+    FIELD_FLAG,    /* int, enum pyw_flag; PYW_UNSET is unset */
+    FIELD_LIST,    /* apr_array_header_t *; NULL is unset; an inner list replaces */
 };
 
 struct field {
@@ -27,6 +28,10 @@ struct field {
 #define TEXT(name)                                                                     \
     {                                                                                  \
         FIELD_TEXT, offsetof(struct pyw_dir_conf, name)                                \
+    }
+#define DECIDER(name)                                                                  \
+    {                                                                                  \
+        FIELD_DECIDER, offsetof(struct pyw_dir_conf, name)                             \
     }
 #define FLAG(name)                                                                     \
     {                                                                                  \
@@ -55,6 +60,12 @@ static const struct field fields[] = {
     FLAG(pass_apache_request),
     LIST(proxy_headers),
     LIST(trusted_proxies),
+
+    /* scripts that decide */
+    DECIDER(dispatch_script),
+    DECIDER(access_script),
+    DECIDER(user_script),
+    DECIDER(group_script),
 };
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))

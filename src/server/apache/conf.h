@@ -14,6 +14,13 @@
 #include "base/options.h"
 #include "base/python_options.h"
 
+/* A script that decides: WSGIAuthUserScript and its kin. */
+struct pyw_decider {
+    const char *path;
+    const char *process_group;     /* "" is embedded mode */
+    const char *application_group; /* may be a token; "" is the main interpreter */
+};
+
 /* Per directory; what stands outside of any section is the server's outermost
  * directory. Each field has a row in conf.c that says how it inherits. */
 struct pyw_dir_conf {
@@ -36,6 +43,12 @@ struct pyw_dir_conf {
     /* proxies; NULL: unset */
     apr_array_header_t *proxy_headers;   /* of apache/proxy, in order */
     apr_array_header_t *trusted_proxies; /* apr_ipsubnet_t * */
+
+    /* scripts that decide; NULL: unset */
+    const struct pyw_decider *dispatch_script;
+    const struct pyw_decider *access_script;
+    const struct pyw_decider *user_script;
+    const struct pyw_decider *group_script;
 };
 
 /* One WSGIScriptAlias or WSGIScriptAliasMatch. */

@@ -6,6 +6,7 @@
 #include "apache/alias.h"
 #include "apache/conf.h"
 #include "apache/daemon_process.h"
+#include "apache/decide.h"
 #include "apache/proxy.h"
 #include "apache/python_conf.h"
 
@@ -166,6 +167,15 @@ static const char *add_restrict_process(cmd_parms *cmd, void *dir_conf,
     return NULL;
 }
 
+/* A flag that mod_wsgi has and never looks at: checked, so that a slip is seen. */
+static const char *set_nothing(cmd_parms *cmd, void *dir_conf, const char *value)
+{
+    int unused;
+
+    (void)dir_conf;
+    return parse_flag(cmd, value, &unused);
+}
+
 /* A name of mod_wsgi's that this version has not: said at start, never silently
  * accepted. */
 static const char *refuse(cmd_parms *cmd, void *dir_conf, const char *arguments)
@@ -276,11 +286,16 @@ const command_rec pyw_directives[] = {
                      "Settings for a process group, an interpreter, or both."),
 
     /* scripts that decide */
-    REFUSED("WSGIDispatchScript"),
-    REFUSED("WSGIAuthUserScript"),
-    REFUSED("WSGIAuthGroupScript"),
-    REFUSED("WSGIAccessScript"),
-    REFUSED("WSGIGroupAuthoritative"),
+    AP_INIT_RAW_ARGS("WSGIDispatchScript", pyw_decide_set, DIR_FIELD(dispatch_script),
+                     SECTIONS, "A script that says where requests go, and options."),
+    AP_INIT_RAW_ARGS("WSGIAuthUserScript", pyw_decide_set, DIR_FIELD(user_script),
+                     OR_AUTHCFG, "A script that knows the users, and options."),
+    AP_INIT_RAW_ARGS("WSGIAuthGroupScript", pyw_decide_set, DIR_FIELD(group_script),
+                     OR_AUTHCFG, "A script that knows their groups, and options."),
+    AP_INIT_RAW_ARGS("WSGIAccessScript", pyw_decide_set, DIR_FIELD(access_script),
+                     OR_AUTHCFG, "A script that knows who may come in, and options."),
+    AP_INIT_TAKE1("WSGIGroupAuthoritative", set_nothing, NULL, OR_AUTHCFG,
+                  "Of no effect, as in mod_wsgi."),
 
     /* metrics */
     REFUSED("WSGIServerMetrics"),

@@ -11,6 +11,7 @@
 #include "apache/bridge.h"
 #include "apache/cgi_env.h"
 #include "apache/conf.h"
+#include "apache/dispatch.h"
 #include "apache/group_rules.h"
 #include "apache/launch.h"
 #include "apache/log.h"
@@ -100,7 +101,10 @@ static int handle(request_rec *r)
     if (status != OK) {
         return status;
     }
-    status = pyw_group_rules_apply(r, &target);
+    status = pyw_dispatch_ask(r, &target);
+    if (status == OK) {
+        status = pyw_group_rules_apply(r, &target);
+    }
     if (status != OK) {
         return status;
     }

@@ -180,6 +180,32 @@ static bool maps_head(const request_rec *r, const struct pyw_dir_conf *conf)
             r->output_filters->frec->ftype < AP_FTYPE_PROTOCOL);
 }
 
+void pyw_target_reroute(request_rec *r, struct pyw_target *target,
+                        const char *process_group, const char *application_group,
+                        const char *callable)
+{
+    if (process_group != NULL) {
+        target->process_group = expand_group(r, target, process_group);
+    }
+    if (application_group != NULL) {
+        target->application_group = expand_group(r, target, application_group);
+    }
+    if (callable != NULL) {
+        target->callable = expand_callable(r, callable);
+    }
+}
+
+const char *pyw_target_expand_decider(request_rec *r, const char *text)
+{
+    if (strcmp(text, "%{GLOBAL}") == 0) {
+        return "";
+    }
+    if (strcmp(text, "%{SERVER}") == 0) {
+        return expand_server(r);
+    }
+    return strcmp(text, "%{HOST}") == 0 ? expand_host(r) : text;
+}
+
 void pyw_target_resolve(request_rec *r, struct pyw_target *target)
 {
     static const struct pyw_alias no_alias = {.pass_authorization = PYW_UNSET};

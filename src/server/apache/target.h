@@ -27,4 +27,14 @@ struct pyw_target {
 
 void pyw_target_resolve(request_rec *r, struct pyw_target *target);
 
+/* What a dispatch script wants instead; each is expanded as its directive is, NULL
+ * keeps what was resolved. */
+void pyw_target_reroute(request_rec *r, struct pyw_target *target,
+                        const char *process_group, const char *application_group,
+                        const char *callable);
+
+/* The application group of a script that decides, with the tokens that these may have.
+ */
+const char *pyw_target_expand_decider(request_rec *r, const char *text);
+
 #endif
