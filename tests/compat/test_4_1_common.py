@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import time
 
@@ -11,6 +12,7 @@ import pytest
 
 from support import curl, wait
 from support.deciders import APPLICATION, MODULES, OPTIONS, SCRIPT, basic, header, report, shown
+from support.httpd import Settings
 
 # Places of the shared server, and the function that is asked there.
 ASKED = [
@@ -139,6 +141,7 @@ def test_a_script_that_changed_is_loaded_again(start, place):
 
 def test_a_script_that_changed_is_kept_without_reloading(start, place):
     extra = placed(OPTIONS[place]).replace("Reloading On", "Reloading Off")
+    extra = extra.replace("processes=2", "processes=1")
     server = start(extra, files={"app.py": APPLICATION, "who.py": SCRIPT})
     assert server.get("/private").status == 200
     put(server, "def allow_access(environ, host):\n    return False\n", time.time() + 5)
@@ -227,16 +230,22 @@ def test_a_crash_lets_nobody_in(deciding, name, function):
     wait.until(lambda: deciding.get(f"/daemon/{name}", [basic("ann")]).status == 200, "a successor")
 
 
-def test_a_timeout_lets_nobody_in(start):
+TIMEOUTS = ["request-timeout=1", "request-timeout=1 interrupt-timeout=30", "socket-timeout=1"]
+
+
+@pytest.mark.parametrize("options", TIMEOUTS)
+def test_a_timeout_lets_nobody_in(start, options):
     server = start(
-        "WSGIDaemonProcess scripts request-timeout=1 interrupt-timeout=30\n"
-        "WSGIScriptAlias / @ROOT@/app.py\n"
-        "<Location />\nWSGIAccessScript @ROOT@/who.py process-group=scripts\n</Location>\n",
+        f"WSGIDaemonProcess scripts {options}\nWSGIScriptAlias / @ROOT@/app.py\n"
+        "<Location /p>\nWSGIAccessScript @ROOT@/who.py process-group=scripts\n</Location>\n",
         files={"app.py": APPLICATION, "who.py": SCRIPT},
     )
-    slow = "[time.sleep(0.01) for _ in range(3000)] and True"
-    assert server.get("/", [header("allow_access", slow)]).status == 500
-    assert server.get("/", [header("allow_access", "True")]).status == 200
+    server.expect_new_processes()
+    slow = "[time.sleep(0.01) for _ in range(180)] and True"
+    assert server.get("/p", [header("allow_access", slow)]).status == 500
+    server.log.allow("PYW0058|PYW0153|PYW0060|PYW0061|PYW0059|Thread|File|Current|^ |^$|pid ")
+    again = lambda: server.get("/p", [header("allow_access", "True")]).status == 200  # noqa: E731
+    wait.until(again, "the group to answer")
 
 
 def test_a_process_that_comes_back_from_a_fork_lets_nobody_in_twice(deciding, place):
@@ -363,6 +372,48 @@ def test_keepalive_survives_denials(deciding, place):
     deciding.log.claim("PYW0215", at_least=2)
     deciding.log.claim("PYW0142")
     deciding.log.claim_traceback("ValueError")
+
+
+def test_the_name_of_the_client_and_the_signature(start, place):
+    server = start(
+        "WSGIDaemonProcess scripts\nWSGIScriptAlias / @ROOT@/app.py\nHostnameLookups On\n"
+        "ServerSignature On\n"
+        f"<Location /p>\nWSGIAccessScript @ROOT@/who.py {OPTIONS[place]}\n</Location>\n",
+        files={"app.py": APPLICATION, "who.py": SCRIPT},
+    )
+    assert server.get("/p", [header("allow_access", "report(environ, *arguments)")]).status == 200
+    seen = report(server)
+    name = socket.getnameinfo(("127.0.0.1", 0), 0)[0]
+    assert seen["arguments"] == [name]
+    assert seen["environ"].get("REMOTE_HOST", "'127.0.0.1'") == repr(name)
+    assert "<address>" in seen["environ"]["SERVER_SIGNATURE"]
+
+
+@pytest.mark.parametrize(
+    ("access", "user", "status"),
+    [("True", "eve", 200), ("False", "ann", 200), ("False", "eve", 401), ("fail()", "eve", 401)],
+)
+def test_either_access_or_a_user(satisfying, place, access, user, status):
+    headers = [basic(user), header("allow_access", access)]
+    assert satisfying.get(f"/{place}", headers).status == status
+    satisfying.log.allow("AH0161[78]|PYW0142|Traceback|^ |ValueError")
+
+
+@pytest.fixture
+def satisfying(servers):
+    """A server where a client has to satisfy one of two conditions."""
+    locations = "".join(
+        f"<Location /{name}>\nAuthType Basic\nAuthName x\nAuthBasicProvider wsgi\n"
+        f"WSGIAuthUserScript @ROOT@/who.py {option}\nWSGIAccessScript @ROOT@/who.py {option}\n"
+        "Require valid-user\nSatisfy Any\n</Location>\n"
+        for name, option in OPTIONS.items()
+    )
+    settings = Settings(
+        extra=f"WSGIDaemonProcess scripts\nWSGIScriptAlias / @ROOT@/app.py\n{locations}",
+        files={"app.py": APPLICATION, "who.py": SCRIPT},
+        modules=(*MODULES, "access_compat"),
+    )
+    return servers.kept("satisfying", settings, "/")
 
 
 # mod_ssl
