@@ -28,10 +28,11 @@ struct script {
     size_t path_len;
     _Atomic enum state state;
     _Atomic int64_t mtime; /* of the file that was loaded, or failed to load */
-    PyObject *module;      /* GIL; strong; NULL unless it was READY once */
-    PyObject *name;        /* GIL; the callable's, as last asked for */
-    bool is_reported;      /* GIL; that the module lacks it */
-    struct {               /* under `lock` */
+    _Atomic bool asks; /* it has a reload_required() and has served since its load */
+    PyObject *module;  /* GIL; strong; NULL unless it was READY once */
+    PyObject *name;    /* GIL; the callable's, as last asked for */
+    bool is_reported;  /* GIL; that the module lacks it */
+    struct {           /* under `lock` */
         unsigned failures;
         int64_t retry_at_ms;
     } shared;
@@ -354,39 +355,67 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
     }
     Py_XSETREF(script->module, module);
     script->is_reported = false;
+    atomic_store(&script->asks, false);
     return module != NULL ? READY : FAILED;
 }
 
 /* --- use ----------------------------------------------------------------------- */
 
-/* The module's own wish: it has a function `reload_required` that says so, or lost its
- * `__mtime__`. */
+/* New reference to the path of the resource: the script's own, but for handler
+ * scripts. */
+static PyObject *resource_of(const struct pyw_request_head *head)
+{
+    struct pyw_span path = head->script;
+
+    for (size_t i = 0; i < head->pair_count; i++) {
+        if (head->pairs[i].key == PYW_KEY_SCRIPT_FILENAME) {
+            path = head->pairs[i].value;
+        }
+    }
+    return PyUnicode_DecodeFSDefaultAndSize(path.data, (Py_ssize_t)path.len);
+}
+
+/* Borrowed reference to the module's function reload_required(); NULL: it has none. */
+static PyObject *find_ask(const struct script *script, PyObject *module)
+{
+    const struct pyw_builtin *builtin = pyw_builtin_state(script->interpreter->module);
+
+    return PyDict_GetItemWithError(PyModule_GetDict(module), builtin->reload_name);
+}
+
+/* The module's own word; `exchange` takes the log, NULL: the process. */
+static bool ask(const struct script *script, PyObject *module,
+                const struct pyw_request_head *head, struct pyw_exchange *exchange)
+{
+    PyObject *function = Py_XNewRef(find_ask(script, module));
+    PyObject *resource = function != NULL ? resource_of(head) : NULL;
+    PyObject *answer =
+        resource != NULL ? PyObject_CallOneArg(function, resource) : NULL;
+    int is_true = answer != NULL ? PyObject_IsTrue(answer) : -1;
+
+    if (function != NULL && is_true < 0) {
+        PYW_LOG(pyw_errors_log, exchange, RELOAD_REQUIRED, script->path);
+    }
+    Py_XDECREF(answer);
+    Py_XDECREF(resource);
+    Py_XDECREF(function);
+    return is_true == 1;
+}
+
+/* The module's own wish: it lost its `__mtime__`, or says so, where that is not left to
+ * pyw_loader_is_stale. */
 static bool wants_reload(const struct script *script, PyObject *module,
                          const struct demand *demand)
 {
     const struct pyw_builtin *builtin = pyw_builtin_state(script->interpreter->module);
-    PyObject *names = PyModule_GetDict(module);
-    PyObject *ask;
-    PyObject *answer;
-    int is_true;
 
     if (!demand->compares) {
         return false;
     }
-    if (PyDict_GetItemWithError(names, builtin->mtime_name) == NULL) {
-        return true;
-    }
-    ask = PyDict_GetItemWithError(names, builtin->reload_name);
-    if (ask == NULL) {
-        return false;
-    }
-    answer = PyObject_CallFunction(ask, "s", script->path);
-    is_true = answer != NULL ? PyObject_IsTrue(answer) : -1;
-    Py_XDECREF(answer);
-    if (is_true < 0) {
-        PYW_LOG(pyw_errors_log, demand->exchange, RELOAD_REQUIRED, script->path);
-    }
-    return is_true == 1;
+    return PyDict_GetItemWithError(PyModule_GetDict(module), builtin->mtime_name) ==
+               NULL ||
+           (is_in_place &&
+            ask(script, module, demand->exchange->head, demand->exchange));
 }
 
 /* New reference to the script's module, the one to use now; NULL: it has none (logged).
@@ -468,7 +497,8 @@ static void complain(struct script *script, PyObject *module, PyObject *callable
     PYW_LOG(pyw_log_print_held, exchange, CALLABLE_MISSING, script->path,
             (int)wanted.len, wanted.data, other != NULL ? "; it does have '" : "",
             other != NULL ? other : "",
-            other != NULL ? "' (WSGICallableObject chooses)" : "");
+            other == NULL ? ""
+                          : "' (WSGICallableObject chooses, but for handler scripts)");
 }
 
 /* New reference, or NULL (logged). */
@@ -514,13 +544,29 @@ PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,
     PyObject *module = module_of(script, exchange);
     PyObject *callable = module != NULL ? look_up(script, module, exchange) : NULL;
 
+    if (module != NULL && !is_in_place && find_ask(script, module) != NULL) {
+        atomic_store(&script->asks, true);
+    }
     Py_XDECREF(module);
     return callable;
 }
 
+/* What the script's reload_required() says. **GIL:** not held. */
+static bool says_stale(struct script *script, const struct pyw_request_head *head)
+{
+    bool is_stale;
+
+    if (pyw_interpreter_enter(head->application_group, NULL) == NULL) {
+        return false;
+    }
+    is_stale = script->module != NULL && ask(script, script->module, head, NULL);
+    pyw_interpreter_leave();
+    return is_stale;
+}
+
 bool pyw_loader_is_stale(const struct pyw_request_head *head)
 {
-    const struct script *script;
+    struct script *script;
     struct stat now;
     enum state state;
 
@@ -532,6 +578,9 @@ bool pyw_loader_is_stale(const struct pyw_request_head *head)
         return false;
     }
     state = atomic_load(&script->state);
+    if (state == READY && atomic_load(&script->asks) && says_stale(script, head)) {
+        return true;
+    }
     if ((state != READY && state != FAILED) ||
         atomic_load(&script->mtime) == head->script_mtime) {
         return false;

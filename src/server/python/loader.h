@@ -17,9 +17,10 @@
 #include "python/interpreter.h"
 
 /* True when the head asks for the comparison (PYW_REQUEST_RELOAD) and the script was
- * loaded here, or failed to, from a file with another modification time. Daemon: the
- * host then refuses the request and drains. **Thread:** any. **GIL:** not held; does
- * not wait for a load in progress. */
+ * loaded here, or failed to, from a file with another modification time, or when it has
+ * served and its `reload_required(resource)` says so. Daemon: the host then refuses the
+ * request and drains. **Thread:** any. **GIL:** not held; does not wait for a load in
+ * progress. */
 bool pyw_loader_is_stale(const struct pyw_request_head *head);
 
 /* Since when the process waits for a script to load: when the first load began.

@@ -171,7 +171,7 @@ START_TEST(a_script_may_ask_to_be_loaded_again)
 {
     const char *script;
 
-    application_start();
+    application_start_embedded();
     script =
         application_write("wants = False\ndef reload_required(path): return wants\n" APP
                           "    global wants; wants = True\n" SAY("1"));
@@ -185,6 +185,30 @@ START_TEST(a_script_may_ask_to_be_loaded_again)
     script_expect(script, "", 1, "1");
     script_rewrite(script, APP SAY("2"));
     script_expect(script, "", 1, "2");
+}
+END_TEST
+
+START_TEST(a_script_may_ask_for_a_new_process)
+{
+    const char *script;
+
+    application_start();
+    script = application_write("def reload_required(path):\n"
+                               "    if path != __file__: raise KeyError(path)\n"
+                               "    return True\n" APP SAY("1"));
+    ck_assert(!script_is_stale(script, 1)); /* not loaded */
+    script_expect(script, "", 1, "1");
+    ck_assert(script_is_stale(script, 1));
+    script_expect(script, "", 1, "1"); /* never in place */
+    script = application_write(
+        "def reload_required(path): raise KeyError(path)\n" APP SAY("2"));
+    script_expect(script, "", 1, "2");
+    ck_assert(!script_is_stale(script, 1));
+    ck_assert_ptr_nonnull(strstr(application_process_log(), "PYW0109"));
+    script =
+        application_write("def reload_required(path): return False\n" APP SAY("3"));
+    script_expect(script, "", 1, "3");
+    ck_assert(!script_is_stale(script, 1));
 }
 END_TEST
 
@@ -218,6 +242,7 @@ int main(void)
         a_broken_script_leaves_no_module,
         embedded_scripts_are_loaded_in_place,
         a_script_may_ask_to_be_loaded_again,
+        a_script_may_ask_for_a_new_process,
         preloads_come_before_requests,
         NULL,
     };
