@@ -210,8 +210,6 @@ def test_valid(configtest, text):
 # Known to mod_wsgi, not built yet: said at start, never silently accepted.
 
 NOT_YET_DIRECTIVES = [
-    "WSGIHandlerScript name /x.py",
-    "WSGIImportScript /x.py process-group=%{GLOBAL} application-group=%{GLOBAL}",
     "WSGIServerMetrics On",
     "WSGITelemetryService unix:/tmp/x",
     "WSGISlowRequests 1",

@@ -4,56 +4,11 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
-#include "apache/daemon_process.h"
+#include "apache/group_rules.h"
 #include "apache/module.h"
+#include "apache/script_options.h"
 
 /* --- directives --- */
-
-static const char *global_to_empty(const char *value)
-{
-    return strcmp(value, "%{GLOBAL}") == 0 ? "" : value;
-}
-
-static const char *set_flag(cmd_parms *cmd, const char *name, const char *value,
-                            int *flag)
-{
-    if (strcasecmp(value, "On") == 0) {
-        *flag = PYW_ON;
-    } else if (strcasecmp(value, "Off") == 0) {
-        *flag = PYW_OFF;
-    } else {
-        return apr_psprintf(cmd->pool,
-                            "Invalid value '%s' for %s: must be one of: Off | On.",
-                            value, name);
-    }
-    return NULL;
-}
-
-static const char *set_option(cmd_parms *cmd, struct pyw_alias *alias, const char *name,
-                              const char *value)
-{
-    if (strcmp(name, "process-group") == 0) {
-        alias->process_group = global_to_empty(value);
-        return NULL;
-    }
-    if (strcmp(name, "application-group") == 0) {
-        alias->application_group = global_to_empty(value);
-        return NULL;
-    }
-    if (*value == '\0') {
-        return apr_psprintf(cmd->pool, "Invalid value for %s of WSGI script alias.",
-                            name);
-    }
-    if (strcmp(name, "callable-object") == 0) {
-        alias->callable = value;
-        return NULL;
-    }
-    if (strcmp(name, "pass-authorization") == 0) {
-        return set_flag(cmd, name, value, &alias->pass_authorization);
-    }
-    return apr_psprintf(cmd->pool,
-                        "Invalid option to WSGI script alias definition: %s.", name);
-}
 
 /* The interpreter of an alias that does not name one is the main one, if its group says
  * so and no directive before it says otherwise. */
@@ -68,38 +23,36 @@ static bool is_single_application(cmd_parms *cmd, const struct pyw_group_conf *g
 }
 
 /* A script whose groups are both known now is imported when the process starts, before
- * the first request. @return NULL or an error sentence. */
+ * the first request; an alias to a directory maps many scripts, and none of them is
+ * known, and where script-user= looks at the owner of each request's script none may go
+ * ahead of it. @return NULL or an error sentence. */
 static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
 {
-    struct pyw_group_conf *group;
-    const char *error;
+    struct pyw_script_options options = alias->options;
+    const struct pyw_group_conf *group;
+    apr_finfo_t about;
 
-    if (alias->process_group == NULL || alias->process_group[0] == '\0' ||
-        strstr(alias->process_group, "%{") != NULL) {
+    if (options.process_group == NULL || strstr(options.process_group, "%{") != NULL) {
         return NULL;
     }
-    group = pyw_conf_find_group(alias->process_group);
-    if (alias->application_group == NULL
-            ? !is_single_application(cmd, group)
-            : strstr(alias->application_group, "%{") != NULL) {
+    group = pyw_conf_find_group(options.process_group);
+    if (options.application_group == NULL && is_single_application(cmd, group)) {
+        options.application_group = "";
+    }
+    if (options.application_group == NULL ||
+        strstr(options.application_group, "%{") != NULL ||
+        (alias->pattern != NULL && strchr(alias->target, '$') != NULL)) {
         return NULL;
     }
-    if (group == NULL) {
-        return apr_psprintf(
-            cmd->pool,
-            "WSGI process group not yet configured: put the WSGIDaemonProcess line "
-            "of '%s' above.",
-            alias->process_group);
-    }
-    error = pyw_conf_refuse_group(group, cmd->server);
-    if (error != NULL) {
-        return error;
-    }
-    if (alias->pattern != NULL && strchr(alias->target, '$') != NULL) {
+    if (apr_stat(&about, alias->target, APR_FINFO_TYPE, cmd->temp_pool) ==
+            APR_SUCCESS &&
+        about.filetype == APR_DIR) {
         return NULL;
     }
-    APR_ARRAY_PUSH(group->preloads, const struct pyw_alias *) = alias;
-    return NULL;
+    if (group != NULL && pyw_group_rules_have_owner(group)) {
+        return pyw_conf_refuse_group(group, cmd->server);
+    }
+    return pyw_script_options_queue(cmd, alias->target, &options);
 }
 
 /* A plain file behind a URL without a slash at its end: the usual case, in which the
@@ -121,6 +74,7 @@ static const char *add_alias(cmd_parms *cmd, struct pyw_alias *alias,
 {
     struct pyw_server_conf *conf =
         ap_get_module_config(cmd->server->module_config, pyw_module);
+    const char *error;
 
     alias->target = ap_getword_conf(cmd->pool, &arguments);
     if (*alias->target == '\0') {
@@ -135,22 +89,13 @@ static const char *add_alias(cmd_parms *cmd, struct pyw_alias *alias,
         }
         alias->is_file = is_file_alias(cmd->temp_pool, alias);
     }
-    alias->pass_authorization = PYW_UNSET;
-    for (;;) {
-        const char *name;
-        const char *value;
-        const char *error = pyw_daemon_process_next_option(
-            cmd, &arguments, "script alias", &name, &value);
-
-        if (error == NULL && name != NULL) {
-            error = set_option(cmd, alias, name, value);
-        }
-        if (error != NULL) {
-            return error;
-        }
-        if (name == NULL) {
-            break;
-        }
+    error = pyw_script_options_read(cmd, &arguments, "script alias",
+                                    PYW_SCRIPT_PROCESS_GROUP |
+                                        PYW_SCRIPT_APPLICATION_GROUP |
+                                        PYW_SCRIPT_CALLABLE | PYW_SCRIPT_AUTHORIZATION,
+                                    &alias->options);
+    if (error != NULL) {
+        return error;
     }
     APR_ARRAY_PUSH(conf->aliases, const struct pyw_alias *) = alias;
     return queue_preload(cmd, alias);
@@ -299,6 +244,12 @@ static int set_path_info(request_rec *r)
 {
     pyw_alias_set_path_info(r);
     return DECLINED;
+}
+
+bool pyw_alias_is_handler(const char *name)
+{
+    return strcmp(name, PYW_ALIAS_HANDLER) == 0 ||
+           strcmp(name, "application/x-httpd-wsgi") == 0;
 }
 
 const struct pyw_alias *pyw_alias_of(const request_rec *r)

@@ -16,6 +16,9 @@
 const char *pyw_alias_set(cmd_parms *cmd, void *dir_conf, const char *arguments);
 const char *pyw_alias_set_match(cmd_parms *cmd, void *dir_conf, const char *arguments);
 
+/* Whether a handler of this name serves the resource as a script. */
+bool pyw_alias_is_handler(const char *name);
+
 /* The alias that translated this request, or NULL. */
 const struct pyw_alias *pyw_alias_of(const request_rec *r);
 

@@ -321,6 +321,10 @@ void pyw_bridge_init_child(apr_pool_t *pchild, server_rec *s)
     setup->maximum_processes = ask_mpm(AP_MPMQ_MAX_DAEMONS, 1);
     setup->threads_per_process = ask_mpm(AP_MPMQ_MAX_THREADS, 1);
     setup->is_multiprocess = setup->maximum_processes > 1;
+    pyw_conf_fill_preloads(setup, conf->embedded_preloads);
+    if (setup->preload_count > 0 || conf->restrict_embedded == PYW_OFF) {
+        (void)get_api(); /* before requests come, on the process's main thread */
+    }
 }
 
 static int run(request_rec *r, const struct pyw_request_head *head, bool has_body,

@@ -1,5 +1,6 @@
 /* bridge.h: embedded mode: loads pywsgi-embed.so into the Apache child when the first
- * request needs it, and implements the exchange over Apache's filters.
+ * request needs it (or a script that is imported at start), and implements the exchange
+ * over Apache's filters.
  *
  * Apache children; any worker thread.
  */
@@ -19,7 +20,8 @@ int pyw_bridge_run(request_rec *r, const struct pyw_request_head *head, bool has
 void pyw_bridge_ask(request_rec *r, const struct pyw_request_head *head,
                     struct pyw_capture *capture);
 
-/* child_init: remembers what a later start of the interpreter needs. */
+/* child_init: remembers what a later start of the interpreter needs; starts it now
+ * where scripts are to be imported at once or WSGIRestrictEmbedded says Off. */
 void pyw_bridge_init_child(apr_pool_t *pchild, server_rec *s);
 
 #endif

@@ -163,7 +163,7 @@ static void add_own(struct env *env, const struct pyw_target *target)
     add(env, PYW_KEY_OWN_APPLICATION_GROUP, target->application_group);
     add(env, PYW_KEY_OWN_CALLABLE_OBJECT, target->callable);
     add(env, PYW_KEY_OWN_REQUEST_HANDLER, r->handler);
-    add(env, PYW_KEY_OWN_HANDLER_SCRIPT, "");
+    add(env, PYW_KEY_OWN_HANDLER_SCRIPT, target->handler_script);
     add(env, PYW_KEY_OWN_LISTENER_HOST,
         r->connection->local_addr->hostname != NULL
             ? r->connection->local_addr->hostname

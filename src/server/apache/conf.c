@@ -18,6 +18,7 @@ enum field_kind {
     FIELD_DECIDER, /* const struct pyw_decider *; NULL is unset */
     FIELD_FLAG,    /* int, enum pyw_flag; PYW_UNSET is unset */
     FIELD_LIST,    /* apr_array_header_t *; NULL is unset; an inner list replaces */
+    FIELD_TABLE /* apr_hash_t *; NULL is unset; an inner entry replaces its namesake */
 };
 
 struct field {
@@ -42,11 +43,17 @@ struct field {
         FIELD_LIST, offsetof(struct pyw_dir_conf, name)                                \
     }
 
+#define TABLE(name)                                                                    \
+    {                                                                                  \
+        FIELD_TABLE, offsetof(struct pyw_dir_conf, name)                               \
+    }
+
 static const struct field fields[] = {
     /* routing */
     TEXT(process_group),
     TEXT(application_group),
     TEXT(callable),
+    TABLE(handlers),
     LIST(restrict_process),
 
     /* requests */
@@ -103,12 +110,28 @@ void *pyw_conf_create_dir(apr_pool_t *pool, char *dir)
     return conf;
 }
 
+static void overlay(apr_pool_t *pool, struct pyw_dir_conf *to,
+                    const struct pyw_dir_conf *base, const struct pyw_dir_conf *add,
+                    const struct field *field)
+{
+    apr_hash_t **table = field_of(to, field);
+
+    *table = apr_hash_overlay(pool, *(apr_hash_t *const *)field_of(add, field),
+                              *(apr_hash_t *const *)field_of(base, field));
+}
+
 void *pyw_conf_merge_dir(apr_pool_t *pool, void *base, void *add)
 {
     struct pyw_dir_conf *conf = apr_palloc(pool, sizeof(*conf));
 
     for (size_t i = 0; i < FIELD_COUNT; i++) {
-        copy_field(conf, is_set(add, &fields[i]) ? add : base, &fields[i]);
+        const struct field *field = &fields[i];
+
+        if (field->kind == FIELD_TABLE && is_set(add, field) && is_set(base, field)) {
+            overlay(pool, conf, base, add, field);
+        } else {
+            copy_field(conf, is_set(add, field) ? add : base, field);
+        }
     }
     return conf;
 }
@@ -143,6 +166,8 @@ void pyw_conf_reset(apr_pool_t *pool)
     global_conf->groups = apr_array_make(pool, 4, sizeof(struct pyw_group_conf *));
     global_conf->notices = apr_array_make(pool, 2, sizeof(struct pyw_notice));
     global_conf->socket_rotation = PYW_UNSET;
+    global_conf->embedded_preloads =
+        apr_array_make(pool, 2, sizeof(struct pyw_preload));
     global_conf->restrict_embedded = PYW_UNSET;
     global_conf->case_sensitivity = PYW_UNSET;
     global_conf->unknown_proxy_headers =
@@ -173,6 +198,14 @@ const struct pyw_dir_conf *pyw_conf_dir(const request_rec *r)
 const struct pyw_server_conf *pyw_conf_server(const server_rec *s)
 {
     return ap_get_module_config(s->module_config, pyw_module);
+}
+
+void pyw_conf_fill_preloads(struct pyw_setup *setup, const apr_array_header_t *preloads)
+{
+    for (int i = 0; i < preloads->nelts && i < PYW_SETUP_MAX_PRELOADS; i++) {
+        setup->preloads[setup->preload_count++] =
+            APR_ARRAY_IDX(preloads, i, struct pyw_preload);
+    }
 }
 
 struct pyw_group_conf *pyw_conf_find_group(const char *name)

@@ -8,11 +8,13 @@
 #define PYW_APACHE_CONF_H
 
 #include <httpd.h>
+#include <apr_hash.h>
 #include <apr_tables.h>
 
 #include "base/frame.h"
 #include "base/options.h"
 #include "base/python_options.h"
+#include "base/setup.h"
 
 /* A script that decides: WSGIAuthUserScript and its kin. */
 struct pyw_decider {
@@ -28,6 +30,7 @@ struct pyw_dir_conf {
     const char *process_group;     /* NULL: unset; "" is embedded mode */
     const char *application_group; /* NULL: unset; "" is the main interpreter */
     const char *callable;
+    apr_hash_t *handlers; /* name -> const struct pyw_handler *; NULL: unset */
     apr_array_header_t *restrict_process; /* const char *; "" is embedded mode */
 
     /* requests; enum pyw_flag */
@@ -51,16 +54,27 @@ struct pyw_dir_conf {
     const struct pyw_decider *group_script;
 };
 
+/* Options behind a script (apache/script_options); NULL and PYW_UNSET: not given. */
+struct pyw_script_options {
+    const char *process_group;
+    const char *application_group;
+    const char *callable;
+    int pass_authorization;
+};
+
+/* One WSGIHandlerScript. */
+struct pyw_handler {
+    const char *script;
+    struct pyw_script_options options;
+};
+
 /* One WSGIScriptAlias or WSGIScriptAliasMatch. */
 struct pyw_alias {
     const char *url;     /* NULL for a Match */
     ap_regex_t *pattern; /* NULL for a plain alias */
     const char *target;
     bool is_file; /* the target was a regular file when the configuration was read */
-    const char *process_group; /* options: NULL where not given */
-    const char *application_group;
-    const char *callable;
-    int pass_authorization;
+    struct pyw_script_options options;
 };
 
 /* Per virtual host. */
@@ -80,7 +94,7 @@ struct pyw_group_conf {
     uid_t socket_uid;
     uid_t script_uid; /* -1: not given; one of the two at most */
     gid_t script_gid;
-    apr_array_header_t *preloads; /* const struct pyw_alias *, with both groups fixed */
+    apr_array_header_t *preloads; /* struct pyw_preload */
 };
 
 /* A name in WSGITrustedProxyHeaders that is none of the headers known. */
@@ -108,6 +122,8 @@ struct pyw_global_conf {
     int socket_rotation; /* enum pyw_flag, as the next */
     int restrict_embedded;
     int case_sensitivity;                      /* of script names in %{RESOURCE} */
+    apr_array_header_t *embedded_preloads;     /* struct pyw_preload; Python starts with
+                                                  each     child where there are any */
     apr_array_header_t *unknown_proxy_headers; /* struct pyw_unknown_header */
 };
 
@@ -125,6 +141,10 @@ void pyw_conf_notice(enum pyw_level level, const char *text);
 
 const struct pyw_dir_conf *pyw_conf_dir(const request_rec *r);
 const struct pyw_server_conf *pyw_conf_server(const server_rec *s);
+
+/* The scripts that a process imports at its start. */
+void pyw_conf_fill_preloads(struct pyw_setup *setup,
+                            const apr_array_header_t *preloads);
 
 /* The group of that name, or NULL. */
 struct pyw_group_conf *pyw_conf_find_group(const char *name);

@@ -223,7 +223,7 @@ const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf,
     group = apr_pcalloc(cmd->pool, sizeof(*group));
     group->name = name;
     group->server = cmd->server;
-    group->preloads = apr_array_make(cmd->pool, 2, sizeof(const struct pyw_alias *));
+    group->preloads = apr_array_make(cmd->pool, 2, sizeof(struct pyw_preload));
     pyw_options_init(&group->options);
     error = read_options(cmd, group, arguments);
     if (error == NULL) {

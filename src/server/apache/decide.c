@@ -9,6 +9,7 @@
 #include "apache/bridge.h"
 #include "apache/cgi_env.h"
 #include "apache/daemon_process.h"
+#include "apache/group_rules.h"
 #include "apache/launch.h"
 #include "apache/log.h"
 #include "apache/relay.h"
@@ -140,9 +141,9 @@ static int64_t modification_time(request_rec *r, const char *path)
                : 0;
 }
 
-/* @return 0; -E2BIG: more than the protocol takes. */
-static int fill_head(request_rec *r, const struct pyw_question *question,
-                     struct pyw_request_head *head)
+/* @return whether the question can be put; why not is in the log. */
+static bool fill_head(request_rec *r, const struct pyw_question *question,
+                      struct pyw_request_head *head)
 {
     const char *group =
         pyw_target_expand_decider(r, question->script->application_group);
@@ -151,10 +152,15 @@ static int fill_head(request_rec *r, const struct pyw_question *question,
     if (r->main != NULL) {
         pyw_alias_set_path_info(r);
     }
-    pyw_target_resolve(r, &target);
+    pyw_target_resolve(r, NULL, &target);
+    target.script = question->script->path;
+    target.process_group = question->script->process_group;
+    if (pyw_group_rules_apply(r, &target) != OK) {
+        return false;
+    }
     *head = (struct pyw_request_head){
         .arrival_us = (int64_t)r->request_time,
-        .script = span_of(question->script->path),
+        .script = span_of(target.script),
         .callable = PYW_SPAN(""),
         .application_group = span_of(group),
         .role = (uint8_t)question->role,
@@ -170,8 +176,12 @@ static int fill_head(request_rec *r, const struct pyw_question *question,
             span_of(question->arguments[head->argument_count]);
         head->argument_count++;
     }
-    return pyw_cgi_env_build_reduced(r, &target, question->role == PYW_ROLE_DISPATCH,
-                                     extra_pairs(r, question, group), head);
+    if (pyw_cgi_env_build_reduced(r, &target, question->role == PYW_ROLE_DISPATCH,
+                                  extra_pairs(r, question, group), head) != 0) {
+        PYW_LOG(pyw_log_request, r, HEAD_TOO_LARGE);
+        return false;
+    }
+    return true;
 }
 
 /* Has the question answered, where its script says; what comes of it is in the capture.
@@ -229,8 +239,7 @@ enum pyw_asked pyw_decide_ask(request_rec *r, const struct pyw_question *questio
     enum pyw_asked asked;
     struct pyw_request_head head;
 
-    if (fill_head(r, question, &head) != 0) {
-        PYW_LOG(pyw_log_request, r, HEAD_TOO_LARGE);
+    if (!fill_head(r, question, &head)) {
         return PYW_ASKED_NOBODY;
     }
     pyw_bytes_init(&capture.body);

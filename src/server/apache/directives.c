@@ -7,6 +7,7 @@
 #include "apache/conf.h"
 #include "apache/daemon_process.h"
 #include "apache/decide.h"
+#include "apache/handler.h"
 #include "apache/proxy.h"
 #include "apache/python_conf.h"
 
@@ -211,8 +212,10 @@ const command_rec pyw_directives[] = {
                      "A URL path, a script file or directory, and options."),
     AP_INIT_RAW_ARGS("WSGIScriptAliasMatch", pyw_alias_set_match, NULL, SERVER,
                      "A regular expression, a script file with $N, and options."),
-    REFUSED("WSGIHandlerScript"),
-    REFUSED("WSGIImportScript"),
+    AP_INIT_RAW_ARGS("WSGIHandlerScript", pyw_handler_set, NULL, SECTIONS,
+                     "The name of a handler, a script, and options."),
+    AP_INIT_RAW_ARGS("WSGIImportScript", pyw_handler_set_import, NULL, SERVER,
+                     "A script, process-group= and application-group=."),
     AP_INIT_TAKE1("WSGICaseSensitivity", set_global_flag,
                   GLOBAL_FIELD(case_sensitivity), SERVER,
                   "Off: %{RESOURCE} has the script's name in lower case."),

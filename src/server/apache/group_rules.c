@@ -11,7 +11,7 @@
 
 /* --- owner --- */
 
-static bool has_owner(const struct pyw_group_conf *group)
+bool pyw_group_rules_have_owner(const struct pyw_group_conf *group)
 {
     return group->script_uid != (uid_t)-1 || group->script_gid != (gid_t)-1;
 }
@@ -131,7 +131,7 @@ int pyw_group_rules_apply(request_rec *r, struct pyw_target *target)
                                        : NULL;
     int status = OK;
 
-    if (group != NULL && has_owner(group)) {
+    if (group != NULL && pyw_group_rules_have_owner(group)) {
         status = check_owner(r, group, target->script);
     }
     if (status == OK && group != NULL && group->options.chroot != NULL) {

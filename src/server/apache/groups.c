@@ -130,39 +130,15 @@ static const char *set_identity(apr_pool_t *pool, struct pyw_group *group,
     return NULL;
 }
 
-/* Where the processes find a script that they may import before anybody has asked for
- * it; NULL: they may not. */
-static const char *preload_path(const struct pyw_group_conf *conf, const char *script)
-{
-    if (conf->script_uid != (uid_t)-1 || conf->script_gid != (gid_t)-1) {
-        return NULL; /* its owner is looked at in each request, not here once */
-    }
-    if (conf->options.chroot != NULL) {
-        return pyw_group_rules_inside(conf->options.chroot, script);
-    }
-    return script;
-}
-
 static void set_preloads(struct pyw_setup *setup, const struct pyw_group_conf *conf)
 {
-    for (int i = 0;
-         i < conf->preloads->nelts && setup->preload_count < PYW_SETUP_MAX_PRELOADS;
-         i++) {
-        const struct pyw_alias *alias =
-            APR_ARRAY_IDX(conf->preloads, i, const struct pyw_alias *);
-        const char *script = preload_path(conf, alias->target);
-        struct stat about;
+    const char *root = conf->options.chroot;
 
-        if (script == NULL) {
-            continue;
-        }
-        /* An alias to a directory maps many scripts: none of them is known yet. */
-        if (stat(alias->target, &about) == 0 && S_ISDIR(about.st_mode)) {
-            continue;
-        }
-        setup->preloads[setup->preload_count++] = (struct pyw_preload){
-            script, alias->application_group != NULL ? alias->application_group
-                                                     : ""}; /* single-application= */
+    pyw_conf_fill_preloads(setup, conf->preloads);
+    for (size_t i = 0; root != NULL && i < setup->preload_count; i++) {
+        struct pyw_preload *preload = &setup->preloads[i];
+
+        preload->script = pyw_group_rules_inside(root, preload->script);
     }
 }
 

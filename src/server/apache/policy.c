@@ -7,6 +7,16 @@
 #include "apache/alias.h"
 #include "apache/log.h"
 
+int pyw_policy_check_path_info(request_rec *r)
+{
+    if (r->used_path_info == AP_REQ_REJECT_PATH_INFO && r->path_info != NULL &&
+        *r->path_info != '\0') {
+        PYW_LOG(pyw_log_request, r, PATH_INFO_REFUSED, r->filename, r->path_info);
+        return HTTP_NOT_FOUND;
+    }
+    return OK;
+}
+
 int pyw_policy_check_script(request_rec *r)
 {
     if (pyw_alias_of(r) == NULL && (ap_allow_options(r) & OPT_EXECCGI) == 0) {
@@ -21,12 +31,7 @@ int pyw_policy_check_script(request_rec *r)
         PYW_LOG(pyw_log_request, r, SCRIPT_IS_DIRECTORY, r->filename);
         return HTTP_FORBIDDEN;
     }
-    if (r->used_path_info == AP_REQ_REJECT_PATH_INFO && r->path_info != NULL &&
-        *r->path_info != '\0') {
-        PYW_LOG(pyw_log_request, r, PATH_INFO_REFUSED, r->filename, r->path_info);
-        return HTTP_NOT_FOUND;
-    }
-    return OK;
+    return pyw_policy_check_path_info(r);
 }
 
 int pyw_policy_check_body(request_rec *r, const struct pyw_target *target)

@@ -12,6 +12,7 @@
 
 /* @return OK, or the HTTP status to answer with; the reason has been logged. */
 int pyw_policy_check_script(request_rec *r);
+int pyw_policy_check_path_info(request_rec *r);
 int pyw_policy_check_body(request_rec *r, const struct pyw_target *target);
 
 /* WSGIRestrictProcess. @return false: the process group is not allowed (logged). */

@@ -13,17 +13,12 @@
 #include "apache/conf.h"
 #include "apache/dispatch.h"
 #include "apache/group_rules.h"
+#include "apache/handler.h"
 #include "apache/launch.h"
 #include "apache/log.h"
 #include "apache/policy.h"
 #include "apache/relay.h"
 #include "apache/target.h"
-
-static bool is_ours(const request_rec *r)
-{
-    return r->handler != NULL && (strcmp(r->handler, PYW_ALIAS_HANDLER) == 0 ||
-                                  strcmp(r->handler, "application/x-httpd-wsgi") == 0);
-}
 
 static struct pyw_span span_of(const char *text)
 {
@@ -49,7 +44,7 @@ static void fill_head(request_rec *r, const struct pyw_target *target,
         .flags = request_flags(r, target),
         .arrival_us = (int64_t)r->request_time,
         .content_length = r->read_chunked ? -1 : (int64_t)r->remaining,
-        .script_mtime = (int64_t)r->finfo.mtime,
+        .script_mtime = (int64_t)target->script_mtime,
         .script = span_of(target->script),
         .callable = span_of(target->callable),
         .application_group = span_of(target->application_group),
@@ -85,18 +80,20 @@ static int dispatch(request_rec *r, const struct pyw_target *target,
 
 static int handle(request_rec *r)
 {
+    const struct pyw_handler *handler = pyw_handler_of(r);
     struct pyw_target target;
     struct pyw_request_head head;
     int status;
 
-    if (!is_ours(r)) {
+    if (handler == NULL && (r->handler == NULL || !pyw_alias_is_handler(r->handler))) {
         return DECLINED;
     }
-    status = pyw_policy_check_script(r);
+    status =
+        handler != NULL ? pyw_policy_check_path_info(r) : pyw_policy_check_script(r);
     if (status != OK) {
         return status;
     }
-    pyw_target_resolve(r, &target);
+    pyw_target_resolve(r, handler, &target);
     status = pyw_policy_check_body(r, &target);
     if (status != OK) {
         return status;

@@ -10,6 +10,7 @@
 #include "apache/alias.h"
 
 #define DEFAULT_CALLABLE "application"
+#define HANDLER_CALLABLE "handle_request"
 /* A result that is itself a token is expanded once more. */
 #define EXPANSIONS_MAX 2
 
@@ -157,14 +158,14 @@ static const char *default_application_group(const char *process_group)
 static void split_url(request_rec *r, struct pyw_target *target)
 {
     const char *path_info = r->path_info != NULL ? r->path_info : "";
-    int len = ap_find_path_info(r->uri, path_info);
+    const char *script_name = r->uri; /* whole: a directory's last slash is its own */
 
-    if (len > 0 && r->uri[len] == '\0' && *path_info == '\0') {
-        target->script_name = collapse_slashes(r->pool, r->uri);
-    } else {
-        target->script_name =
-            collapse_slashes(r->pool, apr_pstrmemdup(r->pool, r->uri, (apr_size_t)len));
+    if (*path_info != '\0') {
+        int len = ap_find_path_info(r->uri, path_info);
+
+        script_name = apr_pstrmemdup(r->pool, r->uri, (apr_size_t)len);
     }
+    target->script_name = collapse_slashes(r->pool, script_name);
     target->path_info = collapse_slashes(r->pool, path_info);
 }
 
@@ -186,6 +187,11 @@ void pyw_target_reroute(request_rec *r, struct pyw_target *target,
 {
     if (process_group != NULL) {
         target->process_group = expand_group(r, target, process_group);
+        if (target->is_default_application) {
+            application_group =
+                first_text(application_group, NULL,
+                           default_application_group(target->process_group));
+        }
     }
     if (application_group != NULL) {
         target->application_group = expand_group(r, target, application_group);
@@ -206,28 +212,68 @@ const char *pyw_target_expand_decider(request_rec *r, const char *text)
     return strcmp(text, "%{HOST}") == 0 ? expand_host(r) : text;
 }
 
-void pyw_target_resolve(request_rec *r, struct pyw_target *target)
+/* The options of the handler script or of the alias; the handler script's name beats
+ * the URL. */
+static const struct pyw_script_options *options_of(request_rec *r,
+                                                   const struct pyw_handler *handler)
 {
-    static const struct pyw_alias no_alias = {.pass_authorization = PYW_UNSET};
-    const struct pyw_dir_conf *conf = pyw_conf_dir(r);
+    static const struct pyw_script_options none = {.pass_authorization = PYW_UNSET};
     const struct pyw_alias *alias = pyw_alias_of(r);
 
-    if (alias == NULL) {
-        alias = &no_alias;
+    if (handler != NULL) {
+        return &handler->options;
     }
+    return alias != NULL ? &alias->options : &none;
+}
+
+static void set_script(request_rec *r, const struct pyw_handler *handler,
+                       struct pyw_target *target)
+{
+    apr_finfo_t about;
+
+    if (handler == NULL) {
+        target->script = r->filename;
+        target->handler_script = "";
+        target->script_mtime = r->finfo.mtime;
+        return;
+    }
+    target->script = target->handler_script = handler->script;
+    target->script_mtime =
+        apr_stat(&about, handler->script, APR_FINFO_MTIME, r->pool) == APR_SUCCESS
+            ? about.mtime
+            : 0;
+}
+
+static const char *callable_of(request_rec *r, const struct pyw_handler *handler,
+                               const struct pyw_script_options *options)
+{
+    if (handler != NULL) {
+        return HANDLER_CALLABLE;
+    }
+    return expand_callable(
+        r, first_text(options->callable, pyw_conf_dir(r)->callable, DEFAULT_CALLABLE));
+}
+
+void pyw_target_resolve(request_rec *r, const struct pyw_handler *handler,
+                        struct pyw_target *target)
+{
+    const struct pyw_dir_conf *conf = pyw_conf_dir(r);
+    const struct pyw_script_options *options = options_of(r, handler);
+
     split_url(r, target);
-    target->script = r->filename;
+    set_script(r, handler, target);
     target->filename = r->filename;
     target->process_group = expand_group(
-        r, target, first_text(alias->process_group, conf->process_group, ""));
+        r, target, first_text(options->process_group, conf->process_group, ""));
+    target->is_default_application =
+        options->application_group == NULL && conf->application_group == NULL;
     target->application_group =
         expand_group(r, target,
-                     first_text(alias->application_group, conf->application_group,
+                     first_text(options->application_group, conf->application_group,
                                 default_application_group(target->process_group)));
-    target->callable = expand_callable(
-        r, first_text(alias->callable, conf->callable, DEFAULT_CALLABLE));
+    target->callable = callable_of(r, handler, options);
     target->pass_authorization =
-        first_flag(alias->pass_authorization, conf->pass_authorization, PYW_OFF) ==
+        first_flag(options->pass_authorization, conf->pass_authorization, PYW_OFF) ==
         PYW_ON;
     target->may_be_chunked =
         first_flag(PYW_UNSET, conf->chunked_request, PYW_ON) == PYW_ON;

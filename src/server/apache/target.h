@@ -11,13 +11,16 @@
 #include "apache/conf.h"
 
 struct pyw_target {
-    const char *script;
-    const char *filename;          /* SCRIPT_FILENAME: what the URL was mapped to */
-    const char *process_group;     /* "" is embedded mode */
+    const char *script;         /* what is executed */
+    const char *handler_script; /* the same where it is a WSGIHandlerScript, else "" */
+    const char *filename;       /* SCRIPT_FILENAME: what the URL was mapped to */
+    apr_time_t script_mtime;    /* 0: not known */
+    const char *process_group;  /* "" is embedded mode */
     const char *application_group; /* "" is the main interpreter */
     const char *callable;
-    const char *script_name; /* SCRIPT_NAME, slashes collapsed */
-    const char *path_info;   /* PATH_INFO, likewise */
+    const char *script_name;     /* SCRIPT_NAME, slashes collapsed */
+    const char *path_info;       /* PATH_INFO, likewise */
+    bool is_default_application; /* nothing chose the application group */
     bool pass_authorization;
     bool may_be_chunked;
     bool is_reloading;
@@ -25,7 +28,9 @@ struct pyw_target {
     bool maps_head;  /* HEAD is GET to the application */
 };
 
-void pyw_target_resolve(request_rec *r, struct pyw_target *target);
+/* `handler`: the handler script that the request is for, or NULL. */
+void pyw_target_resolve(request_rec *r, const struct pyw_handler *handler,
+                        struct pyw_target *target);
 
 /* What a dispatch script wants instead; each is expanded as its directive is, NULL
  * keeps what was resolved. */

@@ -24,8 +24,9 @@ typedef void pyw_process_log(enum pyw_level level, const char *text, size_t len)
 struct pyw_embed_api {
     uint32_t version;
     const char *python_version; /* "3.11": what it was built for */
-    /* Starts the interpreter. The setup is kept: it must stay valid. @return 0, or -1
-     * with a sentence in `why`; later calls of `serve` then answer 500. */
+    /* Starts the interpreter and imports the scripts of the setup. The setup is kept:
+     * it must stay valid. @return 0, or -1 with a sentence in `why`; later calls of
+     * `serve` then answer 500. */
     int (*start)(const struct pyw_setup *setup, pyw_process_log *log, char *why,
                  size_t why_size);
     /* Serves one exchange to its end, on the calling thread; its `end` has been called

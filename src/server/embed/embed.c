@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/embed_api.h"
+#include "python/loader.h"
 #include "python/runtime.h"
 #include "wsgi/serve.h"
 
@@ -14,7 +15,14 @@ static int start(const struct pyw_setup *setup, pyw_process_log *log, char *why,
     if (pyw_runtime_check(setup, why, why_size) != 0) {
         return -1;
     }
-    return pyw_runtime_start(setup, log, why, why_size);
+    if (pyw_runtime_start(setup, log, why, why_size) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < setup->preload_count; i++) {
+        /* One that fails has said so. */
+        (void)pyw_loader_preload(&setup->preloads[i]);
+    }
+    return 0;
 }
 
 extern const struct pyw_embed_api pyw_embed_api;
