@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.counter import ask as counter
+from support.httpd import Settings
 
 ALIAS = "WSGIScriptAlias /x @APPS@/counter/wsgi.py"
 
@@ -65,3 +66,121 @@ def test_case_sensitivity_of_the_scripts_name(start, where, line, expected):
     routing = "" if where == "embedded" else "WSGIDaemonProcess web\nWSGIProcessGroup web\n"
     server = start(f"{routing}{line}\nWSGIScriptAlias /X @APPS@/counter/wsgi.py")
     assert counter(server, "/X")["application_group"] == server.fill(expected)
+
+
+PORTS = """
+UseCanonicalName {}
+<VirtualHost *:@PORT@>
+ServerName one.test{}
+WSGIScriptAlias /x @APPS@/counter/wsgi.py
+</VirtualHost>
+"""
+
+
+@pytest.mark.parametrize(
+    ("port", "expected"),
+    [(":80", "one.test|/x"), (":443", "one.test|/x"), (":8081", "one.test:8081|/x")],
+)
+def test_the_usual_ports_are_left_out(start, port, expected):
+    server = start(PORTS.format("On", port))
+    assert counter(server, "/x", "one.test")["application_group"] == expected
+
+
+@pytest.mark.parametrize("host", ["one.test:@PORT@", "one.test", "one.test:80"])
+def test_the_port_is_the_requests(start, host):
+    server = start(PORTS.format("Off", ""))
+    expected = server.fill(host.removesuffix(":80") + "|/x")
+    assert counter(server, "/x", server.fill(host))["application_group"] == expected
+
+
+def test_a_port_that_the_client_made_up_makes_no_interpreter(start):
+    server = start(PORTS.format("Off", ""))
+    groups = {
+        counter(server, "/x", f"one.test:{port}")["application_group"] for port in range(2000, 2100)
+    }
+    assert groups == {"one.test|/x"}
+
+
+def test_host_falls_back_to_the_servers_name(start):
+    server = start(
+        "<VirtualHost *:@PORT@>\nServerName one.test:80\nUseCanonicalName On\nServerAlias two.test\n"
+        f"WSGIApplicationGroup %{{HOST}}\n{ALIAS}\n</VirtualHost>"
+    )
+    assert counter(server, "/x", "two.test")["application_group"] == "two.test"
+    with server.connect() as connection:
+        connection.send(b"GET /x HTTP/1.0\r\n\r\n")
+        assert connection.read_response().json()["application_group"] == "one.test"
+
+
+ENV = """
+WSGIDaemonProcess web
+SetEnv inner "%{ENV:outer}"
+SetEnv outer web
+SetEnv server "%{SERVER}"
+SetEnv unknown "%{NOTHING}"
+WSGIProcessGroup web
+WSGIScriptAlias /outside @APPS@/counter/wsgi.py
+WSGIScriptAlias /inner @APPS@/counter/wsgi.py
+WSGIScriptAlias /server @APPS@/counter/wsgi.py
+WSGIScriptAlias /unknown @APPS@/counter/wsgi.py
+WSGIScriptAlias /rewritten @APPS@/counter/wsgi.py
+RewriteEngine On
+RewriteRule ^/rewritten - [E=rewritten:by-rule]
+<Location /outside>
+WSGIProcessGroup %{ENV:GROUP_FROM_OUTSIDE}
+WSGIApplicationGroup %{ENV:GROUP_FROM_OUTSIDE}
+</Location>
+<Location /inner>
+WSGIApplicationGroup %{ENV:inner}
+</Location>
+<Location /server>
+WSGIApplicationGroup %{ENV:server}
+</Location>
+<Location /unknown>
+WSGIApplicationGroup %{ENV:unknown}
+WSGICallableObject %{RESOURCE}
+</Location>
+<Location /rewritten>
+WSGIApplicationGroup %{ENV:rewritten}
+WSGICallableObject %{ENV:nothing}
+</Location>
+"""
+
+
+@pytest.fixture
+def by_env(servers):
+    want = Settings(mpm=servers.mpm, extra=ENV, env=(("GROUP_FROM_OUTSIDE", "web"),))
+    return servers.kept("1.2", want, "/alive")
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/outside", "web"),  # the server's own environment comes last
+        ("/inner", "%{ENV:outer}"),  # a result is expanded once more, but not %{ENV:
+        ("/server", "localhost:@PORT@"),
+        ("/unknown", "%{NOTHING}"),
+        ("/rewritten", "by-rule"),
+    ],
+)
+def test_variables_name_groups(by_env, target, expected):
+    found = counter(by_env, target)
+    assert (found["process_group"], found["application_group"]) == ("web", by_env.fill(expected))
+    assert found["callable_object"] == "application", "of a token that is none, too"
+
+
+OPTIONS = """
+WSGIDaemonProcess web
+SetEnv group web
+WSGIScriptAlias /x @APPS@/counter/wsgi.py \\
+    process-group=%{ENV:group} application-group=%{SERVER} callable-object=%{ENV:callable}
+SetEnvIf X-Callable (.+) callable=$1
+"""
+
+
+def test_options_of_an_alias_are_expanded_too(start):
+    server = start(OPTIONS)
+    found = counter(server)
+    assert found["process_group"] == "web"
+    assert found["application_group"] == server.fill("localhost:@PORT@")
+    assert server.get("/x", [("X-Callable", "other")]).body == b"other callable"

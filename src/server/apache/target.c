@@ -27,10 +27,22 @@ static const char *collapse_slashes(apr_pool_t *pool, const char *text)
     return copy;
 }
 
+/* The canonical port of the request. With UseCanonicalName Off that is what the client
+ * wrote into Host: one that is none of the server's would make an interpreter of its
+ * own, and so would the next. */
+static apr_port_t known_port(const request_rec *r)
+{
+    apr_port_t port = ap_get_server_port(r);
+    apr_port_t own = r->server->port != 0 ? r->server->port : ap_default_port(r);
+
+    return port == r->connection->local_addr->port || port == ap_default_port(r) ? port
+                                                                                 : own;
+}
+
 /* ":port" unless it is the usual one. */
 static const char *port_suffix(request_rec *r)
 {
-    apr_port_t port = ap_get_server_port(r);
+    apr_port_t port = known_port(r);
 
     return port == 80 || port == 443 ? "" : apr_psprintf(r->pool, ":%u", port);
 }
