@@ -22,15 +22,28 @@ static bool is_single_application(cmd_parms *cmd, const struct pyw_group_conf *g
             strcmp(conf->application_group, "%{GLOBAL}") == 0);
 }
 
+/* Whether a script of an alias can be known and run before a request has come: an alias
+ * to a directory maps many, script-user= looks at the owner in each request, and what
+ * lies outside of the chroot= is an error of each request. */
+static bool may_preload(cmd_parms *cmd, const char *script,
+                        const struct pyw_group_conf *group)
+{
+    apr_finfo_t about;
+
+    if (apr_stat(&about, script, APR_FINFO_TYPE, cmd->temp_pool) == APR_SUCCESS &&
+        about.filetype == APR_DIR) {
+        return false;
+    }
+    return group == NULL ||
+           (!pyw_group_rules_have_owner(group) && pyw_group_rules_sees(group, script));
+}
+
 /* A script whose groups are both known now is imported when the process starts, before
- * the first request; an alias to a directory maps many scripts, and none of them is
- * known, and where script-user= looks at the owner of each request's script none may go
- * ahead of it. @return NULL or an error sentence. */
+ * the first request. @return NULL or an error sentence. */
 static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
 {
     struct pyw_script_options options = alias->options;
     const struct pyw_group_conf *group;
-    apr_finfo_t about;
 
     if (options.process_group == NULL || strstr(options.process_group, "%{") != NULL) {
         return NULL;
@@ -44,13 +57,8 @@ static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
         (alias->pattern != NULL && strchr(alias->target, '$') != NULL)) {
         return NULL;
     }
-    if (apr_stat(&about, alias->target, APR_FINFO_TYPE, cmd->temp_pool) ==
-            APR_SUCCESS &&
-        about.filetype == APR_DIR) {
-        return NULL;
-    }
-    if (group != NULL && pyw_group_rules_have_owner(group)) {
-        return pyw_conf_refuse_group(group, cmd->server);
+    if (!may_preload(cmd, alias->target, group)) {
+        return group != NULL ? pyw_conf_refuse_group(group, cmd->server) : NULL;
     }
     return pyw_script_options_queue(cmd, alias->target, &options);
 }

@@ -174,11 +174,6 @@ static const char *read_options(cmd_parms *cmd, struct pyw_group_conf *group,
         if (error != NULL || name == NULL) {
             return error;
         }
-        if (strcmp(name, "threads") == 0 && strcmp(value, "0") == 0) {
-            return "threads=0, a group for a service that takes no requests, is not built "
-                   "into this version of mod_pywsgi: take the line out, and the "
-                   "WSGIImportScript of its program.";
-        }
         if (pyw_options_set(&group->options, name, value, why, sizeof(why)) != 0) {
             return apr_pstrdup(cmd->pool, why);
         }

@@ -105,6 +105,13 @@ const char *pyw_group_rules_inside(const char *root, const char *path)
     return strncmp(path, root, len) == 0 && path[len] == '/' ? path + len : NULL;
 }
 
+bool pyw_group_rules_sees(const struct pyw_group_conf *group, const char *path)
+{
+    const char *root = group->options.chroot;
+
+    return root == NULL || pyw_group_rules_inside(root, path) != NULL;
+}
+
 static int enter_chroot(request_rec *r, const struct pyw_group_conf *group,
                         struct pyw_target *target)
 {

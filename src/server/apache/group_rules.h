@@ -2,7 +2,7 @@
  * (script-user=, script-group=), and a place within its chroot=, whose path is then the
  * one that its processes see.
  *
- * Apache worker threads; the last two also the parent.
+ * Apache worker threads; the last three also the parent.
  */
 #ifndef PYW_APACHE_GROUP_RULES_H
 #define PYW_APACHE_GROUP_RULES_H
@@ -18,6 +18,9 @@ int pyw_group_rules_apply(request_rec *r, struct pyw_target *target);
 
 /* Whether the group demands an owner. */
 bool pyw_group_rules_have_owner(const struct pyw_group_conf *group);
+
+/* Whether its processes can see the file at all: not from within another chroot=. */
+bool pyw_group_rules_sees(const struct pyw_group_conf *group, const char *path);
 
 /* The path as it is called within the directory `root`; NULL: it lies outside. */
 const char *pyw_group_rules_inside(const char *root, const char *path);

@@ -130,8 +130,7 @@ static const char *check_chroot(cmd_parms *cmd, const char *name, const char *sc
 {
     const struct pyw_group_conf *group = pyw_conf_find_group(name);
 
-    if (group == NULL || group->options.chroot == NULL ||
-        pyw_group_rules_inside(group->options.chroot, script) != NULL) {
+    if (group == NULL || pyw_group_rules_sees(group, script)) {
         return NULL;
     }
     return apr_psprintf(cmd->pool,
