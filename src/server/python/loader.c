@@ -16,6 +16,8 @@
 
 #define SCRIPT_MAX_SIZE (64 * 1024 * 1024)
 #define PLACE_MAX 256
+/* How far back the causes of an exception are looked at. */
+#define CHAIN_MAX 8
 
 enum state { NEW, LOADING, READY, FAILED };
 
@@ -285,25 +287,56 @@ static PyObject *execute(const char *text, PyObject *path, int64_t mtime)
     return module;
 }
 
-/* Says in the log how extensions that refuse sub-interpreters are helped. */
-static void advise(const struct script *script, struct pyw_exchange *exchange)
-{
-    PyObject *exception;
-    PyObject *text;
-    const char *utf8;
+/* What an extension cannot do that failed to be imported. */
+enum refusal { NO_REFUSAL, REFUSES_OWN_GIL, REFUSES_SUBINTERPRETER };
 
-    if (script->interpreter->index == 0 || !PyErr_ExceptionMatches(PyExc_ImportError)) {
-        return;
-    }
-    exception = pyw_errors_take();
-    text = PyObject_Str(exception);
-    utf8 = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
-    if (utf8 != NULL && strstr(utf8, "interpreter") != NULL) {
-        PYW_LOG(pyw_log_print_held, exchange, NO_SUBINTERPRETER, script->path);
+/* No exception is pending before and after. */
+static enum refusal refusal_of(PyObject *exception)
+{
+    PyObject *text = PyObject_IsInstance(exception, PyExc_ImportError) == 1
+                         ? PyObject_Str(exception)
+                         : NULL;
+    const char *utf8 = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
+    enum refusal refusal = NO_REFUSAL;
+
+    /* Python's own words, then those of others. */
+    if (utf8 != NULL && strstr(utf8, "does not support loading in subinterpreters")) {
+        refusal = REFUSES_OWN_GIL;
+    } else if (utf8 != NULL && strstr(utf8, "interpreter") != NULL) {
+        refusal = REFUSES_SUBINTERPRETER;
     }
     Py_XDECREF(text);
     PyErr_Clear();
-    pyw_errors_put(exception);
+    return refusal;
+}
+
+/* Says in the log how extensions that refuse sub-interpreters are helped. Packages
+ * catch what their extension raised and raise something of their own. */
+static void advise(const struct script *script, struct pyw_exchange *exchange)
+{
+    PyObject *pending = script->interpreter->index != 0 ? pyw_errors_take() : NULL;
+    PyObject *exception = Py_XNewRef(pending);
+    enum refusal refusal = NO_REFUSAL;
+
+    for (int depth = 0; exception != NULL && refusal == NO_REFUSAL && depth < CHAIN_MAX;
+         depth++) {
+        PyObject *next = PyException_GetCause(exception);
+
+        if (next == NULL) {
+            next = PyException_GetContext(exception);
+        }
+        refusal = refusal_of(exception);
+        Py_SETREF(exception, next);
+    }
+    Py_XDECREF(exception);
+    if (refusal == REFUSES_OWN_GIL && pyw_gil_is_own(script->interpreter->index)) {
+        PYW_LOG(pyw_log_print_held, exchange, OWN_GIL_REFUSED, script->path);
+    } else if (refusal != NO_REFUSAL) {
+        PYW_LOG(pyw_log_print_held, exchange, NO_SUBINTERPRETER, script->path);
+    }
+    if (pending != NULL) {
+        pyw_errors_put(pending);
+    }
 }
 
 static void log_failure(const struct script *script, struct pyw_exchange *exchange)

@@ -13,7 +13,7 @@ static atomic_bool forked;
 
 /* The names that end in _ come from C. */
 static const char run_source[] =
-    "import faulthandler, os, signal, site, sys\n"
+    "import os, signal, site, sys\n"
     "def replace_streams():\n"
     "    sys.stdout = stdout_\n"
     "    sys.stderr = stderr_\n"
@@ -59,10 +59,13 @@ static const char run_source[] =
     "    restrict_signals()\n"
     "if switch_interval_ > 0:\n"
     "    sys.setswitchinterval(switch_interval_)\n"
-    "if is_main_ and not is_embedded_:\n"
-    "    faulthandler.enable(2)\n"
-    "if is_main_ and dump_fd_ >= 0:\n"
-    "    faulthandler.register(dump_signal_, dump_fd_, all_threads=True, chain=False)\n"
+    "if is_main_:\n"
+    "    import faulthandler\n" /* an interpreter with its own GIL cannot */
+    "    if not is_embedded_:\n"
+    "        faulthandler.enable(2)\n"
+    "    if dump_fd_ >= 0:\n"
+    "        faulthandler.register(dump_signal_, dump_fd_, all_threads=True,\n"
+    "                              chain=False)\n"
     "if is_main_:\n"
     "    os.register_at_fork(before=before_fork_, after_in_parent=after_fork_,\n"
     "                        after_in_child=forked_)\n"

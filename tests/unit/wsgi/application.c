@@ -63,10 +63,8 @@ void application_await_log(const char *text)
     ck_assert_msg(is_there, "never in the log: %s", text);
 }
 
-static void start_as(const char *group, const char *home, const char *python_path)
+static void fill(const char *group, const char *home, const char *python_path)
 {
-    char why[512] = "";
-
     memset(&setup, 0, sizeof setup);
     pyw_options_init(&setup.options);
     pyw_python_options_init(&setup.python);
@@ -78,6 +76,12 @@ static void start_as(const char *group, const char *home, const char *python_pat
     setup.server_version[0] = 2;
     setup.server_version[1] = 4;
     setup.server_version[2] = 71;
+}
+
+static void start(void)
+{
+    char why[512] = "";
+
     pyw_bytes_init(&process_log);
     pyw_serve_register();
     /* Outside of a test, where Check's assertions do not work. */
@@ -90,17 +94,31 @@ static void start_as(const char *group, const char *home, const char *python_pat
 
 void application_start(void)
 {
-    start_as("unit", NULL, NULL);
+    fill("unit", NULL, NULL);
+    start();
 }
 
 void application_start_embedded(void)
 {
-    start_as("", NULL, NULL);
+    fill("", NULL, NULL);
+    start();
 }
 
 void application_start_with_path(const char *home, const char *python_path)
 {
-    start_as("unit", home, python_path);
+    fill("unit", home, python_path);
+    start();
+}
+
+void application_start_with_own_gils(void)
+{
+    struct pyw_python_rule *rule;
+
+    fill("unit", NULL, NULL);
+    rule = pyw_python_options_add(&setup.python, NULL);
+    rule->settings.own_gil = PYW_ON;
+    setup.options.interrupt_timeout_s = 5;
+    start();
 }
 
 const char *application_write(const char *source)

@@ -9,6 +9,8 @@ void application_start(void);
 void application_start_embedded(void);
 /* With home= and python-path=. */
 void application_start_with_path(const char *home, const char *python_path);
+/* With WSGIPerInterpreterGIL On, and an interrupt-timeout=. */
+void application_start_with_own_gils(void);
 
 /* Writes a script of these lines. @return its path, for ever. */
 const char *application_write(const char *source);
