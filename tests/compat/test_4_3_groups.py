@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from support.deciders import basic, header, report, shown
+from support.deciders import (
+    APPLICATION,
+    MODULES,
+    OPTIONS,
+    SCRIPT,
+    basic,
+    header,
+    report,
+    shown,
+)
 
 # What groups_for_user returns -> may the user in?
 GOOD = [
@@ -122,6 +131,9 @@ def test_forbidden_instead_of_unauthorized(deciding, place):
         ("not-banned", "ann", "['banned']", 401),
         ("none-banned", "ann", "[]", 200),
         ("none-banned", "ann", "['banned']", 401),
+        ("group-alias", "ann", "['staff']", 200),
+        ("group-alias", "ann", "['other']", 401),
+        ("group-alias", "ann", "fail()", 500),
         # That somebody is no member is not known by a script that fails.
         ("not-banned", "ann", "fail()", 500),
         ("not-banned", "ann", "'banned'", 500),
@@ -136,3 +148,22 @@ def test_combinations(deciding, place, name, user, groups, status):
 
 def test_nobody_is_in_no_group(deciding, place):
     assert deciding.get(f"/{place}/staff").status == 401
+
+
+def test_htaccess(start, place):
+    server = start(
+        "WSGIDaemonProcess scripts\nWSGIScriptAlias /app @ROOT@/site/app.py\n"
+        "<Directory @ROOT@/site>\nAllowOverride AuthConfig\n"
+        f"WSGIAuthGroupScript @ROOT@/who.py {OPTIONS[place]}\n</Directory>\n",
+        files={
+            "site/app.py": APPLICATION,
+            "who.py": SCRIPT,
+            "site/.htaccess": "AuthType Basic\nAuthName here\nAuthBasicProvider wsgi\n"
+            "WSGIAuthUserScript @ROOT@/who.py\n"
+            "<RequireAll>\nRequire valid-user\nRequire not wsgi-group banned\n</RequireAll>\n",
+        },
+        modules=MODULES,
+    )
+    for groups, status in [("[]", 200), ("['banned']", 401), ("fail()", 500)]:
+        assert ask(server, "/app", groups).status == status
+    server.log.allow("AH01631|PYW0142|Traceback|^ |ValueError|AH0")

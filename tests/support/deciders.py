@@ -146,6 +146,7 @@ LOCATIONS = {
     "none-banned": GROUPS
     + "    <RequireAll>\n    Require valid-user\n    <RequireNone>\n    Require wsgi-group banned\n"
     "    </RequireNone>\n    </RequireAll>\n",
+    "group-alias": GROUPS + "    Require staff-alias\n",
     "no-user-script": BASIC.replace("WSGIAuthUserScript @ROOT@/who.py {option}", "")
     + "    Require valid-user\n",
     "no-group-script": BASIC + "    Require wsgi-group staff\n",
@@ -190,6 +191,7 @@ def configuration() -> str:
         "WSGIScriptAlias / @ROOT@/app.py",
         "WSGIProcessGroup %{GLOBAL}",
         "WSGIApplicationGroup %{GLOBAL}",
+        "<AuthzProviderAlias wsgi-group staff-alias staff>\n</AuthzProviderAlias>",
         "AuthnCacheSOCache shmcb:@ROOT@/run/cache",
     ]
     for place in PLACES:
