@@ -42,6 +42,7 @@ struct bridge {
     struct pyw_client_body body;
     struct pyw_reply reply;
     const struct pyw_part *part; /* between `send` and `finish_send` */
+    bool has_failed_body;        /* which has been logged */
     int error;                   /* first failure to send; final */
     int result;
 };
@@ -55,7 +56,6 @@ static ssize_t read_body(struct pyw_exchange *exchange, void *buffer, size_t len
                          bool may_block)
 {
     struct bridge *bridge = bridge_of(exchange);
-    bool had_failed = bridge->body.error != 0;
     ssize_t got;
 
     if (!may_block) {
@@ -64,7 +64,8 @@ static ssize_t read_body(struct pyw_exchange *exchange, void *buffer, size_t len
         return -EAGAIN;
     }
     got = pyw_client_body_read(&bridge->body, buffer, len, true);
-    if (got < 0 && !had_failed) {
+    if (got < 0 && !bridge->has_failed_body) {
+        bridge->has_failed_body = true;
         pyw_client_body_log_error(&bridge->body);
         bridge->reply.error_status = bridge->body.status;
     }
