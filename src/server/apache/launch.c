@@ -93,6 +93,12 @@ static void supervisor_changed(int reason, void *data, apr_wait_t status)
     int state = AP_MPMQ_STOPPING;
 
     (void)status;
+    if (reason == APR_OC_REASON_RESTART) {
+        /* Apache ends its children, for a stop or an ungraceful restart, and they wait
+         * for their requests: without this until they are killed, some 10 s later. */
+        (void)kill(process->pid, SIGTERM);
+        return;
+    }
     if (reason != APR_OC_REASON_DEATH && reason != APR_OC_REASON_LOST) {
         return;
     }
