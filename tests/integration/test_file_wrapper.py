@@ -57,6 +57,32 @@ def test_limited_by_its_length(server, file, limit):
     assert (response.body, response.complete) == (CONTENT[:limit], True)
 
 
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [("100-199", slice(100, 200)), ("-5", slice(SIZE - 5, SIZE)), ("299990-", slice(299990, SIZE))],
+)
+def test_range(server, file, asked, given):
+    """Apache answers ranges of a file, as it does for its own."""
+    response = run(server, headers=[("Range", f"bytes={asked}")])
+    assert (response.status, response.body) == (206, CONTENT[given])
+    assert response.header("Content-Range") == f"bytes {given.start}-{given.stop - 1}/{SIZE}"
+
+
+def test_close_that_takes_its_time_loses_nothing(server, file):
+    """The file is held back until its end is known."""
+    code = """
+        import io
+        class Slow(io.FileIO):
+            def close(self):
+                time.sleep(0.3)
+                super().close()
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](Slow(environ["test.scratch"] + "/file.bin"))
+    """
+    response = inline.run(server, code)
+    assert (response.body, response.complete) == (CONTENT[:SIZE], True)
+
+
 def test_offset_and_length(server, file):
     response = run(server, before="file.seek(70000)", start=length(5000))
     assert (response.body, response.complete) == (CONTENT[70000:75000], True)

@@ -124,6 +124,7 @@ static enum pyw_step take_file(struct pyw_answer *answer, struct pyw_span payloa
             answer,
             "a FILE frame names no stretch of a regular file, or comes too early or is too long");
     }
+    answer->is_file = range.length == (uint64_t)answer->reply.declared;
     return PYW_STEP_GO_ON;
 }
 
@@ -294,7 +295,11 @@ enum pyw_step pyw_answer_take_frames(struct pyw_answer *answer)
     if (step == PYW_STEP_GO_ON && rv < 0) {
         return broken(answer, "it sent something that is no frame");
     }
-    if (step == PYW_STEP_GO_ON && pyw_reply_has_unpushed(&answer->reply)) {
+    /* A file that is the whole body waits for its end, as in embedded mode: Apache
+     * answers a range only where it sees both. No data, which would not keep, waits
+     * with it. */
+    if (step == PYW_STEP_GO_ON && !answer->is_file &&
+        pyw_reply_has_unpushed(&answer->reply)) {
         return pass_on(answer);
     }
     return step;
