@@ -1,6 +1,5 @@
 #include "apache/bridge.h"
 
-#include <ap_mpm.h>
 #include <apr_strings.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,6 +15,7 @@
 #include "apache/places.h"
 #include "apache/python_conf.h"
 #include "apache/reply.h"
+#include "apache/score.h"
 #include "base/embed_api.h"
 #include "base/path.h"
 
@@ -266,6 +266,9 @@ static void start(void)
     char why[1024] = "";
     const struct pyw_embed_api *api = load(why, sizeof(why));
 
+    if (api != NULL && pyw_conf_global()->server_metrics == PYW_ON) {
+        api->offer_scoreboard(pyw_score_read);
+    }
     if (api != NULL &&
         api->start(&embedded.setup, log_process, why, sizeof(why)) != 0) {
         api = NULL;
@@ -292,14 +295,6 @@ static const struct pyw_embed_api *get_api(void)
     return api;
 }
 
-static uint32_t ask_mpm(int query, uint32_t fallback)
-{
-    int answer = 0;
-
-    return ap_mpm_query(query, &answer) == APR_SUCCESS && answer > 0 ? (uint32_t)answer
-                                                                     : fallback;
-}
-
 void pyw_bridge_init_child(apr_pool_t *pchild, server_rec *s)
 {
     const struct pyw_global_conf *conf = pyw_conf_global();
@@ -319,8 +314,11 @@ void pyw_bridge_init_child(apr_pool_t *pchild, server_rec *s)
         (void)setenv("PYTHON_EGG_CACHE", setup->options.python_eggs, 1);
     }
     pyw_places_fill_setup(setup);
-    setup->maximum_processes = ask_mpm(AP_MPMQ_MAX_DAEMONS, 1);
-    setup->threads_per_process = ask_mpm(AP_MPMQ_MAX_THREADS, 1);
+    setup->maximum_processes = setup->mpm_processes;
+    setup->threads_per_process = setup->mpm_threads;
+    /* `httpd -X` on a terminal: what is printed is to be seen there, and pdb works. */
+    setup->is_debug = ap_exists_config_define("DEBUG") != 0 ||
+                      ap_exists_config_define("ONE_PROCESS") != 0;
     setup->is_multiprocess = setup->maximum_processes > 1;
     pyw_conf_fill_preloads(setup, conf->embedded_preloads);
     if (setup->preload_count > 0 || conf->restrict_embedded == PYW_OFF) {

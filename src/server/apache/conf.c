@@ -176,6 +176,7 @@ void pyw_conf_reset(apr_pool_t *pool)
     pyw_python_options_init(global_conf->python);
     pyw_python_settings_init(&global_conf->python_settings);
     global_conf->python_sections = apr_array_make(pool, 2, sizeof(void *));
+    global_conf->server_metrics = PYW_UNSET;
 }
 
 struct pyw_global_conf *pyw_conf_global(void)

@@ -125,6 +125,7 @@ struct pyw_global_conf {
     apr_array_header_t *embedded_preloads;     /* struct pyw_preload; Python starts with
                                                   each     child where there are any */
     apr_array_header_t *unknown_proxy_headers; /* struct pyw_unknown_header */
+    int server_metrics;
 };
 
 void *pyw_conf_create_dir(apr_pool_t *pool, char *dir);

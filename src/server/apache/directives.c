@@ -301,7 +301,8 @@ const command_rec pyw_directives[] = {
                   "Of no effect, as in mod_wsgi."),
 
     /* metrics */
-    REFUSED("WSGIServerMetrics"),
+    AP_INIT_TAKE1("WSGIServerMetrics", set_global_flag, GLOBAL_FIELD(server_metrics),
+                  SERVER, "On: mod_wsgi.server_metrics() works in embedded mode."),
     REFUSED("WSGITelemetryService"),
     REFUSED("WSGISlowRequests"),
     REFUSED("WSGITelemetryOptions"),

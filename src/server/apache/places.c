@@ -52,6 +52,15 @@ const char *pyw_places_pid(void)
     return pid_text;
 }
 
+/* At least 1, whatever the MPM says. */
+static uint32_t ask_mpm(int query)
+{
+    int answer = 0;
+
+    return ap_mpm_query(query, &answer) == APR_SUCCESS && answer > 0 ? (uint32_t)answer
+                                                                     : 1;
+}
+
 void pyw_places_fill_setup(struct pyw_setup *setup)
 {
     ap_version_t version;
@@ -61,5 +70,9 @@ void pyw_places_fill_setup(struct pyw_setup *setup)
     setup->server_version[1] = (uint32_t)version.minor;
     setup->server_version[2] = (uint32_t)version.patch;
     setup->server_software = ap_get_server_banner();
+    setup->server_description = ap_get_server_description();
+    setup->server_built = ap_get_server_built();
     setup->mpm_name = ap_show_mpm();
+    setup->mpm_processes = ask_mpm(AP_MPMQ_MAX_DAEMONS);
+    setup->mpm_threads = ask_mpm(AP_MPMQ_MAX_THREADS);
 }

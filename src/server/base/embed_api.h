@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/pyw_exchange.h"
+#include "base/scoreboard.h"
 #include "base/setup.h"
 
 #define PYW_EMBED_API_VERSION 1
@@ -24,6 +25,9 @@ typedef void pyw_process_log(enum pyw_level level, const char *text, size_t len)
 struct pyw_embed_api {
     uint32_t version;
     const char *python_version; /* "3.11": what it was built for */
+    /* Where mod_wsgi.server_metrics() gets what it shows; before `start`, where it may
+     * show anything. */
+    void (*offer_scoreboard)(pyw_scoreboard_read *read);
     /* Starts the interpreter and imports the scripts of the setup. The setup is kept:
      * it must stay valid. @return 0, or -1 with a sentence in `why`; later calls of
      * `serve` then answer 500. */

@@ -45,10 +45,14 @@ struct pyw_setup {
     uint32_t peer_uid;           /* the only user, beside root, who may connect */
     const char *server_software; /* Apache's, as in the Server header */
     const char *mpm_name;
-    uint32_t server_version[3];   /* Apache's: apache.version */
-    uint32_t maximum_processes;   /* mod_wsgi.maximum_processes */
-    uint32_t threads_per_process; /* mod_wsgi.threads_per_process */
-    bool is_multiprocess;         /* wsgi.multiprocess */
+    uint32_t server_version[3];     /* Apache's: apache.version */
+    const char *server_description; /* Apache's, in full: apache.description */
+    const char *server_built;       /* apache.build_date */
+    uint32_t mpm_processes;         /* apache.maximum_processes */
+    uint32_t mpm_threads;           /* apache.threads_per_process */
+    uint32_t maximum_processes;     /* mod_wsgi.maximum_processes */
+    uint32_t threads_per_process;   /* mod_wsgi.threads_per_process */
+    bool is_multiprocess;           /* wsgi.multiprocess */
     bool
         is_debug; /* one process on a terminal (httpd -X): std streams are left alone */
     size_t preload_count;

@@ -4,8 +4,10 @@
 #include <stdio.h>
 
 #include "base/embed_api.h"
+#include "python/events.h"
 #include "python/loader.h"
 #include "python/runtime.h"
+#include "python/scoreboard.h"
 #include "wsgi/serve.h"
 
 static int start(const struct pyw_setup *setup, pyw_process_log *log, char *why,
@@ -25,12 +27,19 @@ static int start(const struct pyw_setup *setup, pyw_process_log *log, char *why,
     return 0;
 }
 
+static void stop(void)
+{
+    pyw_events_stopping("");
+    pyw_runtime_stop();
+}
+
 extern const struct pyw_embed_api pyw_embed_api;
 
 __attribute__((visibility("default"))) const struct pyw_embed_api pyw_embed_api = {
     .version = PYW_EMBED_API_VERSION,
     .python_version = PYW_PYTHON_VERSION,
     .start = start,
+    .offer_scoreboard = pyw_scoreboard_offer,
     .serve = pyw_serve_run,
-    .stop = pyw_runtime_stop,
+    .stop = stop,
 };

@@ -31,27 +31,44 @@ int64_t pyw_handover_grace_ms(const struct pyw_host *host, enum pyw_reason reaso
     return ms_or_never(seconds);
 }
 
+/* What each reason is called: in logs of transitions, and to the application. */
+static const struct {
+    enum pyw_reason reason;
+    const char *name;
+    const char *stop_reason;
+} names[] = {
+    {PYW_REASON_SCRIPT, "script changed", "script_reload"},
+    {PYW_REASON_SIGNAL, "hand over", "graceful_signal"},
+    {PYW_REASON_REQUESTS, "maximum-requests", "maximum_requests"},
+    {PYW_REASON_CPU, "cpu-time-limit", "cpu_time_limit"},
+    {PYW_REASON_INTERVAL, "restart-interval", "restart_interval"},
+    {PYW_REASON_INACTIVE, "inactivity-timeout", "inactivity_timeout"},
+    {PYW_REASON_STUCK, "request-timeout", "request_timeout"},
+    {PYW_REASON_STARTUP, "startup-timeout", "startup_timeout"},
+};
+
+static size_t row_of(enum pyw_reason reason)
+{
+    size_t i = 0;
+
+    while (i + 1 < sizeof(names) / sizeof(names[0]) && names[i].reason != reason) {
+        i++;
+    }
+    return i;
+}
+
 const char *pyw_handover_name(enum pyw_reason reason)
 {
-    switch (reason) {
-    case PYW_REASON_SCRIPT:
-        return "script changed";
-    case PYW_REASON_SIGNAL:
-        return "hand over";
-    case PYW_REASON_REQUESTS:
-        return "maximum-requests";
-    case PYW_REASON_CPU:
-        return "cpu-time-limit";
-    case PYW_REASON_INTERVAL:
-        return "restart-interval";
-    case PYW_REASON_INACTIVE:
-        return "inactivity-timeout";
-    case PYW_REASON_STUCK:
-        return "request-timeout";
-    case PYW_REASON_STARTUP:
-        return "startup-timeout";
+    return names[row_of(reason)].name;
+}
+
+const char *pyw_handover_stop_reason(const struct pyw_host *host,
+                                     enum pyw_reason reason)
+{
+    if (reason == PYW_REASON_SIGNAL && host->setup->options.eviction_timeout_s > 0) {
+        return "eviction_signal";
     }
-    return "?";
+    return names[row_of(reason)].stop_reason;
 }
 
 void pyw_handover_log(const struct pyw_host *host, enum pyw_reason reason)

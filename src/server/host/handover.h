@@ -20,6 +20,9 @@ int64_t pyw_handover_grace_ms(const struct pyw_host *host, enum pyw_reason reaso
 
 /* A word for logs of transitions. */
 const char *pyw_handover_name(enum pyw_reason reason);
+/* The shutdown_reason that the application is told. */
+const char *pyw_handover_stop_reason(const struct pyw_host *host,
+                                     enum pyw_reason reason);
 
 /* Says in the process log why. */
 void pyw_handover_log(const struct pyw_host *host, enum pyw_reason reason);

@@ -35,7 +35,9 @@ int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup,
     if (host->wake_fd < 0 || host->pulse_fd < 0) {
         return -errno;
     }
-    if (sem_init(&host->end, 0, 0) != 0) {
+    if (sem_init(&host->end, 0, 0) != 0 ||
+        sem_init(&host->dispatch.something, 0, 0) != 0 ||
+        sem_init(&host->dispatch.done, 0, 0) != 0) {
         return -errno;
     }
     rv = pyw_poller_open(&host->poller);
@@ -53,6 +55,8 @@ void pyw_host_free(struct pyw_host *host)
     close(host->wake_fd);
     close(host->pulse_fd);
     sem_destroy(&host->end);
+    sem_destroy(&host->dispatch.something);
+    sem_destroy(&host->dispatch.done);
 }
 
 void pyw_host_wake(const struct pyw_host *host)

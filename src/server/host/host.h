@@ -11,6 +11,7 @@
  *   monitor  accepts channels, watches the lifeline, signals and deadlines, moves the
  *            phases, and ends the process when Python does not; never runs Python
  *   pulse    goes into Python for the monitor (host/pulse)
+ *   dispatch tells the application of signals and of the end (host/dispatch)
  *   workers  threads=: each claims a channel, reads a request, runs the application,
  *            answers
  *
@@ -30,6 +31,9 @@
 #include "channel/table.h"
 
 struct pyw_poller;
+
+/* SIGHUP, SIGUSR2. */
+#define PYW_DISPATCH_SIGNALS 2
 
 enum pyw_phase {
     PYW_PHASE_STARTING = 0, /* Python starts; nothing is accepted */
@@ -60,14 +64,22 @@ struct pyw_host {
     int notify_fd; /* wakes the supervisor */
     int listener_fd;
     int lifeline_fd;
-    int pulse_fd;     /* eventfd: wakes host/pulse */
-    int64_t begun_ms; /* when the process began */
-    sem_t end;        /* posted by the monitor: main stops Python */
+    int pulse_fd;        /* eventfd: wakes host/pulse */
+    int64_t begun_ms;    /* when the process began */
+    sem_t end;           /* posted by the monitor: main stops Python */
+    struct {             /* host/dispatch */
+        bool is_running; /* set before the workers start */
+        sem_t something; /* posted when there is something to tell */
+        sem_t done;      /* posted when process_stopping is published */
+        _Atomic uint32_t signals[PYW_DISPATCH_SIGNALS]; /* not told of yet */
+    } dispatch;
     /* atomic */
-    _Atomic uint32_t phase;   /* enum pyw_phase; written by the monitor alone */
-    _Atomic bool is_started;  /* main: Python is up, the workers run */
-    _Atomic bool wants_end;   /* signal handler: SIGTERM, SIGINT */
-    _Atomic uint32_t asked;   /* anybody: enum pyw_reason */
+    _Atomic uint32_t phase;  /* enum pyw_phase; written by the monitor alone */
+    _Atomic bool is_started; /* main: Python is up, the workers run */
+    _Atomic bool wants_end;  /* signal handler: SIGTERM, SIGINT */
+    _Atomic uint32_t asked;  /* anybody: enum pyw_reason */
+    _Atomic(const char *)
+        stop_reason; /* monitor: shutdown_reason once the process drains; NULL before */
     _Atomic uint32_t workers; /* threads that have not ended */
     _Atomic uint32_t
         stuck; /* workers whose request was ended from the outside and still runs */

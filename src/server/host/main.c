@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/environment.h"
+#include "host/dispatch.h"
 #include "host/host.h"
 #include "host/journal.h"
 #include "host/monitor.h"
@@ -141,6 +142,7 @@ static int start_python(struct pyw_host *host)
         return 1;
     }
     pyw_pulse_start(host);
+    pyw_dispatch_start(host);
     for (size_t i = 0; i < setup->preload_count; i++) {
         /* One that fails has said so; its requests answer 500 until it changes. */
         (void)pyw_loader_preload(&setup->preloads[i]);
@@ -205,6 +207,7 @@ static int serve(struct pyw_host *host)
     while (sem_wait(&host->end) != 0) {
         /* interrupted by a signal */
     }
+    pyw_dispatch_finish(host);
     pyw_runtime_stop();
     return 0;
 }

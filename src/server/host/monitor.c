@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "channel/socket.h"
 #include "host/deadlines.h"
+#include "host/dispatch.h"
 #include "host/handover.h"
 #include "host/journal.h"
 #include "host/poller.h"
@@ -34,8 +35,9 @@ struct monitor {
 
 /* --- what happens --- */
 
+/* `reason` is what the application is told. */
 static void begin_drain(struct monitor *monitor, int64_t now_ms, int64_t grace_ms,
-                        const char *event)
+                        const char *event, const char *reason)
 {
     struct pyw_host *host = monitor->host;
     int64_t ends_ms = grace_ms == PYW_CLOCK_NEVER ? grace_ms : now_ms + grace_ms;
@@ -46,6 +48,8 @@ static void begin_drain(struct monitor *monitor, int64_t now_ms, int64_t grace_m
     if (pyw_host_phase(host) < PYW_PHASE_DRAINING) {
         monitor->phase_ends_ms = ends_ms;
         pyw_host_enter(host, PYW_PHASE_DRAINING, event);
+        atomic_store(&host->stop_reason, reason);
+        pyw_dispatch_stopping(host);
     } else if (pyw_host_phase(host) == PYW_PHASE_DRAINING &&
                ends_ms < monitor->phase_ends_ms) {
         monitor->phase_ends_ms = ends_ms;
@@ -61,7 +65,7 @@ static void heed_lifeline(struct monitor *monitor, int64_t now_ms)
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
         monitor->has_lifeline = false;
         begin_drain(monitor, now_ms, pyw_handover_shutdown_ms(monitor->host),
-                    "supervisor ended");
+                    "supervisor ended", "shutdown_signal");
     }
 }
 
@@ -76,7 +80,8 @@ static void heed_requests(struct monitor *monitor, int64_t now_ms)
         pyw_host_enter(host, PYW_PHASE_SERVING, "ready");
     }
     if (atomic_load(&host->wants_end)) {
-        begin_drain(monitor, now_ms, pyw_handover_shutdown_ms(host), "end");
+        begin_drain(monitor, now_ms, pyw_handover_shutdown_ms(host), "end",
+                    "shutdown_signal");
     }
 }
 
@@ -91,7 +96,7 @@ static void hand_over(struct monitor *monitor, enum pyw_reason reason, int64_t n
         _exit(1); /* a start that failed: tried again, less and less often */
     }
     begin_drain(monitor, now_ms, pyw_handover_grace_ms(host, reason),
-                pyw_handover_name(reason));
+                pyw_handover_name(reason), pyw_handover_stop_reason(host, reason));
 }
 
 /* What workers, signals and deadlines have asked for since the last look. */

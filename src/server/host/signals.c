@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "host/dispatch.h"
+
 /* For the handlers, which get no argument. Written once, before they are installed. */
 static struct pyw_host *signalled;
 static pid_t signalled_pid;
@@ -36,9 +38,11 @@ static void on_cpu_limit(int number)
     pyw_host_wake(signalled);
 }
 
-static void on_nothing(int number)
+static void on_message(int number)
 {
-    (void)number;
+    if (getpid() == signalled_pid) {
+        pyw_dispatch_signal(signalled, number);
+    }
 }
 
 void pyw_signals_install(struct pyw_host *host)
@@ -48,7 +52,7 @@ void pyw_signals_install(struct pyw_host *host)
         void (*handler)(int);
     } rows[] = {
         {SIGTERM, on_end},       {SIGINT, on_end},      {SIGUSR1, on_handover},
-        {SIGHUP, on_nothing},    {SIGUSR2, on_nothing}, {SIGPIPE, SIG_IGN},
+        {SIGHUP, on_message},    {SIGUSR2, on_message}, {SIGPIPE, SIG_IGN},
         {SIGXCPU, on_cpu_limit},
     };
 

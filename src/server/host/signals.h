@@ -4,7 +4,7 @@
  *                     once
  *   SIGUSR1           hand over: finish what is running, then end
  *   SIGXCPU           the same: cpu-time-limit is used up
- *   SIGHUP, SIGUSR2   nothing
+ *   SIGHUP, SIGUSR2   the application is told (host/dispatch)
  *   SIGPIPE           ignored, as Python does
  *
  * Handlers, not a blocked mask: programs that the application starts inherit a mask,

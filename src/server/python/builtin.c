@@ -1,12 +1,17 @@
 #include "python/builtin.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
+#include "base/clock.h"
+#include "python/api.h"
 #include "python/interpreter.h"
+#include "python/metrics.h"
 #include "python/stream.h"
 
 static const struct pyw_protocol *registered;
 static const struct pyw_setup *setup;
+static int64_t started_us;
 
 struct pyw_builtin *pyw_builtin_state(PyObject *module)
 {
@@ -16,6 +21,11 @@ struct pyw_builtin *pyw_builtin_state(PyObject *module)
 const struct pyw_setup *pyw_builtin_setup(void)
 {
     return setup;
+}
+
+int64_t pyw_builtin_started_us(void)
+{
+    return started_us;
 }
 
 const struct pyw_protocol *pyw_builtin_protocol(void)
@@ -62,10 +72,30 @@ static int add_protocol(PyObject *module)
     return result;
 }
 
-static int execute(PyObject *module)
+/* The references of the state. */
+static const size_t references[] = {
+    offsetof(struct pyw_builtin, log_type),
+    offsetof(struct pyw_builtin, text_io_wrapper),
+    offsetof(struct pyw_builtin, request_timeout),
+    offsetof(struct pyw_builtin, mtime_name),
+    offsetof(struct pyw_builtin, reload_name),
+    offsetof(struct pyw_builtin, event_callbacks),
+    offsetof(struct pyw_builtin, shutdown_callbacks),
+    offsetof(struct pyw_builtin, signal_callbacks),
+    offsetof(struct pyw_builtin, active_requests),
+    offsetof(struct pyw_builtin, id_name),
+    offsetof(struct pyw_builtin, make_handler),
+};
+#define REFERENCES (sizeof references / sizeof references[0])
+
+static PyObject **reference_at(struct pyw_builtin *state, size_t i)
 {
-    const struct pyw_interpreter *interpreter = pyw_interpreter_current();
-    struct pyw_builtin *state = pyw_builtin_state(module);
+    return (PyObject **)(void *)((char *)state + references[i]);
+}
+
+/* All of the state but `make_handler`. */
+static int fill_state(struct pyw_builtin *state, PyObject *module)
+{
     PyObject *io = PyImport_ImportModule("io");
 
     if (io == NULL) {
@@ -80,12 +110,27 @@ static int execute(PyObject *module)
         PyExc_BaseException, NULL);
     state->mtime_name = PyUnicode_InternFromString("__mtime__");
     state->reload_name = PyUnicode_InternFromString("reload_required");
-    if (state->text_io_wrapper == NULL || state->log_type == NULL ||
-        state->request_timeout == NULL || state->mtime_name == NULL ||
-        state->reload_name == NULL) {
-        return -1;
+    state->event_callbacks = PyList_New(0);
+    state->shutdown_callbacks = PyList_New(0);
+    state->signal_callbacks = PyList_New(0);
+    state->active_requests = PyDict_New();
+    state->id_name = PyUnicode_InternFromString("mod_wsgi.request_id");
+    for (size_t i = 0; i < REFERENCES; i++) {
+        if (*reference_at(state, i) == NULL &&
+            references[i] != offsetof(struct pyw_builtin, make_handler)) {
+            return -1;
+        }
     }
-    if (add(module, "RequestTimeout", Py_NewRef(state->request_timeout)) != 0 ||
+    return 0;
+}
+
+static int execute(PyObject *module)
+{
+    const struct pyw_interpreter *interpreter = pyw_interpreter_current();
+    struct pyw_builtin *state = pyw_builtin_state(module);
+
+    if (fill_state(state, module) != 0 ||
+        add(module, "RequestTimeout", Py_NewRef(state->request_timeout)) != 0 ||
         add(module, "version", pyw_builtin_version()) != 0 ||
         add(module, "process_group", PyUnicode_FromString(setup->group)) != 0 ||
         add(module, "application_group",
@@ -94,7 +139,8 @@ static int execute(PyObject *module)
         add(module, "maximum_processes",
             PyLong_FromUnsignedLong(setup->maximum_processes)) != 0 ||
         add(module, "threads_per_process",
-            PyLong_FromUnsignedLong(setup->threads_per_process)) != 0) {
+            PyLong_FromUnsignedLong(setup->threads_per_process)) != 0 ||
+        pyw_api_add(module) != 0) {
         return -1;
     }
     return add_protocol(module);
@@ -104,9 +150,9 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
 {
     struct pyw_builtin *state = pyw_builtin_state(module);
 
-    Py_VISIT(state->log_type);
-    Py_VISIT(state->text_io_wrapper);
-    Py_VISIT(state->request_timeout);
+    for (size_t i = 0; i < REFERENCES; i++) {
+        Py_VISIT(*reference_at(state, i));
+    }
     return 0;
 }
 
@@ -114,11 +160,11 @@ static int clear(PyObject *module)
 {
     struct pyw_builtin *state = pyw_builtin_state(module);
 
-    Py_CLEAR(state->log_type);
-    Py_CLEAR(state->text_io_wrapper);
-    Py_CLEAR(state->request_timeout);
-    Py_CLEAR(state->mtime_name);
-    Py_CLEAR(state->reload_name);
+    for (size_t i = 0; i < REFERENCES; i++) {
+        Py_CLEAR(*reference_at(state, i));
+    }
+    pyw_metrics_free_reader(state->reader);
+    state->reader = NULL;
     return 0;
 }
 
@@ -160,6 +206,7 @@ void pyw_builtin_register_protocol(const struct pyw_protocol *protocol)
 int pyw_builtin_install(const struct pyw_setup *process_setup)
 {
     setup = process_setup;
+    started_us = pyw_clock_epoch_us();
     if (PyImport_AppendInittab("mod_wsgi", init) != 0) {
         return -1;
     }

@@ -1,5 +1,5 @@
 /* builtin.h: the built-in module `mod_wsgi`, in every interpreter, and the protocols
- * (wsgi/, later asgi/) that add to it.
+ * (wsgi/, later asgi/) that add to it. Its functions are in python/api.
  *
  * The module keeps the `__path__` of an installed package of the same name, so that
  * `mod_wsgi.express` and the like still import.
@@ -10,6 +10,8 @@
 #include <Python.h>
 
 #include "base/setup.h"
+
+struct pyw_metrics_reader;
 
 /* What a protocol brings: a built-in module of its own, whose state serves its
  * requests. */
@@ -27,6 +29,14 @@ struct pyw_builtin {
     PyObject *request_timeout; /* mod_wsgi.RequestTimeout */
     PyObject *mtime_name;      /* "__mtime__" */
     PyObject *reload_name;     /* "reload_required" */
+    /* python/events: what the application subscribed, and its requests */
+    PyObject *event_callbacks;    /* list */
+    PyObject *shutdown_callbacks; /* list */
+    PyObject *signal_callbacks;   /* list */
+    PyObject *active_requests;    /* dict: request id to the data of that request */
+    PyObject *id_name;            /* "mod_wsgi.request_id" */
+    PyObject *make_handler;       /* function of api.py: makes LogHandler */
+    struct pyw_metrics_reader *reader; /* of request_metrics(); NULL before its first */
 };
 
 /* Once each, before Python starts. The protocol stays valid. */
@@ -34,8 +44,9 @@ void pyw_builtin_register_protocol(const struct pyw_protocol *protocol);
 /* @return 0, or -1: out of memory. */
 int pyw_builtin_install(const struct pyw_setup *setup);
 
-/* What was installed. */
+/* What was installed, and when: microseconds since the epoch. */
 const struct pyw_setup *pyw_builtin_setup(void);
+int64_t pyw_builtin_started_us(void);
 
 /* The registered protocol; NULL: none. */
 const struct pyw_protocol *pyw_builtin_protocol(void);

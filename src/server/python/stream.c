@@ -27,17 +27,19 @@ struct log_object {
 };
 
 static __thread struct thread_lines own_lines;
+static __thread int record_level = -1; /* enum pyw_level, of pyw_stream_set_level */
 static pthread_key_t lines_key;
 static pthread_once_t lines_once = PTHREAD_ONCE_INIT;
 
 /* --- lines: no GIL needed ------------------------------------------------------ */
 
-static void write_pieces(struct pyw_exchange *exchange, const char *text, size_t len)
+static void write_pieces(struct pyw_exchange *exchange, enum pyw_level level,
+                         const char *text, size_t len)
 {
     while (len > 0) {
         size_t piece = len > PYW_LOG_MAX ? PYW_LOG_MAX : len;
 
-        pyw_log_text(exchange, PYW_LEVEL_ERR, text, piece);
+        pyw_log_text(exchange, level, text, piece);
         text += piece;
         len -= piece;
     }
@@ -73,7 +75,7 @@ static void keep(struct line *line, struct pyw_exchange *exchange, const char *t
     }
     if (wanted > line->capacity) {
         write_line(line, exchange);
-        write_pieces(exchange, text, len);
+        write_pieces(exchange, PYW_LEVEL_ERR, text, len);
         return;
     }
     memcpy(line->data + line->len, text, len);
@@ -92,7 +94,7 @@ static void write_text(struct line *line, struct pyw_exchange *exchange,
             keep(line, exchange, text, (size_t)(stop - text));
             write_line(line, exchange);
         } else if (stop > text) {
-            write_pieces(exchange, text, (size_t)(stop - text));
+            write_pieces(exchange, PYW_LEVEL_ERR, text, (size_t)(stop - text));
         }
         text = stop + 1;
     }
@@ -128,6 +130,15 @@ static struct line *thread_line(enum pyw_stream_kind kind)
     return &own_lines.of[kind == PYW_STREAM_STDOUT ? 0 : 1];
 }
 
+/* A whole record of `logging`, without the line break behind it. */
+static void write_record(struct pyw_exchange *exchange, const char *text, size_t len)
+{
+    while (len > 0 && text[len - 1] == '\n') {
+        len--;
+    }
+    write_pieces(exchange, (enum pyw_level)record_level, text, len);
+}
+
 /* --- the type ------------------------------------------------------------------ */
 
 /* wsgi.errors used on another thread than its request's: that request's log is out of
@@ -137,10 +148,20 @@ static bool is_elsewhere(const struct log_object *self)
     return self->kind == PYW_STREAM_ERRORS && self->exchange != pyw_log_bound();
 }
 
+/* Where the calling thread's words for this log are kept until their line is complete,
+ * and whose they are. */
+static struct line *line_of(struct log_object *self, struct pyw_exchange **exchange)
+{
+    *exchange = is_elsewhere(self) ? NULL : pyw_log_bound();
+    return self->kind == PYW_STREAM_ERRORS && !is_elsewhere(self)
+               ? &self->line
+               : thread_line(self->kind);
+}
+
 static PyObject *log_write(PyObject *object, PyObject *data)
 {
     struct log_object *self = (struct log_object *)object;
-    struct pyw_exchange *exchange = pyw_log_bound();
+    struct pyw_exchange *exchange;
     struct line *line;
     Py_buffer view;
     Py_ssize_t len;
@@ -154,19 +175,18 @@ static PyObject *log_write(PyObject *object, PyObject *data)
         return NULL;
     }
     len = view.len;
-    if (self->kind == PYW_STREAM_ERRORS && !is_elsewhere(self)) {
-        line = &self->line;
-    } else {
-        line = thread_line(self->kind);
-        exchange = is_elsewhere(self) ? NULL : exchange;
-    }
-    if (len > 0 && memchr(view.buf, '\n', (size_t)len) == NULL &&
+    line = line_of(self, &exchange);
+    if (len > 0 && record_level < 0 && memchr(view.buf, '\n', (size_t)len) == NULL &&
         line->len + (size_t)len < 4096) {
         keep(line, exchange, view.buf, (size_t)len);
     } else if (len > 0) {
         void *token = pyw_gil_release();
 
-        write_text(line, exchange, view.buf, (size_t)len);
+        if (record_level >= 0) {
+            write_record(exchange, view.buf, (size_t)len);
+        } else {
+            write_text(line, exchange, view.buf, (size_t)len);
+        }
         pyw_gil_acquire(token);
     }
     PyBuffer_Release(&view);
@@ -305,6 +325,24 @@ void pyw_stream_sever(PyObject *log)
 {
     pyw_stream_flush(log);
     ((struct log_object *)log)->exchange = NULL;
+}
+
+int pyw_stream_set_level(int level)
+{
+    int before = record_level;
+
+    record_level = level;
+    return before;
+}
+
+bool pyw_stream_is_ours(PyObject *stream, PyObject *log_type)
+{
+    PyObject *buffer = PyObject_GetAttrString(stream, "buffer");
+    bool is_ours = buffer != NULL && (PyObject *)Py_TYPE(buffer) == log_type;
+
+    PyErr_Clear();
+    Py_XDECREF(buffer);
+    return is_ours;
 }
 
 void pyw_stream_flush_thread(void)

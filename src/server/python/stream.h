@@ -1,6 +1,9 @@
 /* stream.h: sys.stdout, sys.stderr and wsgi.errors: text streams over the type
  * `mod_wsgi.Log`, which makes one log entry of each line.
  *
+ * What goes through Python's `logging` is the exception: a whole record is one entry,
+ * at its own level.
+ *
  * The process-wide pair logs on the request of the calling thread where there is one,
  * else in the log of the process; a line that is not complete is kept per thread and
  * written when the thread's request ends. wsgi.errors belongs to one request and
@@ -36,6 +39,14 @@ PyObject *pyw_stream_new_text(PyObject *text_io_wrapper, PyObject *log);
 void pyw_stream_bind(PyObject *log, struct pyw_exchange *exchange);
 void pyw_stream_flush(PyObject *log);
 void pyw_stream_sever(PyObject *log);
+
+/* While a level is set, each write of the thread to any of the streams is one entry of
+ * that level, its line breaks included: a record of Python's `logging`. -1: none, which
+ * is how a thread begins. @return what was set before. No GIL needed. */
+int pyw_stream_set_level(int level);
+
+/* True for a text stream over a `mod_wsgi.Log`. May run Python code. */
+bool pyw_stream_is_ours(PyObject *stream, PyObject *log_type);
 
 /* Writes the incomplete lines that the thread left in stdout and stderr; the thread's
  * request is about to end. */

@@ -55,6 +55,7 @@ enum pyw_outcome pyw_deliver_exception(struct pyw_request *request)
         PyErr_Clear();
         return PYW_OUTCOME_ERROR;
     }
+    pyw_observe_exception(request);
     if (error != 0 && PyErr_ExceptionMatches(PyExc_OSError)) {
         PYW_LOG(pyw_errors_log, request->exchange, CLIENT_GONE,
                 PYW_REQUEST_SCRIPT(request), pyw_request_reason(error));

@@ -41,9 +41,10 @@ static int check_open(const struct input *self, const char *method)
 
 /* Waits for body without the GIL: for some, or until `len` bytes are there or the body
  * ends. @return how many, or -errno. */
-static ssize_t await_body(struct pyw_exchange *exchange, char *data, size_t len,
+static ssize_t await_body(struct pyw_request *request, char *data, size_t len,
                           bool wants_all)
 {
+    struct pyw_exchange *exchange = request->exchange;
     void *token = pyw_gil_release();
     size_t done = 0;
     ssize_t got;
@@ -52,7 +53,7 @@ static ssize_t await_body(struct pyw_exchange *exchange, char *data, size_t len,
         got = exchange->ops->read_body(exchange, data + done, len - done, true);
         done += got > 0 ? (size_t)got : 0;
     } while (got > 0 && wants_all && done < len);
-    pyw_gil_acquire(token);
+    pyw_observe_acquire(request, token);
     /* An error is final: it comes again when the application asks for more. */
     return done > 0 ? (ssize_t)done : got;
 }
@@ -64,6 +65,7 @@ static ssize_t fetch(struct input *self, char *data, size_t len, const char *met
 {
     struct pyw_request *request = self->request;
     struct pyw_exchange *exchange;
+    int64_t since_us;
     ssize_t got;
 
     /* It may have ended while another fetch waited. */
@@ -78,10 +80,12 @@ static ssize_t fetch(struct input *self, char *data, size_t len, const char *met
             return -1;
         }
         exchange = request->exchange;
+        since_us = pyw_observe_now(request);
         got = exchange->ops->read_body(exchange, data, len, false);
         if (got == -EAGAIN) {
-            got = await_body(exchange, data, len, wants_all);
+            got = await_body(request, data, len, wants_all);
         }
+        pyw_observe_input(request, since_us, got);
         pyw_request_unclaim(request);
         if (got >= 0) {
             self->is_at_end = got == 0;

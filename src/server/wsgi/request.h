@@ -16,6 +16,7 @@
 #include "python/interpreter.h"
 #include "python/interrupt.h"
 #include "wsgi/module.h"
+#include "wsgi/observe.h"
 #include "wsgi/response.h"
 
 struct pyw_request {
@@ -29,6 +30,8 @@ struct pyw_request {
     int send_error;       /* GIL; 0, or the -errno that ended sending */
     int read_error;       /* GIL; likewise for reading */
     struct pyw_interrupt interrupt;
+    struct pyw_active active;
+    struct pyw_observation observed;
     struct pyw_response response;
 };
 

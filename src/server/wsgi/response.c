@@ -220,13 +220,17 @@ static size_t clip(struct pyw_request *request, size_t len)
 static int transmit(struct pyw_request *request, const struct pyw_part *part)
 {
     struct pyw_exchange *exchange = request->exchange;
+    int64_t since_us = pyw_observe_now(request);
     int result = exchange->ops->send(exchange, part);
 
     if (result == -EAGAIN) {
         void *token = pyw_gil_release();
 
         result = exchange->ops->finish_send(exchange);
-        pyw_gil_acquire(token);
+        pyw_observe_acquire(request, token);
+    }
+    if (part->body.len > 0) {
+        pyw_observe_output(request, since_us, part->body.len);
     }
     return result;
 }
@@ -277,6 +281,7 @@ int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset,
     struct pyw_response *response = &request->response;
     struct pyw_exchange *exchange = request->exchange;
     struct pyw_file_part file = {.fd = fd, .offset = offset};
+    int64_t since_us = pyw_observe_now(request);
     void *token;
     int own;
 
@@ -305,7 +310,8 @@ int pyw_response_send_file(struct pyw_request *request, int fd, uint64_t offset,
     if (own >= 0) {
         close(own);
     }
-    pyw_gil_acquire(token);
+    pyw_observe_acquire(request, token);
+    pyw_observe_output(request, since_us, length);
     pyw_request_unclaim(request);
     return request->send_error == 0 ? 0 : -1;
 }

@@ -22,6 +22,7 @@
 #include "wsgi/kit.h"
 #include "wsgi/module.h"
 #include "wsgi/native.h"
+#include "wsgi/observe.h"
 #include "wsgi/request.h"
 
 void pyw_serve_register(void)
@@ -30,7 +31,7 @@ void pyw_serve_register(void)
 }
 
 /* New reference to what the application returns; NULL with an exception. */
-static PyObject *call(const struct pyw_request *request, PyObject *application,
+static PyObject *call(struct pyw_request *request, PyObject *application,
                       PyObject *environ)
 {
     PyObject *arguments[] = {NULL, environ, request->kit->start};
@@ -38,28 +39,42 @@ static PyObject *call(const struct pyw_request *request, PyObject *application,
     int result =
         now != NULL ? PyDict_SetItem(environ, request->wsgi->application_start_key, now)
                     : -1;
+    PyObject *chosen;
+    PyObject *iterable;
 
     Py_XDECREF(now);
     if (result != 0) {
         return NULL;
     }
-    return PyObject_Vectorcall(application, arguments + 1,
-                               2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    chosen = pyw_observe_start(request, application, environ);
+    if (chosen == NULL) {
+        return NULL;
+    }
+    iterable = PyObject_Vectorcall(chosen, arguments + 1,
+                                   2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_DECREF(chosen);
+    return iterable;
 }
 
 /* From environ to close(). */
 static enum pyw_outcome run(struct pyw_request *request, PyObject *application)
 {
     PyObject *environ = pyw_environ_build(request);
-    PyObject *iterable = environ != NULL ? call(request, application, environ) : NULL;
+    PyObject *iterable;
     enum pyw_outcome outcome;
 
+    pyw_events_enter(&request->active, environ);
+    iterable = environ != NULL ? call(request, application, environ) : NULL;
     if (iterable != NULL) {
         outcome = pyw_deliver(request, iterable);
     } else {
         outcome = pyw_deliver_exception(request);
     }
     Py_XDECREF(iterable);
+    if (!pyw_prelude_is_forked()) {
+        pyw_observe_end(request, outcome);
+    }
+    pyw_events_leave(pyw_builtin_state(request->interpreter->module), &request->active);
     Py_XDECREF(environ);
     pyw_native_sever(request);
     return outcome;
@@ -92,8 +107,10 @@ static enum pyw_outcome serve(struct pyw_request *request)
     enum pyw_outcome outcome = PYW_OUTCOME_ERROR;
 
     if (target == NULL) {
+        pyw_observe_end(request, outcome);
         return decides ? pyw_decide_without_script(request) : outcome;
     }
+    pyw_observe_loaded(request);
     request->kit = pyw_kit_take(
         request->wsgi, pyw_builtin_state(request->interpreter->module), request);
     if (request->kit != NULL) {
@@ -106,6 +123,7 @@ static enum pyw_outcome serve(struct pyw_request *request)
         pyw_request_wait_idle(request);
     } else {
         outcome = pyw_deliver_exception(request);
+        pyw_observe_end(request, outcome);
     }
     Py_DECREF(target);
     pyw_response_clear(&request->response);
@@ -127,12 +145,15 @@ void pyw_serve_run(struct pyw_exchange *exchange)
     request.read_error = 0;
     request.kit = NULL;
     request.native = NULL;
+    request.active = (struct pyw_active){NULL, NULL, NULL};
     pyw_response_init(&request.response);
     pyw_log_bind(exchange);
+    pyw_observe_begin(&request);
     request.interpreter =
         pyw_interpreter_enter(exchange->head->application_group, exchange);
     if (request.interpreter != NULL) {
         request.wsgi = request.interpreter->state;
+        pyw_observe_entered(&request);
         outcome = serve(&request);
         pyw_stream_flush_thread();
         pyw_interpreter_leave();

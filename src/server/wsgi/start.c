@@ -162,6 +162,7 @@ static PyObject *start(struct start *self, PyObject *status, PyObject *headers,
         accept(&request->response, status, headers) != 0) {
         return NULL;
     }
+    pyw_observe_response(request, status, headers, exc_info);
     return PyCFunction_New(&write_method, (PyObject *)self);
 }
 

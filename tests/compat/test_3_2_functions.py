@@ -1,0 +1,92 @@
+"""compat 3.2: the functions of the module, as far as no event or metric is looked at."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.places import PLACES, ask, send, server_at
+
+
+@pytest.fixture(params=PLACES)
+def server(servers, request):
+    return server_at(servers, request.param)
+
+
+@pytest.mark.parametrize("what", ["events", "shutdown", "signals"])
+def test_subscribing_is_a_decorator(server, what):
+    server.log.allow("PYW0127")
+    code = f"""
+def callback(name, **fields):
+    pass
+same = mod_wsgi.subscribe_{what}(callback) is callback
+name = {what!r}.rstrip("s").replace("shutdown", "shutdown") + "_callbacks"
+callbacks = getattr(mod_wsgi, name)
+result = [same, type(callbacks).__name__, callbacks[-1] is callback]
+callbacks.remove(callback)
+"""
+    assert ask(server, code) == [True, "list", True]
+
+
+@pytest.mark.parametrize("what", ["events", "shutdown", "signals"])
+def test_what_cannot_be_called_cannot_subscribe(server, what):
+    code = f"""
+try:
+    mod_wsgi.subscribe_{what}(1)
+except TypeError as error:
+    result = str(error)
+"""
+    assert ask(server, code) == "a callback must be callable, not int"
+
+
+def test_request_data_is_one_dict_per_request(server):
+    code = """
+data = mod_wsgi.request_data()
+before = dict(data)
+data["mark"] = 1
+result = [before, mod_wsgi.request_data() is data, mod_wsgi.request_data()]
+"""
+    for _ in range(2):
+        assert ask(server, code) == [{}, True, {"mark": 1}]
+
+
+def test_request_data_without_a_request(server):
+    code = """
+def look():
+    try:
+        mod_wsgi.request_data()
+    except RuntimeError as error:
+        words.append(str(error))
+words = []
+thread = threading.Thread(target=look)
+thread.start()
+thread.join()
+result = words
+"""
+    assert ask(server, code) == ["no active request for thread"]
+
+
+def test_active_requests(server):
+    code = """
+mine = environ["mod_wsgi.request_id"]
+mod_wsgi.request_data()["mark"] = 2
+result = [mine in mod_wsgi.active_requests, mod_wsgi.active_requests.get(mine),
+    mod_wsgi.active_requests.get(mine) is mod_wsgi.request_data(), len(mod_wsgi.active_requests)]
+"""
+    for _ in range(3):
+        assert ask(server, code) == [True, {"mark": 2}, True, 1]
+
+
+def test_metrics_are_none_before_recording(start):
+    server = start(mode="daemon")
+    code = "result = [mod_wsgi.request_metrics(), mod_wsgi.process_metrics(), mod_wsgi.server_metrics()]"
+    assert ask(server, code) == [None, None, None]
+    code = "result = [mod_wsgi.start_recording_metrics(), mod_wsgi.start_recording_metrics()]"
+    assert ask(server, code) == [None, None]
+    assert ask(server, "result = mod_wsgi.process_metrics()['request_count']") >= 0
+
+
+def test_subscribing_to_signals_in_embedded_mode_says_that_it_has_no_effect(start):
+    server = start(mode="embedded")
+    assert send(server, "mod_wsgi.subscribe_signals(print)").status == 200
+    [line] = server.log.claim("PYW0127")
+    assert line.level == "info"

@@ -1,0 +1,126 @@
+"""compat 3.5: process_metrics() and server_metrics()."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from support.places import PLACES, ask, server_at
+
+KEYS = {
+    *("pid", "request_busy_time", "request_count", "memory_max_rss", "memory_rss"),
+    *("cpu_user_time", "cpu_system_time", "cpu_time", "restart_time", "current_time"),
+    *("running_time", "request_threads", "active_requests", "threads"),
+}
+METRICS = "result = mod_wsgi.process_metrics()"
+
+
+@pytest.fixture(params=PLACES)
+def server(servers, request):
+    server = server_at(servers, request.param)
+    ask(server, "mod_wsgi.start_recording_metrics()")
+    return server
+
+
+def test_process_metrics(server):
+    metrics = ask(server, METRICS)
+    assert set(metrics) == KEYS
+    assert metrics["pid"] in server.descendants()
+    assert metrics["active_requests"] == 1
+    assert metrics["restart_time"] < metrics["current_time"] <= time.time()
+    assert type(metrics["running_time"]) is int
+    assert 0 <= metrics["running_time"] <= metrics["current_time"] - metrics["restart_time"] + 1
+    assert metrics["request_threads"] >= 5
+    assert metrics["cpu_time"] == pytest.approx(
+        metrics["cpu_user_time"] + metrics["cpu_system_time"], abs=0.001
+    )
+    for row in metrics["threads"]:
+        assert set(row) == {"thread_id", "request_count"}
+    assert sum(row["request_count"] for row in metrics["threads"]) == metrics["request_count"]
+
+
+def test_process_metrics_are_cumulative(server):
+    before = ask(server, METRICS)
+    for _ in range(5):
+        server.get("/hello")
+    after = ask(server, METRICS)
+    assert after["request_count"] == before["request_count"] + 6
+    assert after["request_busy_time"] > before["request_busy_time"]
+    assert after["cpu_time"] >= before["cpu_time"]
+
+
+def test_thread_id_is_that_of_environ(server):
+    code = """
+threads = [row["thread_id"] for row in mod_wsgi.process_metrics()["threads"]]
+result = environ["mod_wsgi.thread_id"] in threads
+"""
+    assert ask(server, code) is True
+
+
+# --- server_metrics ---
+
+SERVER = "result = mod_wsgi.server_metrics()"
+SERVER_KEYS = {
+    *("server_limit", "thread_limit", "running_generation", "restart_time", "current_time"),
+    *("running_time", "processes"),
+}
+PROCESS_KEYS = {"process_num", "pid", "generation", "quiescing", "workers"}
+WORKER_KEYS = {
+    *("thread_num", "generation", "status", "access_count", "bytes_served", "start_time"),
+    *("stop_time", "last_used", "client", "request", "vhost"),
+}
+
+
+def test_server_metrics_are_none_by_default(server):
+    assert ask(server, SERVER) is None
+
+
+def check_server(server, metrics):
+    assert set(metrics) == SERVER_KEYS
+    assert len(metrics["processes"]) == metrics["server_limit"]
+    assert metrics["thread_limit"] == 16
+    assert metrics["running_generation"] == 0
+    assert type(metrics["running_time"]) is int
+    assert metrics["restart_time"] <= metrics["current_time"] <= time.time() + 1
+    for number, process in enumerate(metrics["processes"]):
+        assert set(process) == PROCESS_KEYS
+        assert process["process_num"] == number
+        assert len(process["workers"]) == metrics["thread_limit"]
+        assert process["quiescing"] is False
+        for at, worker in enumerate(process["workers"]):
+            assert set(worker) == WORKER_KEYS
+            assert worker["thread_num"] == at
+            assert worker["status"] in "._SRWKLDCGI"
+    pids = {process["pid"] for process in metrics["processes"]} - {0}
+    assert pids
+    assert pids <= set(server.descendants())
+
+
+def test_server_metrics_embedded(start):
+    server = start("WSGIServerMetrics On\nExtendedStatus On\n", mode="embedded")
+    for _ in range(3):
+        server.get("/hello?mine")
+    metrics = ask(server, SERVER)
+    check_server(server, metrics)
+    workers = [worker for process in metrics["processes"] for worker in process["workers"]]
+    busy = [worker for worker in workers if worker["status"] == "W"]
+    assert len(busy) == 1
+    assert busy[0]["request"].startswith("GET /inline")
+    assert any(worker["client"] == "127.0.0.1" for worker in workers)
+    assert any(worker["request"].startswith("GET /hello?mine") for worker in workers)
+    assert sum(worker["access_count"] for worker in workers) >= 3
+    assert any(worker["vhost"] for worker in workers)
+
+
+def test_server_metrics_in_interpreters(start):
+    server = start(
+        "WSGIServerMetrics On\n<Location /inline>\nWSGIApplicationGroup sub\n</Location>\n",
+        mode="embedded",
+    )
+    check_server(server, ask(server, SERVER))
+
+
+def test_server_metrics_off(start):
+    server = start("WSGIServerMetrics Off\n", mode="embedded")
+    assert ask(server, SERVER) is None
