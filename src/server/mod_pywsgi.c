@@ -19,6 +19,7 @@
 #include "apache/module.h"
 #include "apache/proxy.h"
 #include "apache/request.h"
+#include "apache/score.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -57,6 +58,7 @@ static void register_hooks(apr_pool_t *pool, module *record)
     pyw_proxy_register_hooks(pool);
     pyw_request_register_hooks(pool);
     pyw_auth_register_hooks(pool);
+    pyw_score_register_hooks(pool);
 }
 
 /* STANDARD20_MODULE_STUFF names the record after the source file; <IfModule mod_wsgi.c>

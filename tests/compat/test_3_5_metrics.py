@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from support import inline, wait
 from support.places import PLACES, ask, server_at
 
 KEYS = {
@@ -119,6 +120,49 @@ def test_server_metrics_in_interpreters(start):
         mode="embedded",
     )
     check_server(server, ask(server, SERVER))
+
+
+@pytest.mark.parametrize("mode", ["daemon", "daemon_multi"])
+def test_server_metrics_of_a_daemon(start, mode):
+    server = start("ExtendedStatus On\n", mode=mode, options="server-metrics=On")
+
+    def seen():
+        metrics = ask(server, SERVER)
+        workers = [worker for process in metrics["processes"] for worker in process["workers"]]
+        return metrics if any("/inline" in worker["request"] for worker in workers) else None
+
+    # A snapshot is half a second old at most when a request comes.
+    check_server(server, wait.until(seen, "the requests to be seen"))
+
+
+def test_server_metrics_are_of_groups_that_asked(start):
+    """Their memory cannot be written to; a group that did not ask has it not at all."""
+    server = start(
+        "WSGIDaemonProcess shown server-metrics=On\nWSGIDaemonProcess hidden\n"
+        "WSGIScriptAlias /shown @APPS@/inline/wsgi.py process-group=shown application-group=sub\n"
+        "WSGIScriptAlias /hidden @APPS@/inline/wsgi.py process-group=hidden application-group=sub\n"
+    )
+    code = """
+import mod_wsgi
+lines = [line for line in open("/proc/self/maps") if "pywsgi-board" in line]
+files = [os.readlink("/proc/self/fd/" + fd) for fd in os.listdir("/proc/self/fd")
+    if os.path.lexists("/proc/self/fd/" + fd)]
+start_response("200 OK", [])
+return [json.dumps([mod_wsgi.server_metrics() is None, [line.split()[1] for line in lines],
+    any("pywsgi-board" in file for file in files)]).encode()]
+"""
+    assert inline.run(server, code, path="/shown").json() == [False, ["r--s"], False]
+    assert inline.run(server, code, path="/hidden").json() == [True, [], False]
+
+
+def test_server_metrics_after_a_restart(start):
+    server = start(mode="daemon", options="server-metrics=On")
+    server.expect_new_processes()
+    assert ask(server, SERVER)["running_generation"] == 0
+    server.graceful()
+    wait.until(
+        lambda: ask(server, SERVER)["running_generation"] == 1, "the new generation's snapshot"
+    )
 
 
 def test_server_metrics_off(start):

@@ -49,6 +49,7 @@ INVALID = [
     ("WSGIDaemonProcess a listen-backlog=-1", "listen-backlog"),
     ("WSGIDaemonProcess a stack-size=0", "stack-size"),
     ("WSGIDaemonProcess a stack-size=lots", "stack-size"),
+    ("WSGIDaemonProcess a server-metrics=1", "server-metrics"),
     ("WSGIDaemonProcess a threads=1 threads=x", "threads"),
     ("WSGIDaemonProcess a chroot=/nonexistent/jail", "chroot"),
     ("WSGIDaemonProcess a chroot=@APPS@/hello/wsgi.py", "chroot"),
@@ -170,6 +171,7 @@ VALID = [
     "WSGIDaemonProcess a response-buffer-size=65536 memory-limit=0 virtual-memory-limit=8589934592",
     "WSGIDaemonProcess a cpu-priority=-5 listen-backlog=0 script-user=root",
     "WSGIDaemonProcess a script-group=root",
+    "WSGIDaemonProcess a server-metrics=on\nWSGIDaemonProcess b server-metrics=Off",
     "<Location /y>\nWSGIIgnoreActivity On\n</Location>",
     "WSGIDaemonProcess a switch-interval=0.01 python-eggs=/tmp env-file=/tmp/x",
     'WSGIDaemonProcess a env=A=1 env="B=2" env="C=3 4" env=D= single-application=on',
@@ -218,7 +220,6 @@ NOT_YET_DIRECTIVES = [
     "WSGITelemetryOptions None",
 ]
 NOT_YET_OPTIONS = [
-    "server-metrics=On",
 ]
 
 

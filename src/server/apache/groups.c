@@ -1,5 +1,6 @@
 #include "apache/groups.h"
 
+#include <ap_mpm.h>
 #include <apr_strings.h>
 #include <dirent.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include "apache/group_rules.h"
 #include "apache/places.h"
 #include "apache/python_conf.h"
+#include "apache/score.h"
 
 #define SOCKET_PREFIX "wsgi"
 /* With WSGISocketRotation Off the supervisor of an earlier generation may remove the
@@ -222,6 +224,66 @@ static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *co
     return open_group(pool, conf, place, index, group);
 }
 
+/* --- snapshots of the scoreboard --- */
+
+/* A worker's part of a snapshot at most, its share of the process's included. */
+#define WORKER_MAX 256
+#define BOARD_MAX ((size_t)256 * 1024 * 1024)
+
+struct board {
+    struct pyw_board *mapping;
+    int fd;
+};
+
+static apr_status_t close_board(void *data)
+{
+    struct board *board = data;
+
+    pyw_score_set_board(NULL);
+    pyw_board_close(board->mapping);
+    close(board->fd);
+    return APR_SUCCESS;
+}
+
+static size_t ask_limit(int query)
+{
+    int answer = 0;
+
+    return ap_mpm_query(query, &answer) == APR_SUCCESS && answer > 0 ? (size_t)answer
+                                                                     : 1;
+}
+
+/* For the groups that asked for it. @return NULL or a sentence. */
+static const char *prepare_board(apr_pool_t *pconf,
+                                 const struct pyw_supervisor_plan *plan)
+{
+    size_t capacity = ask_limit(AP_MPMQ_HARD_LIMIT_DAEMONS) *
+                      (ask_limit(AP_MPMQ_HARD_LIMIT_THREADS) + 1) * WORKER_MAX;
+    struct board *board = NULL;
+    int rv;
+
+    pyw_score_set_board(NULL);
+    for (size_t i = 0; i < plan->group_count; i++) {
+        if (!plan->groups[i]->setup.options.server_metrics) {
+            continue;
+        }
+        if (board == NULL) {
+            board = apr_pcalloc(pconf, sizeof(*board));
+            rv = pyw_board_create(capacity < BOARD_MAX ? capacity : BOARD_MAX,
+                                  &board->mapping, &board->fd);
+            if (rv != 0) {
+                return apr_psprintf(
+                    pconf, "shared memory for server-metrics= could not be had: %s",
+                    strerror(-rv));
+            }
+            apr_pool_cleanup_register(pconf, board, close_board, apr_pool_cleanup_null);
+            pyw_score_set_board(board->mapping);
+        }
+        plan->groups[i]->board_fd = board->fd;
+    }
+    return NULL;
+}
+
 const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned generation,
                                struct pyw_supervisor_plan *plan)
 {
@@ -256,5 +318,5 @@ const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned genera
         }
         plan->group_count++;
     }
-    return NULL;
+    return prepare_board(pconf, plan);
 }

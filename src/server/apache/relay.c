@@ -12,6 +12,7 @@
 #include "apache/client_body.h"
 #include "apache/crash.h"
 #include "apache/log.h"
+#include "apache/score.h"
 #include "base/clock.h"
 
 /* Body that goes out before the daemon has answered, and is kept in case it refuses. */
@@ -516,6 +517,9 @@ static int run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *h
     int result;
 
     head->queued_us = pyw_clock_epoch_us();
+    if (relay.group->setup.options.server_metrics) {
+        pyw_score_refresh();
+    }
     relay.queue_deadline_ms = queue_deadline_ms(&relay);
     relay.has_body = has_body;
     relay.has_sent_end = !has_body;

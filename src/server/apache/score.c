@@ -3,10 +3,17 @@
 #include <httpd.h>
 #include <ap_mpm.h>
 #include <errno.h>
+#include <http_config.h>
+#include <mpm_common.h>
 #include <scoreboard.h>
 #include <string.h>
 
 #include "base/clock.h"
+
+#define AGE_MS 500
+
+/* Of this configuration; inherited by the children. */
+static struct pyw_board *current;
 
 /* A text of the scoreboard, which another process may be writing to. */
 #define TEXT_OF(array) ((struct pyw_span){(array), strnlen((array), sizeof(array))})
@@ -71,4 +78,48 @@ int pyw_score_read(struct pyw_writer *writer)
         put_process(writer, child, global->thread_limit);
     }
     return writer->failed ? -ENOMEM : 0;
+}
+
+void pyw_score_set_board(struct pyw_board *board)
+{
+    current = board;
+}
+
+void pyw_score_refresh(void)
+{
+    int64_t now_ms = pyw_clock_now_ms();
+    struct pyw_writer writer;
+
+    if (current == NULL || !pyw_board_claim(current, now_ms, AGE_MS)) {
+        return;
+    }
+    pyw_bytes_init(&writer);
+    if (pyw_score_read(&writer) != 0) {
+        pyw_bytes_clear(&writer);
+    }
+    pyw_board_publish(current, now_ms,
+                      (struct pyw_span){(const char *)writer.data, writer.len});
+    pyw_bytes_free(&writer);
+}
+
+static int maintain(apr_pool_t *pool, server_rec *s)
+{
+    (void)pool;
+    (void)s;
+    pyw_score_refresh();
+    return DECLINED;
+}
+
+static void init_child(apr_pool_t *pool, server_rec *s)
+{
+    (void)pool;
+    (void)s;
+    pyw_score_refresh();
+}
+
+void pyw_score_register_hooks(apr_pool_t *pool)
+{
+    (void)pool;
+    ap_hook_monitor(maintain, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
 }

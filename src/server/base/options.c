@@ -112,7 +112,7 @@ static const struct option_row rows[] = {
     PATH("chroot", chroot),
     TEXT("script-user", script_user),
     TEXT("script-group", script_group),
-    NOT_BUILT("server-metrics"),
+    KIND("server-metrics", OPTION_FLAG, server_metrics),
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))

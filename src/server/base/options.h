@@ -67,6 +67,7 @@ struct pyw_options {
     int64_t memory_limit; /* bytes; 0: none, as with the next */
     int64_t virtual_memory_limit;
     int64_t switch_interval_us; /* 0: Python's own */
+    bool server_metrics;
     bool is_single_application; /* the main interpreter is the default */
     bool has_processes;         /* processes= was given, be it 1: wsgi.multiprocess */
 };

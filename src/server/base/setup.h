@@ -26,7 +26,10 @@ enum pyw_setup_fds {
     PYW_LISTENER_FD = 5, /* listening unix socket */
     PYW_LIFELINE_FD = 6, /* pipe: its end of file = end now */
     PYW_NOTIFY_FD = 7,   /* pipe: any byte = look at the group table again */
-    PYW_FIRST_FREE_FD = 8
+    PYW_FIRST_FREE_FD = 8,
+    PYW_BOARD_FD = 8, /* with server-metrics=On: the snapshots (channel/board); closed
+                         once they are mapped */
+    PYW_SETUP_FDS = 9
 };
 
 #define PYW_SETUP_MAX_PRELOADS 256

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/environment.h"
+#include "channel/board.h"
 #include "host/dispatch.h"
 #include "host/host.h"
 #include "host/journal.h"
@@ -20,6 +21,7 @@
 #include "host/worker.h"
 #include "python/loader.h"
 #include "python/runtime.h"
+#include "python/scoreboard.h"
 #include "wsgi/serve.h"
 
 #define SETUP_MAX_LEN (8 * 1024 * 1024)
@@ -130,6 +132,26 @@ static int fail_start(const char *what)
     return 1;
 }
 
+/* For pyw_scoreboard_offer, whose function gets no argument. */
+static struct pyw_board *board;
+
+static int read_board(struct pyw_writer *writer)
+{
+    return pyw_board_read(board, writer);
+}
+
+/* server-metrics: without a board, mod_wsgi.server_metrics() gives None. */
+static void open_board(const struct pyw_setup *setup)
+{
+    if (!setup->options.server_metrics) {
+        return;
+    }
+    if (pyw_board_open(PYW_BOARD_FD, &board) == 0) {
+        pyw_scoreboard_offer(read_board);
+    }
+    close(PYW_BOARD_FD);
+}
+
 static int start_python(struct pyw_host *host)
 {
     const struct pyw_setup *setup = host->setup;
@@ -231,6 +253,7 @@ static int run(void)
     }
     close(PYW_SETUP_FD);
     prepare_descriptors();
+    open_board(&setup);
     rv = pyw_table_open(PYW_TABLE_FD, &table);
     if (rv == -EPROTO || (rv == 0 && setup.slot >= pyw_table_slots(table))) {
         PYW_LOG(pyw_journal_line, NULL, DAEMON_SETUP, "group table", PYW_VERSION);

@@ -18,6 +18,7 @@ struct pyw_group {
     struct pyw_identity identity;
     struct pyw_table *table;
     int table_fd;
+    int board_fd; /* with server-metrics=On: snapshots (channel/board); 0: none */
     uint32_t slots;
     int *listeners;          /* one per slot */
     char **socket_paths;     /* one per slot */

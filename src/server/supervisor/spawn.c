@@ -25,7 +25,8 @@
 /* What the steps need; everything was opened before the fork. */
 struct birth {
     const struct pyw_group *group;
-    int fds[PYW_FIRST_FREE_FD]; /* by final number; [0] is /dev/null */
+    int fds[PYW_SETUP_FDS]; /* by final number; [0] is /dev/null */
+    int fd_count;
     char program[1024];
     char why[1536]; /* a sentence for the log, filled by the step that fails */
 };
@@ -76,21 +77,21 @@ static int start_session(struct birth *birth)
 /* Puts every descriptor on its number and closes all others. */
 static int place_descriptors(struct birth *birth)
 {
-    int parked[PYW_FIRST_FREE_FD];
+    int parked[PYW_SETUP_FDS];
 
-    for (int i = 0; i < PYW_FIRST_FREE_FD; i++) {
+    for (int i = 0; i < birth->fd_count; i++) {
         parked[i] = fcntl(birth->fds[i], F_DUPFD, FD_PARKING);
         if (parked[i] < 0) {
             return -errno;
         }
     }
-    for (int i = 0; i < PYW_FIRST_FREE_FD; i++) {
+    for (int i = 0; i < birth->fd_count; i++) {
         if (dup2(parked[i], i) < 0) {
             return -errno;
         }
     }
-    return syscall(SYS_close_range, (unsigned)PYW_FIRST_FREE_FD, ~0u, 0) == 0 ? 0
-                                                                              : -errno;
+    return syscall(SYS_close_range, (unsigned)birth->fd_count, ~0u, 0) == 0 ? 0
+                                                                            : -errno;
 }
 
 static int reset_signals(struct birth *birth)
@@ -391,13 +392,18 @@ static int prepare(struct birth *birth, uint32_t slot, uint32_t generation,
     birth->fds[PYW_LISTENER_FD] = group->listeners[slot];
     birth->fds[PYW_LIFELINE_FD] = lifeline[0];
     birth->fds[PYW_NOTIFY_FD] = notify_fd;
+    birth->fd_count = PYW_FIRST_FREE_FD;
+    if (group->board_fd > 0) {
+        birth->fds[PYW_BOARD_FD] = group->board_fd;
+        birth->fd_count = PYW_BOARD_FD + 1;
+    }
     return 0;
 }
 
 int pyw_spawn_start(const struct pyw_group *group, uint32_t slot, uint32_t generation,
                     int notify_fd, struct pyw_spawned *spawned, const char **step)
 {
-    struct birth birth = {.group = group, .fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
+    struct birth birth = {.group = group, .fds = {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
     int log_pipe[2] = {-1, -1};
     int lifeline[2] = {-1, -1};
     int rv = prepare(&birth, slot, generation, notify_fd, log_pipe, lifeline, step);
