@@ -62,6 +62,10 @@ START_TEST(values_that_are_taken)
     ck_assert_uint_eq(options.env.count, 2);
     ck_assert_str_eq(options.env.items[0], "A=1");
     ck_assert_str_eq(options.env.items[1], "_b2=");
+    ck_assert_int_eq(set(&options, "server-metrics", "ON"), 0);
+    ck_assert(options.server_metrics);
+    ck_assert_int_eq(set(&options, "server-metrics", "off"), 0);
+    ck_assert(!options.server_metrics);
 }
 END_TEST
 
@@ -94,6 +98,8 @@ START_TEST(values_that_are_refused)
         {"env", "=x", "NAME=value"},
         {"env", "a b=x", "NAME=value"},
         {"env-file", "x", "absolute path"},
+        {"server-metrics", "", "server-metrics"},
+        {"server-metrics", "1", "On or Off"},
         {"nonsense", "1", "Invalid option"},
         {"threads", "0", "service scripts"},
         {"send-buffer-size", "511", "must be >= 512 bytes, or 0 for default"},
@@ -166,11 +172,13 @@ START_TEST(the_walk_gives_what_set_takes)
     ck_assert_int_eq(set(&options, "env", "B=2"), 0);
     ck_assert_int_eq(set(&options, "switch-interval", "12.000001"), 0);
     ck_assert_int_eq(set(&options, "single-application", "On"), 0);
+    ck_assert_int_eq(set(&options, "server-metrics", "On"), 0);
     pyw_options_each(&options, copy_one, &copy);
-    ck_assert_int_eq(copy.count, 7);
+    ck_assert_int_eq(copy.count, 8);
     ck_assert_str_eq(copy.options.env.items[1], "B=2");
     ck_assert_int_eq(copy.options.switch_interval_us, 12000001);
     ck_assert(copy.options.is_single_application);
+    ck_assert(copy.options.server_metrics);
     ck_assert(copy.options.has_processes);
     ck_assert_int_eq(copy.options.umask, 022);
     ck_assert_str_eq(copy.options.home, "/srv");
