@@ -12,7 +12,6 @@
 #include "base/environment.h"
 
 enum option_kind {
-    OPTION_NOT_BUILT, /* mod_wsgi has it, this version has not */
     OPTION_TEXT,
     OPTION_PATH, /* absolute */
     OPTION_NUMBER,
@@ -55,10 +54,6 @@ struct option_row {
 #define KIND(name, kind, field)                                                        \
     {                                                                                  \
         name, kind, offsetof(struct pyw_options, field), 0, 0, 0                       \
-    }
-#define NOT_BUILT(name)                                                                \
-    {                                                                                  \
-        name, OPTION_NOT_BUILT, 0, 0, 0, 0                                             \
     }
 
 /* Less memory starts no Python: somebody meant megabytes. */
@@ -289,14 +284,6 @@ int pyw_options_set(struct pyw_options *options, const char *name, const char *v
                  name);
         return -EINVAL;
     }
-    if (row->kind == OPTION_NOT_BUILT) {
-        snprintf(
-            why, why_size,
-            "Option %s= of WSGIDaemonProcess is not built into this version of mod_pywsgi: "
-            "take it out.",
-            name);
-        return -EINVAL;
-    }
     if (value[0] == '\0' || (row->kind == OPTION_PATH && value[0] != '/')) {
         snprintf(why, why_size, "Invalid %s '%s' for WSGI daemon process: give %s.",
                  name, value,
@@ -362,7 +349,7 @@ void pyw_options_each(const struct pyw_options *options, pyw_options_visit *visi
             visit_number(options, row, visit, context);
         } else if (row->kind >= OPTION_SECONDS) {
             visit_special(options, row, visit, context);
-        } else if (row->kind != OPTION_NOT_BUILT && *text_field(options, row) != NULL) {
+        } else if (*text_field(options, row) != NULL) {
             visit(context, row->name, *text_field(options, row));
         }
     }
