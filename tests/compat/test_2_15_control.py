@@ -136,7 +136,7 @@ time.sleep(0.5)
 @pytest.mark.parametrize("mpm", ["event", "worker", "prefork"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_applications_may_finish_what_they_do(busy, mpm, number):
-    """Apache closes its connections to clients at once; the application has shutdown-timeout= for the rest."""
+    """Apache closes its connections at once; the application has shutdown-timeout= for the rest."""
     server, old, slow = busy(
         "shutdown-timeout=60",
         mpm=mpm,
