@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from support.deciders import header, report, shown
+from support.deciders import APPLICATION, header, report, shown
 
 PROCESS = "mod_wsgi.process_group"
-APPLICATION = "mod_wsgi.application_group"
+APPLICATION_GROUP = "mod_wsgi.application_group"
 
 # Function, what it returns -> key that the application then sees, and its value.
 GOOD = [
@@ -17,14 +17,14 @@ GOOD = [
     ("process_group", "''", PROCESS, ""),
     ("process_group", "'%{GLOBAL}'", PROCESS, ""),
     ("process_group", "'%{ENV:chosen}'", PROCESS, "web"),
-    ("application_group", "None", APPLICATION, ""),
-    ("application_group", "'somewhere'", APPLICATION, "somewhere"),
-    ("application_group", "b'some\\xe9'", APPLICATION, "some\xe9"),
-    ("application_group", "''", APPLICATION, ""),
-    ("application_group", "'%{GLOBAL}'", APPLICATION, ""),
-    ("application_group", "'%{SERVER}'", APPLICATION, "localhost:@PORT@"),
-    ("application_group", "'%{HOST}'", APPLICATION, "127.0.0.1:@PORT@"),
-    ("application_group", "'%{RESOURCE}'", APPLICATION, "localhost:@PORT@|"),
+    ("application_group", "None", APPLICATION_GROUP, ""),
+    ("application_group", "'somewhere'", APPLICATION_GROUP, "somewhere"),
+    ("application_group", "b'some\\xe9'", APPLICATION_GROUP, "some\xe9"),
+    ("application_group", "''", APPLICATION_GROUP, ""),
+    ("application_group", "'%{GLOBAL}'", APPLICATION_GROUP, ""),
+    ("application_group", "'%{SERVER}'", APPLICATION_GROUP, "localhost:@PORT@"),
+    ("application_group", "'%{HOST}'", APPLICATION_GROUP, "127.0.0.1:@PORT@"),
+    ("application_group", "'%{RESOURCE}'", APPLICATION_GROUP, "localhost:@PORT@|"),
     ("callable_object", "None", "callable", "application"),
     ("callable_object", "'other'", "callable", "other"),
     ("callable_object", "b'other'", "callable", "other"),
@@ -77,7 +77,7 @@ def test_all_three_at_once(deciding, place):
         ("callable_object", "'other'"),
     )
     seen = shown(response)
-    assert (seen[PROCESS], seen[APPLICATION], seen["callable"]) == ("web", "there", "other")
+    assert (seen[PROCESS], seen[APPLICATION_GROUP], seen["callable"]) == ("web", "there", "other")
 
 
 def test_a_group_that_does_not_exist(deciding, place):
@@ -103,7 +103,7 @@ def test_what_the_script_sees(deciding, place):
     assert environ["set.env"] == "'yes'"
     assert environ["PATH_INFO"] == f"'/{place}/dispatch'"
     assert environ["REQUEST_METHOD"] == "'GET'"
-    assert environ[APPLICATION] == "''"
+    assert environ[APPLICATION_GROUP] == "''"
     assert environ[PROCESS] == ("''" if place == "embedded" else "'scripts'")
     assert "wsgi.errors" in environ
     for name in ("wsgi.input", "mod_wsgi.callable_object", "mod_ssl.is_https"):
@@ -136,3 +136,27 @@ def test_it_beats_the_options_of_an_alias(start):
     assert server.get("/other", [("X-Group", "two")]).body == b"other two"
     # The body goes where the request goes.
     assert server.post("/", b"x" * 100000, [("X-Group", "two")]).body == b"two"
+
+
+def test_it_is_not_for_htaccess(start):
+    server = start(
+        "WSGIScriptAlias /app @ROOT@/site/app.py\n"
+        "<Directory @ROOT@/site>\nAllowOverride All\n</Directory>\n",
+        files={"site/app.py": APPLICATION, "site/.htaccess": "WSGIDispatchScript /x.py\n"},
+    )
+    assert server.get("/app").status == 500
+    server.log.claim("WSGIDispatchScript not allowed here")
+
+
+def test_the_innermost_script_is_asked(start):
+    def script(name):
+        return f"def application_group(environ):\n    return '{name}'\n"
+
+    server = start(
+        "WSGIScriptAlias / @ROOT@/app.py\nWSGIDispatchScript @ROOT@/outer.py\n"
+        "<Location /in>\nWSGIDispatchScript @ROOT@/inner.py\n</Location>\n"
+        "<Location /in/side>\nSetEnv x y\n</Location>\n",
+        files={"app.py": APPLICATION, "outer.py": script("outer"), "inner.py": script("inner")},
+    )
+    seen = [shown(server.get(path))[APPLICATION_GROUP] for path in ("/", "/in", "/in/side")]
+    assert seen == ["outer", "inner", "inner"]
