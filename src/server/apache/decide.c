@@ -192,10 +192,6 @@ static void put_question(request_rec *r, const struct pyw_decider *script,
     struct pyw_pool *pool;
 
     if (script->process_group[0] == '\0') {
-        if (pyw_conf_global()->restrict_embedded == PYW_ON) {
-            PYW_LOG(pyw_log_request, r, DECIDER_RESTRICTED, script->path);
-            return;
-        }
         pyw_bridge_ask(r, head, capture);
         return;
     }
