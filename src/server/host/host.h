@@ -7,7 +7,8 @@
  * Threads of the process:
  *
  *   main     starts Python, imports preloads, starts the workers, sleeps until the end,
- *            then runs what Python does at its end (main thread in Python's sense)
+ *            woken for an application's signal handlers, then runs what Python does at
+ *            its end (main thread in Python's sense)
  *   monitor  accepts channels, watches the lifeline, signals and deadlines, moves the
  *            phases, and ends the process when Python does not; never runs Python
  *   pulse    goes into Python for the monitor (host/pulse)
@@ -64,10 +65,10 @@ struct pyw_host {
     int notify_fd; /* wakes the supervisor */
     int listener_fd;
     int lifeline_fd;
-    int pulse_fd;        /* eventfd: wakes host/pulse */
-    int64_t begun_ms;    /* when the process began */
-    sem_t end;           /* posted by the monitor: main stops Python */
-    struct {             /* host/dispatch */
+    int pulse_fd;     /* eventfd: wakes host/pulse */
+    int64_t begun_ms; /* when the process began */
+    sem_t end; /* wakes main: the monitor, to stop Python; a signal, to handle it */
+    struct {   /* host/dispatch */
         bool is_running; /* set before the workers start */
         sem_t something; /* posted when there is something to tell */
         sem_t done;      /* posted when process_stopping is published */

@@ -19,6 +19,7 @@
 #include "host/pulse.h"
 #include "host/signals.h"
 #include "host/worker.h"
+#include "python/handlers.h"
 #include "python/loader.h"
 #include "python/runtime.h"
 #include "python/scoreboard.h"
@@ -214,6 +215,7 @@ static int serve(struct pyw_host *host)
         return 1;
     }
     pyw_signals_install(host);
+    pyw_handlers_init(pyw_signals_wake_main);
     if (pyw_monitor_start(host) != 0) {
         return fail_start("no thread for the monitor");
     }
@@ -226,10 +228,12 @@ static int serve(struct pyw_host *host)
     }
     atomic_store(&host->is_started, true);
     pyw_host_wake(host);
-    while (sem_wait(&host->end) != 0) {
-        /* interrupted by a signal */
+    while (pyw_host_phase(host) < PYW_PHASE_STOPPING) {
+        (void)sem_wait(&host->end);
+        pyw_handlers_run();
     }
     pyw_dispatch_finish(host);
+    pyw_handlers_end();
     pyw_runtime_stop();
     return 0;
 }

@@ -67,6 +67,13 @@ void pyw_signals_install(struct pyw_host *host)
     }
 }
 
+void pyw_signals_wake_main(void)
+{
+    if (getpid() == signalled_pid) {
+        (void)sem_post(&signalled->end);
+    }
+}
+
 void pyw_signals_reset(void)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGUSR2};

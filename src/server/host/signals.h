@@ -20,6 +20,9 @@
  */
 void pyw_signals_install(struct pyw_host *host);
 
+/* Has the main thread look for handlers of the application's. Async-signal-safe. */
+void pyw_signals_wake_main(void);
+
 /* After fork(), in the child process: signals do there what they always do, so that the
  * application can end it. Async-signal-safe. */
 void pyw_signals_reset(void);

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "python/handlers.h"
 #include "python/log.h"
 #include "python/pyw_gil.h"
 #include "python/restricted.h"
@@ -45,6 +46,25 @@ static const char run_source[] =
     "        return handler\n"
     "    restricted.__name__ = restricted.__qualname__ = 'signal'\n"
     "    signal.signal = restricted\n"
+    "def share_signals():\n"
+    "    owner = os.getpid()\n"
+    "    genuine = signal.signal\n"
+    "    def shared(signalnum, handler):\n"
+    "        'Installs a handler beside what the server does at that signal.'\n"
+    "        if os.getpid() != owner:\n"
+    "            return genuine(signalnum, handler)\n"
+    "        return share_signal_(genuine, signalnum, handler)\n"
+    "    shared.__name__ = shared.__qualname__ = 'signal'\n"
+    "    signal.signal = shared\n"
+    "def announce_signals():\n"
+    "    genuine = signal.signal\n"
+    "    def announced(signalnum, handler):\n"
+    "        'Installs a handler in place of the one that Apache has, and says so.'\n"
+    "        answer = genuine(signalnum, handler)\n"
+    "        announce_signal_(str(signalnum))\n"
+    "        return answer\n"
+    "    announced.__name__ = announced.__qualname__ = 'signal'\n"
+    "    signal.signal = announced\n"
     "def refuse_forks():\n"
     "    def fork():\n"
     "        'Python cannot do this here: the child would end at once, or never.'\n"
@@ -57,9 +77,14 @@ static const char run_source[] =
     "adopt_package()\n"
     "if is_signal_restricted_:\n"
     "    restrict_signals()\n"
+    "elif is_embedded_:\n"
+    "    announce_signals()\n"
+    "elif is_main_:\n"
+    "    share_signals()\n"
     "if switch_interval_ > 0:\n"
     "    sys.setswitchinterval(switch_interval_)\n"
     "if is_main_:\n"
+    "    import threading\n"    /* whoever is first passes for the main thread */
     "    import faulthandler\n" /* an interpreter with its own GIL cannot */
     "    if not is_embedded_:\n"
     "        faulthandler.enable(2)\n"
@@ -95,6 +120,7 @@ static PyObject *note_fork(PyObject *self, PyObject *unused)
     (void)unused;
     atomic_store(&forked, true);
     pyw_log_bind(NULL);
+    pyw_handlers_release();
     Py_RETURN_NONE;
 }
 
@@ -127,10 +153,26 @@ static PyObject *log_signal(PyObject *self, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
+static PyObject *announce_signal(PyObject *self, PyObject *number)
+{
+    const char *text = PyUnicode_AsUTF8(number);
+
+    (void)self;
+    if (text == NULL) {
+        return NULL;
+    }
+    PYW_LOG(pyw_log_print_held, pyw_log_bound(), SIGNAL_EMBEDDED, text);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef note_fork_method = {"note_fork", note_fork, METH_NOARGS, NULL};
 static PyMethodDef before_fork_method = {"before_fork", before_fork, METH_NOARGS, NULL};
 static PyMethodDef after_fork_method = {"after_fork", after_fork, METH_NOARGS, NULL};
 static PyMethodDef log_signal_method = {"log_signal", log_signal, METH_VARARGS, NULL};
+static PyMethodDef share_signal_method = {"share_signal", pyw_handlers_signal,
+                                          METH_VARARGS, NULL};
+static PyMethodDef announce_signal_method = {"announce_signal", announce_signal, METH_O,
+                                             NULL};
 
 bool pyw_prelude_is_forked(void)
 {
@@ -182,7 +224,10 @@ static int set_functions(PyObject *names)
     return set(names, "before_fork_", function(&before_fork_method)) != 0 ||
                    set(names, "after_fork_", function(&after_fork_method)) != 0 ||
                    set(names, "forked_", function(&note_fork_method)) != 0 ||
-                   set(names, "log_signal_", function(&log_signal_method)) != 0
+                   set(names, "log_signal_", function(&log_signal_method)) != 0 ||
+                   set(names, "share_signal_", function(&share_signal_method)) != 0 ||
+                   set(names, "announce_signal_", function(&announce_signal_method)) !=
+                       0
                ? -1
                : 0;
 }
