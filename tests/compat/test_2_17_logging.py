@@ -115,6 +115,18 @@ def test_stdin_is_left_alone(server):
     assert ask(server, "result = type(sys.stdin).__name__") in ("TextIOWrapper", "NoneType")
 
 
+def test_streams_are_left_alone_under_httpd_x(start):
+    """One process on a terminal: what is printed is seen there, and a debugger works."""
+    server = start(mode="embedded", words=("-X",))
+    code = """
+print("to the terminal", flush=True)
+result = [type(sys.stdout.buffer).__name__, type(sys.stderr.buffer).__name__,
+    type(environ["wsgi.errors"].buffer).__name__]
+"""
+    assert ask(server, code) == ["BufferedWriter", "BufferedWriter", "Log"]
+    wait.until(lambda: "to the terminal" in server.output(), "the text")
+
+
 # --- logging, by streams ---
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from support import inline
 from support.places import PLACES, ask, send, server_at
 
 
@@ -90,3 +91,28 @@ def test_subscribing_to_signals_in_embedded_mode_says_that_it_has_no_effect(star
     assert send(server, "mod_wsgi.subscribe_signals(print)").status == 200
     [line] = server.log.claim("PYW0127")
     assert line.level == "info"
+
+
+def test_request_data_around_a_request_inside_of_the_request(start, mode):
+    """The page that an application writes includes another's response; then it goes on with its own."""
+    server = start(
+        "<Location /inline>\nSetOutputFilter INCLUDES\nOptions +Includes\n</Location>\n",
+        mode=mode,
+        modules=("include",),
+    )
+    code = """
+import mod_wsgi
+mod_wsgi.start_recording_metrics()
+mod_wsgi.request_data()["mark"] = 1
+write = start_response("200 OK", [("Content-Type", "text/html")])
+write(b'[<!--#include virtual="/hello" -->]')
+print("mark after", file=sys.stderr)
+return [str(mod_wsgi.request_data()).encode()]
+"""
+    for _ in range(2):
+        response = inline.run(server, code)
+        assert response.text.startswith("[")
+        assert "#include" not in response.text
+        assert response.text.endswith("]{'mark': 1}")
+    for line in server.log.claim("mark after", at_least=2):
+        assert line.log_id not in ("", "-"), "in the name of the outer request"

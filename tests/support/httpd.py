@@ -58,7 +58,7 @@ class Settings:
 
     @PORT@ @ROOT@ @APPS@ @SCRATCH@ @MODULE@ @USER@ @GROUP@, and @PORT2@ for a second port.
     `files` are written below the root first, by name; `prepare` runs after that. `inherit` are
-    descriptors that Apache gets from whoever starts it.
+    descriptors that Apache gets from whoever starts it, `words` its arguments.
     """
 
     mpm: str = "event"
@@ -73,6 +73,7 @@ class Settings:
     inherit: tuple[int, ...] = ()
     prepare: Callable[[HttpdInstance], object] | None = None
     log_level: str = "info"
+    words: tuple[str, ...] = ("-DFOREGROUND",)
 
 
 @dataclass
@@ -265,7 +266,7 @@ class HttpdInstance:
         """Start the program; False when another process took the port just then."""
         with (self.root / "output").open("wb") as output:
             self.process = subprocess.Popen(
-                self._command("-DFOREGROUND"),
+                self._command(*self.settings.words),
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -175,6 +175,7 @@ static PyObject *make(struct pyw_builtin *state, PyObject *name)
 static PyObject *find_name(PyObject *module, PyObject *name)
 {
     PyObject *value;
+    PyObject *kept;
 
     if (!PyUnicode_Check(name)) {
         PyErr_SetString(PyExc_TypeError, "a name must be str");
@@ -185,10 +186,13 @@ static PyObject *find_name(PyObject *module, PyObject *name)
         PyErr_Format(PyExc_AttributeError, "module 'mod_wsgi' has no attribute '%U'",
                      name);
     }
-    if (value != NULL && PyObject_SetAttr(module, name, value) != 0) {
-        Py_CLEAR(value);
+    if (value == NULL) {
+        return NULL;
     }
-    return value;
+    /* Another thread may have been here meanwhile: all get the same. */
+    kept = Py_XNewRef(PyDict_SetDefault(PyModule_GetDict(module), name, value));
+    Py_DECREF(value);
+    return kept;
 }
 
 /* --- for api.py ---------------------------------------------------------------------
@@ -217,8 +221,9 @@ static PyObject *log_record(PyObject *module, PyObject *arguments)
 {
     PyObject *text;
     PyObject *bytes;
+    const char *at;
+    size_t left;
     long number;
-    size_t len;
     void *token;
 
     (void)module;
@@ -229,9 +234,16 @@ static PyObject *log_record(PyObject *module, PyObject *arguments)
     if (bytes == NULL) {
         return NULL;
     }
-    len = (size_t)PyBytes_GET_SIZE(bytes);
+    at = PyBytes_AS_STRING(bytes);
+    left = (size_t)PyBytes_GET_SIZE(bytes);
     token = pyw_gil_release();
-    pyw_log_text(pyw_log_bound(), level_of(number), PyBytes_AS_STRING(bytes), len);
+    while (left > 0) {
+        size_t piece = left < PYW_LOG_MAX ? left : PYW_LOG_MAX;
+
+        pyw_log_text(pyw_log_bound(), level_of(number), at, piece);
+        at += piece;
+        left -= piece;
+    }
     pyw_gil_acquire(token);
     Py_DECREF(bytes);
     Py_RETURN_NONE;

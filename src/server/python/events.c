@@ -25,12 +25,13 @@ void pyw_events_enter(struct pyw_active *active, PyObject *environ)
     active->environ = environ;
     active->data = NULL;
     active->id = NULL;
+    active->outer = current;
     current = active;
 }
 
 void pyw_events_leave(struct pyw_builtin *state, struct pyw_active *active)
 {
-    current = NULL;
+    current = active->outer;
     active->environ = NULL;
     if (active->id != NULL && PyDict_DelItem(state->active_requests, active->id) != 0) {
         PyErr_Clear(); /* the application took it out */

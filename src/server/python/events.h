@@ -26,6 +26,8 @@ struct pyw_active {
     PyObject *environ; /* borrowed; NULL while there is none */
     PyObject *data;    /* strong; request_data(), NULL until it is wanted */
     PyObject *id;      /* strong; its key in active_requests, NULL: it is not there */
+    struct pyw_active *outer; /* a request in the midst of which this one is served:
+                                 another application's page includes its response */
 };
 
 /* Somebody wants to know of requests; never taken back. Atomic. */

@@ -145,7 +145,7 @@ void pyw_serve_run(struct pyw_exchange *exchange)
     request.read_error = 0;
     request.kit = NULL;
     request.native = NULL;
-    request.active = (struct pyw_active){NULL, NULL, NULL};
+    request.active = (struct pyw_active){NULL, NULL, NULL, NULL};
     pyw_response_init(&request.response);
     pyw_log_bind(exchange);
     pyw_observe_begin(&request);
