@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "python/api.h"
 #include "python/interpreter.h"
-#include "python/metrics.h"
 #include "python/stream.h"
+#include "python/view.h"
 
 static const struct pyw_protocol *registered;
 static const struct pyw_setup *setup;
@@ -163,7 +163,7 @@ static int clear(PyObject *module)
     for (size_t i = 0; i < REFERENCES; i++) {
         Py_CLEAR(*reference_at(state, i));
     }
-    pyw_metrics_free_reader(state->reader);
+    pyw_view_free_reader(state->reader);
     state->reader = NULL;
     return 0;
 }

@@ -11,7 +11,7 @@
 
 #include "base/setup.h"
 
-struct pyw_metrics_reader;
+struct pyw_view_reader;
 
 /* What a protocol brings: a built-in module of its own, whose state serves its
  * requests. */
@@ -30,13 +30,13 @@ struct pyw_builtin {
     PyObject *mtime_name;      /* "__mtime__" */
     PyObject *reload_name;     /* "reload_required" */
     /* python/events: what the application subscribed, and its requests */
-    PyObject *event_callbacks;    /* list */
-    PyObject *shutdown_callbacks; /* list */
-    PyObject *signal_callbacks;   /* list */
-    PyObject *active_requests;    /* dict: request id to the data of that request */
-    PyObject *id_name;            /* "mod_wsgi.request_id" */
-    PyObject *make_handler;       /* function of api.py: makes LogHandler */
-    struct pyw_metrics_reader *reader; /* of request_metrics(); NULL before its first */
+    PyObject *event_callbacks;      /* list */
+    PyObject *shutdown_callbacks;   /* list */
+    PyObject *signal_callbacks;     /* list */
+    PyObject *active_requests;      /* dict: request id to the data of that request */
+    PyObject *id_name;              /* "mod_wsgi.request_id" */
+    PyObject *make_handler;         /* function of api.py: makes LogHandler */
+    struct pyw_view_reader *reader; /* of request_metrics(); NULL before its first */
 };
 
 /* Once each, before Python starts. The protocol stays valid. */

@@ -3,185 +3,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "python/builtin.h"
 #include "python/counters.h"
 #include "python/dicts.h"
-
-/* A thread at one moment. */
-struct thread_counts {
-    uint64_t requests;
-    uint64_t busy_us;
-    uint64_t cpu_us;
-    int64_t elapsed_us; /* -1: idle */
-    uint64_t longest_us;
-};
-
-/* Everything at one moment. */
-struct view {
-    int64_t epoch_us;
-    int64_t now_us;
-    int64_t user_us;
-    int64_t system_us;
-    struct pyw_counts all;
-    struct pyw_extremes extremes;
-    unsigned active;
-    unsigned capacity;
-    unsigned threads;
-    struct thread_counts *each; /* by index */
-};
-
-struct pyw_metrics_reader {
-    pthread_mutex_t lock; /* a leaf, and not held while Python code may run */
-    int place;            /* for smallest and largest values; -1: has none */
-    struct view views[2]; /* the last, and the one under way */
-};
-
-/* --- looking --------------------------------------------------------------------- */
-
-static int64_t us_of(struct timeval time)
-{
-    return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
-}
-
-static void look_at_process(struct view *view)
-{
-    struct rusage usage;
-
-    memset(&usage, 0, sizeof usage);
-    (void)getrusage(RUSAGE_SELF, &usage);
-    view->user_us = us_of(usage.ru_utime);
-    view->system_us = us_of(usage.ru_stime);
-    view->epoch_us = pyw_clock_epoch_us();
-    view->now_us = pyw_clock_now_us();
-}
-
-/* Threads that come meanwhile count the next time. @return false: out of memory. */
-static bool make_room(struct view *view)
-{
-    const struct pyw_counters *newest = pyw_counters_next(NULL);
-    unsigned wanted = newest != NULL ? pyw_counters_index(newest) + 1 : 0;
-    struct thread_counts *each;
-
-    if (wanted > view->capacity) {
-        each = realloc(view->each, wanted * sizeof(*each));
-        if (each == NULL) {
-            return false;
-        }
-        view->each = each;
-        view->capacity = wanted;
-    }
-    if (wanted > 0) {
-        memset(view->each, 0, wanted * sizeof(*view->each));
-    }
-    view->threads = wanted;
-    return true;
-}
-
-static void look_at_thread(struct view *view, const struct pyw_counters *counters,
-                           int place)
-{
-    struct thread_counts *thread = &view->each[pyw_counters_index(counters)];
-    struct pyw_extremes extremes = {.high = {0}};
-    uint64_t before[3] = {view->all.totals[PYW_TOTAL_REQUESTS],
-                          view->all.totals[PYW_TOTAL_BUSY_US],
-                          view->all.totals[PYW_TOTAL_CPU_US]};
-
-    pyw_counters_add(counters, view->now_us, &view->all);
-    thread->requests = view->all.totals[PYW_TOTAL_REQUESTS] - before[0];
-    thread->busy_us = view->all.totals[PYW_TOTAL_BUSY_US] - before[1];
-    thread->cpu_us = view->all.totals[PYW_TOTAL_CPU_US] - before[2];
-    thread->elapsed_us = pyw_counters_elapsed(counters, view->now_us);
-    view->active += thread->elapsed_us >= 0 ? 1 : 0;
-    if (place >= 0) {
-        pyw_counters_widen(counters, place, &view->extremes);
-        pyw_counters_widen(counters, place, &extremes);
-        thread->longest_us = extremes.high[PYW_TIME_REQUEST];
-    }
-}
-
-static bool look(struct view *view, int place)
-{
-    const struct pyw_counters *at = NULL;
-
-    if (!make_room(view)) {
-        return false;
-    }
-    look_at_process(view);
-    memset(&view->all, 0, sizeof view->all);
-    memset(view->extremes.low, 0xff, sizeof view->extremes.low);
-    memset(view->extremes.high, 0, sizeof view->extremes.high);
-    view->active = 0;
-    while ((at = pyw_counters_next(at)) != NULL) {
-        if (pyw_counters_index(at) < view->threads) {
-            look_at_thread(view, at, place);
-        }
-    }
-    return true;
-}
-
-static long memory_rss(void)
-{
-    FILE *file = fopen("/proc/self/statm", "re");
-    long pages = 0;
-
-    if (file != NULL) {
-        if (fscanf(file, "%*s %ld", &pages) != 1) {
-            pages = 0;
-        }
-        fclose(file);
-    }
-    return pages * sysconf(_SC_PAGESIZE);
-}
-
-static long memory_max_rss(void)
-{
-    struct rusage usage;
-
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss * 1024 : 0;
-}
-
-/* --- the reader ------------------------------------------------------------------ */
-
-static void free_views(struct pyw_metrics_reader *reader)
-{
-    free(reader->views[0].each);
-    free(reader->views[1].each);
-}
-
-void pyw_metrics_free_reader(struct pyw_metrics_reader *reader)
-{
-    if (reader != NULL) {
-        free_views(reader);
-        pthread_mutex_destroy(&reader->lock);
-        free(reader);
-    }
-}
-
-/* Its first interval begins with the recording. Where that is a while ago, the CPU time
- * and the extremes of then are not known. */
-static struct pyw_metrics_reader *make_reader(void)
-{
-    struct pyw_metrics_reader *reader = calloc(1, sizeof(*reader));
-    int64_t age_us = pyw_clock_epoch_us() - pyw_counters_since_us();
-
-    if (reader != NULL && pthread_mutex_init(&reader->lock, NULL) != 0) {
-        free(reader);
-        reader = NULL;
-    }
-    if (reader == NULL) {
-        return NULL;
-    }
-    reader->place = pyw_counters_new_reader();
-    look_at_process(&reader->views[0]);
-    reader->views[0].epoch_us -= age_us;
-    reader->views[0].now_us -= age_us;
-    return reader;
-}
+#include "python/view.h"
 
 /* @return 0, or -1 with an exception. */
 static int need_reader(struct pyw_builtin *state)
@@ -191,7 +18,7 @@ static int need_reader(struct pyw_builtin *state)
 
     pthread_mutex_lock(&making);
     if (state->reader == NULL) {
-        state->reader = make_reader();
+        state->reader = pyw_view_make_reader();
     }
     is_there = state->reader != NULL;
     pthread_mutex_unlock(&making);
@@ -205,42 +32,6 @@ int pyw_metrics_start(struct pyw_builtin *state)
 {
     pyw_counters_start();
     return need_reader(state);
-}
-
-/* Copies of the two moments that the interval lies between; their `each` are the
- * caller's to free. @return false: out of memory. */
-static bool read_interval(struct pyw_metrics_reader *reader, struct view *from,
-                          struct view *to)
-{
-    struct view *last = &reader->views[0];
-    struct view *now = &reader->views[1];
-    bool is_done;
-
-    pthread_mutex_lock(&reader->lock);
-    is_done = look(now, reader->place);
-    if (is_done) {
-        size_t size = now->threads * sizeof(*now->each);
-
-        *from = *last;
-        *to = *now;
-        /* What the reader keeps is a copy; the arrays go out. */
-        last->each = NULL;
-        last->capacity = 0;
-        now->each = size > 0 ? malloc(size) : NULL;
-        now->capacity = now->each != NULL ? now->threads : 0;
-        now->threads = now->capacity;
-        if (now->each != NULL) {
-            memcpy(now->each, to->each, size);
-        }
-        *last = *now;
-        now->each = NULL;
-        now->capacity = 0;
-        if (reader->place >= 0) {
-            pyw_counters_turn(reader->place);
-        }
-    }
-    pthread_mutex_unlock(&reader->lock);
-    return is_done;
 }
 
 /* --- request_metrics() ----------------------------------------------------------- */
@@ -259,13 +50,13 @@ static uint64_t grown(uint64_t from, uint64_t to)
     return to > from ? to - from : 0; /* a thread may be in the middle of counting */
 }
 
-static uint64_t grown_total(const struct view *from, const struct view *to,
+static uint64_t grown_total(const struct pyw_view *from, const struct pyw_view *to,
                             enum pyw_total total)
 {
     return grown(from->all.totals[total], to->all.totals[total]);
 }
 
-static double period_of(const struct view *from, const struct view *to)
+static double period_of(const struct pyw_view *from, const struct pyw_view *to)
 {
     int64_t us = to->now_us - from->now_us;
 
@@ -294,8 +85,8 @@ static PyObject *extreme(uint64_t us, bool is_known)
 }
 
 /* Mean, extremes and histogram of one time. */
-static int put_time(PyObject *dict, const struct view *from, const struct view *to,
-                    int time)
+static int put_time(PyObject *dict, const struct pyw_view *from,
+                    const struct pyw_view *to, int time)
 {
     uint64_t number = grown(from->all.numbers[time], to->all.numbers[time]);
     uint64_t sum_us = grown(from->all.sums_us[time], to->all.sums_us[time]);
@@ -323,7 +114,8 @@ static int put_time(PyObject *dict, const struct view *from, const struct view *
                          histogram(from->all.buckets[time], to->all.buckets[time]));
 }
 
-static int put_times(PyObject *dict, const struct view *from, const struct view *to)
+static int put_times(PyObject *dict, const struct pyw_view *from,
+                     const struct pyw_view *to)
 {
     for (int time = 0; time < PYW_TIME_COUNT; time++) {
         if (put_time(dict, from, to, time) != 0) {
@@ -333,7 +125,8 @@ static int put_times(PyObject *dict, const struct view *from, const struct view 
     return 0;
 }
 
-static int put_volume(PyObject *dict, const struct view *from, const struct view *to)
+static int put_volume(PyObject *dict, const struct pyw_view *from,
+                      const struct pyw_view *to)
 {
     static const struct {
         const char *name;
@@ -364,8 +157,8 @@ static int put_volume(PyObject *dict, const struct view *from, const struct view
 }
 
 /* The fields of one thread that are shown as lists. */
-static PyObject *shown(const struct thread_counts *from, const struct thread_counts *to,
-                       int field)
+static PyObject *shown(const struct pyw_view_thread *from,
+                       const struct pyw_view_thread *to, int field)
 {
     switch (field) {
     case 0:
@@ -383,9 +176,10 @@ static PyObject *shown(const struct thread_counts *from, const struct thread_cou
     }
 }
 
-static PyObject *thread_list(const struct view *from, const struct view *to, int field)
+static PyObject *thread_list(const struct pyw_view *from, const struct pyw_view *to,
+                             int field)
 {
-    static const struct thread_counts none;
+    static const struct pyw_view_thread none;
     PyObject *list = PyList_New(to->threads);
 
     for (unsigned i = 0; list != NULL && i < to->threads; i++) {
@@ -401,7 +195,8 @@ static PyObject *thread_list(const struct view *from, const struct view *to, int
     return list;
 }
 
-static int put_threads(PyObject *dict, const struct view *from, const struct view *to)
+static int put_threads(PyObject *dict, const struct pyw_view *from,
+                       const struct pyw_view *to)
 {
     static const char *const names[] = {
         "request_threads_completed",       "request_threads_buckets",
@@ -428,7 +223,8 @@ static int put_threads(PyObject *dict, const struct view *from, const struct vie
 }
 
 /* CPU time as fractions of a core, and memory. */
-static int put_process(PyObject *dict, const struct view *from, const struct view *to)
+static int put_process(PyObject *dict, const struct pyw_view *from,
+                       const struct pyw_view *to)
 {
     double period = period_of(from, to);
     double user = (double)(to->user_us - from->user_us) / 1e6 / period;
@@ -454,15 +250,16 @@ static int put_process(PyObject *dict, const struct view *from, const struct vie
         }
     }
     return pyw_dicts_put(dict, "pid", PyLong_FromLong((long)getpid())) != 0 ||
-                   pyw_dicts_put(dict, "memory_rss", PyLong_FromLong(memory_rss())) !=
-                       0 ||
+                   pyw_dicts_put(dict, "memory_rss",
+                                 PyLong_FromLong(pyw_view_memory_rss())) != 0 ||
                    pyw_dicts_put(dict, "memory_max_rss",
-                                 PyLong_FromLong(memory_max_rss())) != 0
+                                 PyLong_FromLong(pyw_view_memory_max_rss())) != 0
                ? -1
                : 0;
 }
 
-static PyObject *describe_interval(const struct view *from, const struct view *to)
+static PyObject *describe_interval(const struct pyw_view *from,
+                                   const struct pyw_view *to)
 {
     PyObject *dict = PyDict_New();
 
@@ -476,7 +273,7 @@ static PyObject *describe_interval(const struct view *from, const struct view *t
 
 PyObject *pyw_metrics_of_requests(struct pyw_builtin *state)
 {
-    struct view *views;
+    struct pyw_view *views;
     PyObject *dict = NULL;
 
     if (pyw_counters_since_us() == 0) {
@@ -486,7 +283,7 @@ PyObject *pyw_metrics_of_requests(struct pyw_builtin *state)
         return NULL;
     }
     views = calloc(2, sizeof(*views)); /* large for a thread's stack */
-    if (views != NULL && read_interval(state->reader, &views[0], &views[1])) {
+    if (views != NULL && pyw_view_read_interval(state->reader, &views[0], &views[1])) {
         dict = describe_interval(&views[0], &views[1]);
         free(views[0].each);
         free(views[1].each);
@@ -499,7 +296,7 @@ PyObject *pyw_metrics_of_requests(struct pyw_builtin *state)
 
 /* --- process_metrics() ------------------------------------------------------------ */
 
-static PyObject *describe_threads(const struct view *view)
+static PyObject *describe_threads(const struct pyw_view *view)
 {
     PyObject *list = PyList_New(0);
     const struct pyw_counters *at = NULL;
@@ -522,7 +319,7 @@ static PyObject *describe_threads(const struct view *view)
     return list;
 }
 
-static PyObject *describe_process(const struct view *view)
+static PyObject *describe_process(const struct pyw_view *view)
 {
     int64_t since_us = pyw_builtin_started_us();
     const struct {
@@ -539,7 +336,7 @@ static PyObject *describe_process(const struct view *view)
     PyObject *dict = Py_BuildValue(
         "{slsKslslsLsIsIsN}", "pid", (long)getpid(), "request_count",
         (unsigned long long)view->all.totals[PYW_TOTAL_REQUESTS], "memory_max_rss",
-        memory_max_rss(), "memory_rss", memory_rss(), "running_time",
+        pyw_view_memory_max_rss(), "memory_rss", pyw_view_memory_rss(), "running_time",
         (long long)((view->epoch_us - since_us) / 1000000), "request_threads",
         pyw_builtin_setup()->threads_per_process, "active_requests", view->active,
         "threads", describe_threads(view));
@@ -554,14 +351,14 @@ static PyObject *describe_process(const struct view *view)
 
 PyObject *pyw_metrics_of_process(void)
 {
-    struct view *view;
+    struct pyw_view *view;
     PyObject *dict = NULL;
 
     if (pyw_counters_since_us() == 0) {
         Py_RETURN_NONE;
     }
     view = calloc(1, sizeof(*view));
-    if (view != NULL && look(view, -1)) {
+    if (view != NULL && pyw_view_look(view, -1)) {
         dict = describe_process(view);
         free(view->each);
     } else {

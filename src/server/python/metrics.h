@@ -9,7 +9,6 @@
 #include <Python.h>
 
 struct pyw_builtin;
-struct pyw_metrics_reader;
 
 /* Counting begins, and this interpreter's first interval. @return 0, or -1 with an
  * exception. */
@@ -20,7 +19,5 @@ int pyw_metrics_start(struct pyw_builtin *state);
 PyObject *pyw_metrics_of_requests(struct pyw_builtin *state);
 /* New reference to what happened since recording began; likewise. */
 PyObject *pyw_metrics_of_process(void);
-
-void pyw_metrics_free_reader(struct pyw_metrics_reader *reader);
 
 #endif
