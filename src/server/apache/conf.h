@@ -126,6 +126,11 @@ struct pyw_global_conf {
                                                   each     child where there are any */
     apr_array_header_t *unknown_proxy_headers; /* struct pyw_unknown_header */
     int server_metrics;
+    const char *telemetry_path; /* NULL: nobody is reported to */
+    uint32_t telemetry_interval_ms;
+    uint32_t slow_requests_ms;
+    bool has_slow_requests;
+    bool telemetry_user_agent;
 };
 
 void *pyw_conf_create_dir(apr_pool_t *pool, char *dir);

@@ -10,6 +10,7 @@
 #include "apache/handler.h"
 #include "apache/proxy.h"
 #include "apache/python_conf.h"
+#include "apache/telemetry.h"
 
 /* --- setters --- */
 
@@ -177,19 +178,6 @@ static const char *set_nothing(cmd_parms *cmd, void *dir_conf, const char *value
     return parse_flag(cmd, value, &unused);
 }
 
-/* A name of mod_wsgi's that this version has not: said at start, never silently
- * accepted. */
-static const char *refuse(cmd_parms *cmd, void *dir_conf, const char *arguments)
-{
-    (void)dir_conf;
-    (void)arguments;
-    return apr_psprintf(
-        cmd->pool,
-        "%s is not built into this version of mod_pywsgi: take it out, or see "
-        "docs/migrating.md.",
-        cmd->cmd->name);
-}
-
 /* --- the table --- */
 
 #define SERVER RSRC_CONF
@@ -202,9 +190,6 @@ static const char *refuse(cmd_parms *cmd, void *dir_conf, const char *arguments)
     AP_INIT_RAW_ARGS(name, refuse_dropped, (void *)(uintptr_t)(instead),               \
                      RSRC_CONF | OR_ALL, "Dropped; write something else.")
 #define PYTHON(name, what) AP_INIT_TAKE1(name, pyw_python_conf_set, NULL, SERVER, what)
-#define REFUSED(name)                                                                  \
-    AP_INIT_RAW_ARGS(name, refuse, NULL, RSRC_CONF | OR_ALL,                           \
-                     "Not built into this version of mod_pywsgi.")
 
 const command_rec pyw_directives[] = {
     /* mapping */
@@ -303,9 +288,12 @@ const command_rec pyw_directives[] = {
     /* metrics */
     AP_INIT_TAKE1("WSGIServerMetrics", set_global_flag, GLOBAL_FIELD(server_metrics),
                   SERVER, "On: mod_wsgi.server_metrics() works in embedded mode."),
-    REFUSED("WSGITelemetryService"),
-    REFUSED("WSGISlowRequests"),
-    REFUSED("WSGITelemetryOptions"),
+    AP_INIT_RAW_ARGS("WSGITelemetryService", pyw_telemetry_set_service, NULL, SERVER,
+                     "unix: and the path of a socket that processes report to."),
+    AP_INIT_TAKE1("WSGISlowRequests", pyw_telemetry_set_slow, NULL, SERVER,
+                  "Seconds after which a request that runs is reported."),
+    AP_INIT_RAW_ARGS("WSGITelemetryOptions", pyw_telemetry_set_options, NULL, SERVER,
+                     "None, All, or what is reported beside the usual."),
 
     /* of earlier versions of mod_wsgi */
     DROPPED(

@@ -24,6 +24,7 @@
 #include "apache/module.h"
 #include "apache/places.h"
 #include "apache/python_conf.h"
+#include "apache/telemetry.h"
 #include "base/clock.h"
 #include "base/path.h"
 #include "supervisor/supervisor.h"
@@ -336,6 +337,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     launch.retained->generation++;
     watch_earlier();
     pyw_python_conf_check(s);
+    pyw_telemetry_check(s);
     return launch_groups(pconf, s);
 }
 

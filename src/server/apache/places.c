@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "apache/module.h"
+#include "apache/telemetry.h"
 
 static const char *module_dir = "";
 static char pid_text[16] = "";
@@ -72,6 +73,7 @@ void pyw_places_fill_setup(struct pyw_setup *setup)
     setup->server_software = ap_get_server_banner();
     setup->server_description = ap_get_server_description();
     setup->server_built = ap_get_server_built();
+    pyw_telemetry_fill_setup(setup);
     setup->mpm_name = ap_show_mpm();
     setup->mpm_processes = ask_mpm(AP_MPMQ_MAX_DAEMONS);
     setup->mpm_threads = ask_mpm(AP_MPMQ_MAX_THREADS);

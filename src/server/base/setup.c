@@ -40,6 +40,11 @@ static const struct field_row fields[] = {
     FIELD("threads-per-process", FIELD_U32, threads_per_process),
     FIELD("is-multiprocess", FIELD_BOOL, is_multiprocess),
     FIELD("is-debug", FIELD_BOOL, is_debug),
+    FIELD("telemetry-path", FIELD_TEXT, telemetry_path),
+    FIELD("telemetry-interval-ms", FIELD_U32, telemetry_interval_ms),
+    FIELD("has-slow-requests", FIELD_BOOL, has_slow_requests),
+    FIELD("slow-requests-ms", FIELD_U32, slow_requests_ms),
+    FIELD("telemetry-user-agent", FIELD_BOOL, telemetry_user_agent),
 };
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))

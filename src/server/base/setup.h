@@ -58,6 +58,11 @@ struct pyw_setup {
     bool is_multiprocess;           /* wsgi.multiprocess */
     bool
         is_debug; /* one process on a terminal (httpd -X): std streams are left alone */
+    const char *telemetry_path; /* the socket that it reports to; NULL or "": none */
+    uint32_t telemetry_interval_ms;
+    bool has_slow_requests;
+    uint32_t slow_requests_ms; /* what runs longer is reported */
+    bool telemetry_user_agent; /* ...with the client's User-Agent */
     size_t preload_count;
     struct pyw_preload preloads[PYW_SETUP_MAX_PRELOADS];
     struct pyw_options options;

@@ -6,6 +6,7 @@
 #include "base/embed_api.h"
 #include "python/events.h"
 #include "python/loader.h"
+#include "python/reporter.h"
 #include "python/runtime.h"
 #include "python/scoreboard.h"
 #include "wsgi/serve.h"
@@ -24,13 +25,16 @@ static int start(const struct pyw_setup *setup, pyw_process_log *log, char *why,
         /* One that fails has said so. */
         (void)pyw_loader_preload(&setup->preloads[i]);
     }
+    pyw_reporter_start(setup);
     return 0;
 }
 
 static void stop(void)
 {
+    pyw_reporter_stopping("");
     pyw_events_stopping("");
     pyw_runtime_stop();
+    pyw_reporter_stopped();
 }
 
 extern const struct pyw_embed_api pyw_embed_api;

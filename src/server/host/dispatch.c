@@ -8,7 +8,7 @@
 
 #include "host/journal.h"
 #include "python/events.h"
-#include "python/runtime.h"
+#include "python/reporter.h"
 
 static const struct {
     int number;
@@ -60,6 +60,7 @@ static void *run(void *argument)
         publish_signals(host);
         reason = atomic_load(&host->stop_reason);
     } while (reason == NULL);
+    pyw_reporter_stopping(reason);
     pyw_events_stopping(reason);
     (void)sem_post(&host->dispatch.done);
     return NULL;

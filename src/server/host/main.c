@@ -21,6 +21,7 @@
 #include "host/worker.h"
 #include "python/handlers.h"
 #include "python/loader.h"
+#include "python/reporter.h"
 #include "python/runtime.h"
 #include "python/scoreboard.h"
 #include "wsgi/serve.h"
@@ -164,6 +165,7 @@ static int start_python(struct pyw_host *host)
         PYW_LOG(pyw_journal_line, NULL, DAEMON_PYTHON, setup->group, why);
         return 1;
     }
+    pyw_reporter_start(setup);
     pyw_pulse_start(host);
     pyw_dispatch_start(host);
     for (size_t i = 0; i < setup->preload_count; i++) {
@@ -235,6 +237,7 @@ static int serve(struct pyw_host *host)
     pyw_dispatch_finish(host);
     pyw_handlers_end();
     pyw_runtime_stop();
+    pyw_reporter_stopped();
     return 0;
 }
 

@@ -44,6 +44,7 @@ static void begin(struct pyw_request *request)
     observed->begun_us = pyw_clock_now_us();
     read_cpu(&observed->user_us, &observed->system_us);
     pyw_counters_begin(observed->begun_us);
+    pyw_reporter_enter(&observed->running, request->exchange->head, observed->begun_us);
 }
 
 /* Questions of the server's own, to scripts that decide, are no requests. */
@@ -443,6 +444,7 @@ void pyw_observe_end(struct pyw_request *request, enum pyw_outcome outcome)
     if (!request->observed.is_on) {
         return;
     }
+    pyw_reporter_leave(&request->observed.running);
     if (!request->observed.is_started) {
         count_nothing();
         return;

@@ -16,6 +16,7 @@
 
 #include "base/frame.h"
 #include "python/events.h"
+#include "python/reporter.h"
 
 struct pyw_request;
 
@@ -35,6 +36,7 @@ struct pyw_observation {
     int64_t output_us;
     uint64_t gil_waits;
     int64_t gil_us;
+    struct pyw_running running;
 };
 
 /* The thread takes a request. No GIL. */
@@ -43,7 +45,7 @@ void pyw_observe_begin(struct pyw_request *request);
 void pyw_observe_entered(struct pyw_request *request);
 /* The script is there. Those who it brought want to know of this request. */
 void pyw_observe_loaded(struct pyw_request *request);
-/* The request is over; in any case, and with the GIL. */
+/* The request is over; in any case, and with the GIL if it has got into Python. */
 void pyw_observe_end(struct pyw_request *request, enum pyw_outcome outcome);
 
 /* The application is about to be called. @return a new reference to what to call: it,

@@ -157,6 +157,8 @@ void pyw_serve_run(struct pyw_exchange *exchange)
         outcome = serve(&request);
         pyw_stream_flush_thread();
         pyw_interpreter_leave();
+    } else {
+        pyw_observe_end(&request, outcome);
     }
     pyw_log_bind(outer);
     exchange->ops->end(exchange, outcome);
