@@ -258,7 +258,6 @@ static int open_piece(struct pyw_frames *frames, const struct pyw_reply_head *he
     }
     pyw_bytes_clear(&frames->out);
     if (head != NULL) {
-        frames->awaits_continue = false;
         pyw_head_put_reply(&frames->out, PYW_FRAME_HEAD, head);
         if (frames->out.failed) {
             frames->error = -E2BIG;

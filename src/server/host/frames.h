@@ -34,7 +34,8 @@ struct pyw_frames {
     struct pyw_pair *pairs;   /* PYW_HEAD_MAX_PAIRS */
     /* receiving */
     struct pyw_intake intake;
-    bool awaits_continue; /* INFORM 100 goes out before the first wait */
+    bool awaits_continue; /* INFORM 100 goes out before the first wait, also behind a
+                             head: the child reads no body before */
     int64_t looked_ms;    /* when the inbox was last looked at for an ABORT */
     /* sending */
     struct pyw_writer out; /* head and END of the piece under way */
