@@ -1,7 +1,8 @@
-"""Script loading and reloading."""
+"""Section 2.10: how scripts are loaded, and loaded again."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import time
@@ -153,3 +154,127 @@ def test_first_load_happens_once_however_many_ask(start, mode):
         results = [pool.submit(server.get, "/slow") for _ in range(5)]
         assert [each.result().status for each in results] == [200] * 5
     assert (server.scratch / "loads").read_text() == "x"
+
+
+def test_what_the_module_knows_of_itself(start, mode):
+    server = start(
+        "WSGIScriptAlias /x @ROOT@/x.py",
+        mode=mode,
+        files={
+            "x.py": "import hashlib, json, os, sys\ndef application(e, s):\n"
+            "    s('200 OK', [])\n    return [json.dumps([__name__, __file__, __mtime__,\n"
+            "        sys.modules[__name__].__name__]).encode()]\n",
+        },
+    )
+    path = server.root / "x.py"
+    name, file, mtime, found = server.get("/x").json()
+    assert name == found == "_mod_wsgi_" + hashlib.md5(str(path).encode()).hexdigest()
+    assert file == str(path)
+    assert abs(mtime - path.stat().st_mtime) < 0.001
+    assert not (server.root / "__pycache__").exists()
+
+
+IMPORTS = """
+import json, os, helper
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [json.dumps([os.getpid(), helper.loads]).encode()]
+"""
+
+
+def test_what_a_script_imports(start, mode):
+    """In embedded mode the script alone is executed again; a new process has all anew."""
+    server = start(
+        "WSGIPythonPath @ROOT@/lib\nWSGIScriptAlias /x @ROOT@/x.py",
+        mode=mode,
+        options="python-path=@ROOT@/lib",
+        files={"x.py": IMPORTS, "lib/helper.py": "import os\nloads = os.path.getmtime(__file__)\n"},
+    )
+    server.expect_new_processes()
+    os.utime(server.root / "lib/helper.py", (10, 10))
+    before = server.get("/x").json()
+    os.utime(server.root / "lib/helper.py", (20, 20))
+    os.utime(server.root / "x.py", (5, 5))
+    after = server.get("/x").json()
+    if mode == "embedded":
+        assert after == before
+    else:
+        assert after[0] != before[0]
+        assert (before[1], after[1]) == (10, 20)
+
+
+ASKS = """
+import os
+
+def reload_required(resource):
+    if os.path.exists("@SCRATCH@/broken"):
+        raise KeyError(resource)
+    return os.path.exists("@SCRATCH@/wanted")
+
+def application(environ, start_response):
+    global served
+    served = globals().get("served", 0) + 1
+    start_response("200 OK", [])
+    return [b"%d" % served]
+"""
+
+
+@pytest.fixture(params=["embedded", "daemon"])
+def asking(start, request):
+    server = start(
+        "WSGIScriptAlias /x @ROOT@/x.py\n<Location /x/off>\nWSGIScriptReloading Off\n</Location>",
+        mode=request.param,
+        files={"x.py": ASKS},
+    )
+    server.expect_new_processes()
+    return server
+
+
+def test_reload_required(asking):
+    assert [asking.get("/x").text for _ in range(3)] == ["1", "2", "3"]
+    (asking.scratch / "wanted").touch()
+    assert asking.get("/x/off").text == "4", "not asked where reloading is off"
+    assert asking.get("/x").text == "1"
+
+
+def test_reload_required_that_fails_is_no(asking):
+    assert asking.get("/x").text == "1"
+    (asking.scratch / "broken").touch()
+    assert asking.get("/x").text == "2"
+    asking.log.claim_traceback("KeyError")
+    asking.log.claim("PYW0109")
+    asking.log.allow(r"^\[pid \d+\]  ")
+
+
+def test_deleting_the_time_forces_reloading(start, mode):
+    server = start(
+        "WSGIScriptAlias /x @ROOT@/x.py",
+        mode=mode,
+        files={
+            "x.py": "served = 0\ndef application(e, s):\n"
+            "    global served, __mtime__\n    served += 1\n    del __mtime__\n"
+            "    s('200 OK', [])\n    return [b'%d' % served]\n",
+        },
+    )
+    server.expect_new_processes()
+    assert [server.get("/x").text for _ in range(4)] == ["1"] * 4
+
+
+def test_a_script_that_failed_leaves_no_module(start, mode):
+    server = start(
+        "WSGIScriptAlias /bad @ROOT@/bad.py\nWSGIScriptAlias /x @ROOT@/x.py",
+        mode=mode,
+        options="",
+        files={
+            "bad.py": "raise ValueError('bad')\n",
+            "x.py": "import sys\ndef application(e, s):\n    s('200 OK', [])\n"
+            "    return [repr([m for m in sys.modules if m.startswith('_mod_wsgi_')"
+            " and m != __name__]).encode()]\n",
+        },
+    )
+    for _ in range(4):
+        assert server.get("/bad").status == 500
+    server.log.claim_traceback("ValueError: bad")
+    server.log.allow("ValueError: bad")
+    assert server.get("/x").body == b"[]"
