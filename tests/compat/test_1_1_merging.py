@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.counter import ask as counter
 
 ALIAS = "WSGIScriptAlias /x @APPS@/counter/wsgi.py"
@@ -48,3 +50,34 @@ def test_pass_authorization_of_the_alias_wins(start):
     header = [("Authorization", "Basic x")]
     assert "HTTP_AUTHORIZATION" in server.get("/on", header).json()
     assert "HTTP_AUTHORIZATION" not in server.get("/off", header).json()
+
+
+FLAGS = """
+WSGIPassAuthorization {server}
+<VirtualHost *:@PORT@>
+ServerName plain.test
+</VirtualHost>
+<VirtualHost *:@PORT@>
+ServerName own.test
+WSGIPassAuthorization {host}
+</VirtualHost>
+<Location /environ/section>
+WSGIPassAuthorization {section}
+</Location>
+"""
+
+
+@pytest.mark.parametrize("value", ["On", "Off"])
+def test_the_innermost_scope_that_sets_a_flag_wins(start, value):
+    """The section of the main server beats the virtual host."""
+    other = {"On": "Off", "Off": "On"}[value]
+    server = start(FLAGS.format(server=value, host=other, section=value), mode="embedded")
+
+    def passes(target, host):
+        response = server.request("GET", target, [("Host", host), ("Authorization", "Basic x")])
+        return "On" if "HTTP_AUTHORIZATION" in response.json() else "Off"
+
+    assert passes("/environ", "plain.test") == value
+    assert passes("/environ", "own.test") == other
+    assert passes("/environ/section", "plain.test") == value
+    assert passes("/environ/section", "own.test") == value

@@ -93,3 +93,46 @@ def test_preload(start):
     )
     wait.until((server.scratch / "loaded").exists, "the script to be loaded without a request")
     assert server.get("/x").status == 200
+
+
+def test_the_other_name_of_the_handler(start):
+    server = start(
+        "Alias /on @APPS@\n<Location /on>\nSetHandler application/x-httpd-wsgi\n"
+        "Options +ExecCGI\n</Location>"
+    )
+    assert server.get("/on/hello/wsgi.py").body == b"Hello, world\n"
+    assert server.get("/on/hello/nothing.py").status == 404
+    server.log.claim("PYW0201")
+
+
+def test_an_alias_needs_no_execcgi(start):
+    server = start(
+        "<Location />\nOptions None\n</Location>\nWSGIScriptAlias /x @APPS@/hello/wsgi.py"
+    )
+    assert server.get("/x").body == b"Hello, world\n"
+
+
+def test_a_match_takes_the_whole_url(start):
+    """What is behind the match is no PATH_INFO, unless the pattern hands it on."""
+    server = start(
+        "WSGIScriptAliasMatch ^/m/ @APPS@/environ/wsgi.py\n"
+        "WSGIScriptAliasMatch ^/n(/.*)?$ @APPS@/environ/wsgi.py$1"
+    )
+
+    def names(target):
+        found = server.get(target).json()
+        return found["SCRIPT_NAME"][1], found["PATH_INFO"][1]
+
+    assert names("/m/a/b") == ("/m/a/b", "")
+    assert names("/n/a/b") == ("/n", "/a/b")
+
+
+def test_options_may_name_the_callable_and_the_groups(start):
+    server = start(
+        "WSGIDaemonProcess web\n"
+        "WSGIScriptAlias /x @APPS@/counter/wsgi.py process-group=web callable-object=other\n"
+        "WSGIScriptAlias /y @APPS@/counter/wsgi.py application-group=y process-group=web"
+    )
+    assert server.get("/x").body == b"other callable"
+    found = counter(server, "/y")
+    assert (found["process_group"], found["application_group"]) == ("web", "y")
