@@ -230,12 +230,15 @@ class HttpdInstance:
         self.conf_file.write_text(self.render(), encoding="utf-8")
         return ports
 
-    def configtest(self) -> tuple[int, str]:
-        """Exit status and words of `httpd -t`; an error if it crashed or a sanitizer spoke."""
+    def configtest(self, option: str = "-t") -> tuple[int, str]:
+        """Exit status and words of `httpd -t`, or of another option that starts no server.
+
+        An error if it crashed or a sanitizer spoke.
+        """
         for port in self._prepare():
             port.release()
         done = subprocess.run(
-            self._command("-t"),
+            self._command(option),
             env=self._environment(),
             capture_output=True,
             text=True,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from support import apps, machine, procs
+from support import apps, machine, procs, wait
 from support.httpd import HttpdInstance, Settings, Surroundings
 
 MODES = ("embedded", "daemon", "daemon_multi")
@@ -70,6 +71,7 @@ class Servers:
         if instance is None:
             instance = self._shared[key] = HttpdInstance(self.around, settings).start()
             _warm_up(instance, warm_up)
+            _await_daemons(instance)
         if key not in self._used:
             instance.begin_test()
             self._used.add(key)
@@ -84,10 +86,10 @@ class Servers:
         instance.start()
         return instance
 
-    def configtest(self, extra: str, **settings: Any) -> tuple[int, str]:
+    def configtest(self, extra: str, *, option: str = "-t", **settings: Any) -> tuple[int, str]:
         instance = self._make(extra, None, "", settings)
         try:
-            return instance.configtest()
+            return instance.configtest(option)
         finally:
             instance.remove()
 
@@ -134,6 +136,14 @@ def _end(instance: HttpdInstance) -> list[str]:
     if not problems:
         instance.remove()
     return problems
+
+
+def _await_daemons(instance: HttpdInstance) -> None:
+    """Let the processes of all groups start: they are part of the baseline."""
+    lines = re.findall(r"^WSGIDaemonProcess .*", instance.settings.extra, re.MULTILINE)
+    sizes = [re.search(r"processes=(\d+)", line) for line in lines]
+    wanted = sum(int(size[1]) if size else 1 for size in sizes)
+    wait.until(lambda: len(instance.daemons()) >= wanted, f"{wanted} daemon processes")
 
 
 def _warm_up(instance: HttpdInstance, target: str | Callable[[HttpdInstance], object]) -> None:
