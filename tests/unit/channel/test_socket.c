@@ -74,6 +74,27 @@ START_TEST(patience)
 }
 END_TEST
 
+START_TEST(buffers)
+{
+    int ends[2];
+    int before = 0;
+    int size = 0;
+    socklen_t len = sizeof(size);
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    ck_assert_int_eq(getsockopt(ends[0], SOL_SOCKET, SO_RCVBUF, &before, &len), 0);
+    ck_assert_int_eq(pyw_socket_set_buffers(ends[0], 16384, 0), 0);
+    ck_assert_int_eq(getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, &len), 0);
+    ck_assert_int_eq(size, 2 * 16384); /* the kernel doubles what it is told */
+    ck_assert_int_eq(getsockopt(ends[0], SOL_SOCKET, SO_RCVBUF, &size, &len), 0);
+    ck_assert_int_eq(size, before);
+    close(ends[0]);
+    close(ends[1]);
+    ck_assert_int_eq(pyw_socket_set_buffers(ends[0], 0, 0), 0);
+    ck_assert_int_eq(pyw_socket_set_buffers(ends[0], 0, 512), -EBADF);
+}
+END_TEST
+
 START_TEST(nobody_there)
 {
     make_folder();
@@ -125,6 +146,7 @@ int main(void)
 {
     const TTest *const tests[] = {listen_connect_accept,
                                   patience,
+                                  buffers,
                                   nobody_there,
                                   a_path_that_does_not_fit,
                                   a_full_backlog_ends_at_the_deadline,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -141,6 +142,67 @@ START_TEST(a_missing_home_is_named)
 }
 END_TEST
 
+START_TEST(limits_and_priority_are_set)
+{
+    write_program("#!/bin/sh\n"
+                  "grep -E '^Max (data size|address space)' /proc/$$/limits | "
+                  "sed 's/  */ /g'\n"
+                  "echo nice=$(cut -d' ' -f19 /proc/$$/stat)\n");
+    group.setup.options.memory_limit = INT64_C(512) * 1024 * 1024;
+    group.setup.options.virtual_memory_limit = INT64_C(8) * 1024 * 1024 * 1024;
+    group.setup.options.cpu_priority = 11;
+    ck_assert_int_eq(live(), 0);
+    ck_assert_msg(strstr(output, "Max data size 536870912 536870912 bytes") != NULL,
+                  "%s", output);
+    ck_assert_ptr_nonnull(
+        strstr(output, "Max address space 8589934592 8589934592 bytes"));
+    ck_assert_ptr_nonnull(strstr(output, "nice=11\n"));
+}
+END_TEST
+
+START_TEST(a_limit_is_never_raised)
+{
+    struct rlimit before;
+    struct rlimit lower;
+
+    write_program("#!/bin/sh\ngrep '^Max data' /proc/$$/limits | sed 's/  */ /g'\n");
+    ck_assert_int_eq(getrlimit(RLIMIT_DATA, &before), 0);
+    lower = before;
+    lower.rlim_cur = lower.rlim_max = (rlim_t)1 << 45; /* more than a sanitizer maps */
+    ck_assert_int_eq(setrlimit(RLIMIT_DATA, &lower),
+                     0); /* in this test's own process */
+    group.setup.options.memory_limit = INT64_C(1) << 46;
+    ck_assert_int_eq(live(), 0);
+    ck_assert_str_eq(output, "Max data size 35184372088832 35184372088832 bytes \n");
+}
+END_TEST
+
+START_TEST(a_chroot_that_is_gone_is_said)
+{
+    if (geteuid() != 0) {
+        return; /* only root may; the container and CI runs are root */
+    }
+    write_program("#!/bin/sh\n");
+    group.setup.options.chroot = "/nonexistent/jail";
+    ck_assert_int_eq(live(), PYW_SPAWN_FAILED);
+    ck_assert_msg(strstr(output, "chroot failed: No such file") != NULL, "%s", output);
+}
+END_TEST
+
+START_TEST(paths_behind_a_chroot_are_those_within)
+{
+    if (geteuid() != 0) {
+        return;
+    }
+    write_program("#!/bin/sh\n");
+    group.setup.options.chroot = dir;
+    group.setup.options.home = "/nowhere";
+    ck_assert_int_eq(live(), PYW_SPAWN_FAILED);
+    ck_assert_msg(strstr(output, "working directory failed: '/nowhere'") != NULL, "%s",
+                  output);
+}
+END_TEST
+
 START_TEST(root_becomes_the_user_for_good)
 {
     char why[512];
@@ -192,6 +254,10 @@ int main(void)
     tcase_add_test(tests, a_process_is_born_with_what_it_needs_and_no_more);
     tcase_add_test(tests, a_missing_program_is_named_with_the_places_looked_at);
     tcase_add_test(tests, a_missing_home_is_named);
+    tcase_add_test(tests, limits_and_priority_are_set);
+    tcase_add_test(tests, a_limit_is_never_raised);
+    tcase_add_test(tests, a_chroot_that_is_gone_is_said);
+    tcase_add_test(tests, paths_behind_a_chroot_are_those_within);
     tcase_add_test(tests, root_becomes_the_user_for_good);
     tcase_add_test(tests, names_and_numbers_of_users);
     suite_add_tcase(suite, tests);
