@@ -23,7 +23,6 @@ MIB = 1024 * 1024
 # Group -> options. Each serves apps/inline at /GROUP.
 GROUPS = {
     "plain": "threads=2",
-    "limits": f"threads=2 memory-limit={1024 * MIB} virtual-memory-limit={8192 * MIB}",
     "nice": "cpu-priority=7",
     "buffers": "send-buffer-size=16384 receive-buffer-size=32768",
     "tiny": "send-buffer-size=512 receive-buffer-size=512",
@@ -93,10 +92,16 @@ def limit(pid, name):
     raise AssertionError(f"no {name} in the limits of {pid}")
 
 
+@pytest.fixture
+def limited(servers):
+    options = f"threads=2 memory-limit={1024 * MIB} virtual-memory-limit={8192 * MIB}"
+    return servers.kept("1.8 limits", Settings(extra=serve({"limits": options})), ready)
+
+
 @pytest.mark.no_asan
-def test_memory_limits(groups):
+def test_memory_limits(limited, groups):
     """In bytes of 64 bits; soft and hard, so that the application cannot lift them."""
-    pid = pid_of(groups, "limits")
+    pid = pid_of(limited, "limits")
     assert limit(pid, "Max data size") == [str(1024 * MIB)] * 2
     assert limit(pid, "Max address space") == [str(8192 * MIB)] * 2
     plain = pid_of(groups, "plain")
@@ -105,7 +110,7 @@ def test_memory_limits(groups):
 
 
 @pytest.mark.no_asan
-def test_memory_beyond_the_limit_is_a_memory_error(groups):
+def test_memory_beyond_the_limit_is_a_memory_error(limited):
     code = """
         try:
             bytearray(2 * 1024 * 1024 * 1024)
@@ -115,7 +120,7 @@ def test_memory_beyond_the_limit_is_a_memory_error(groups):
         start_response("200 OK", [])
         return [said]
     """
-    assert inline.run(groups, code, path="/limits").text == "refused"
+    assert inline.run(limited, code, path="/limits").text == "refused"
 
 
 def nice(pid):
