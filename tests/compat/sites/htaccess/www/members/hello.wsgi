@@ -1,0 +1,17 @@
+"""Tells what it was asked, as JSON."""
+
+import json
+
+
+def application(environ, start_response):
+    keys = ("SCRIPT_NAME", "PATH_INFO", "SITE_COLOUR", "HTTP_AUTHORIZATION", "QUERY_STRING")
+    told = {key: environ.get(key) for key in keys}
+    told["group"] = environ["mod_wsgi.process_group"]
+    told["body"] = environ["wsgi.input"].read().decode()
+    start_response(environ.get("HTTP_X_STATUS", "200 OK"), [("Content-Type", "application/json")])
+    return [json.dumps(told).encode()]
+
+
+def members(environ, start_response):
+    environ["SITE_COLOUR"] = "members only"
+    return application(environ, start_response)
