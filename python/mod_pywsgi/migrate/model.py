@@ -17,7 +17,7 @@ class Verdict(enum.Enum):
 class Number:
     """A whole number, written in digits and nothing else.
 
-    :param low: the smallest one; ``zero``: 0 is allowed besides.
+    :param low: the smallest one; ``zero``: 0 is allowed too.
     :param zero_is: what a 0 that is refused asks for, and what to do instead.
     """
 
@@ -25,7 +25,6 @@ class Number:
     high: int | None = None
     zero: bool = False
     base: int = 10
-    signed: bool = False
     zero_is: str = ""
 
 

@@ -48,6 +48,7 @@ class Context:
     :param own_home: the Python that applications run in without WSGIPythonHome.
     :param root: directory that was read, or that of the file.
     :param symbol: the LoadModule name.
+    :param has_no_embedded: WSGIRestrictEmbedded is On.
     """
 
     module: str | None
@@ -56,6 +57,7 @@ class Context:
     root: Path
     symbol: str = "wsgi_module"
     has_home: bool = False
+    has_no_embedded: bool = False
     said: set[str] = field(default_factory=set)
 
 
@@ -199,6 +201,14 @@ def _plain(text: str) -> str:
 # Values
 
 
+def _script(line: Line, context: Context) -> Iterator[Finding]:
+    """Scripts that decide run in Apache's own processes unless a group is named."""
+    if context.has_no_embedded and "process-group=" not in line.arguments:
+        yield _person(
+            line, f"{line.name} answers 500 with WSGIRestrictEmbedded On: add process-group=NAME."
+        )
+
+
 def _python_home(line: Line, context: Context) -> Iterator[Finding]:
     for word in line.words()[:1]:
         yield from _environment(line, word, context)
@@ -244,11 +254,11 @@ def _option(line: Line, name: str, value: str, context: Context) -> Iterator[Fin
 def _wrong_number(rule: Number, value: str) -> str | None:
     """Why a value is not accepted, and what mod_wsgi, which reads the digits in front, made of it."""
     digits = r"[0-7]+" if rule.base == 8 else r"\d+"
-    sign = "-?" if rule.signed else ""
+    sign = "-?" if rule.low < 0 else ""
     if not re.fullmatch(sign + digits, value, re.ASCII):
         return _not_a_number(rule, value)
     number = int(value, rule.base)
-    if rule.signed or (number == 0 and rule.zero):
+    if number == 0 and rule.zero:
         return None
     if number == 0 and rule.zero_is:
         return rule.zero_is
@@ -274,4 +284,8 @@ _RULES: dict[str, Rule] = {
     "includeoptional": _include,
     "wsgipythonhome": _python_home,
     "wsgidaemonprocess": _daemon_process,
+    "wsgiauthuserscript": _script,
+    "wsgiauthgroupscript": _script,
+    "wsgiaccessscript": _script,
+    "wsgidispatchscript": _script,
 }

@@ -1,6 +1,8 @@
 """What Python code finds: modules, attributes, functions, events, metrics, scripts that decide."""
 
-from mod_pywsgi.migrate.model import Section, better, differs, refused, same
+from mod_pywsgi.migrate.model import Section, differs, same
+
+_INSTALLED = "Where that package is installed: it is not ours."
 
 MODULES = Section(
     "Modules",
@@ -8,11 +10,10 @@ MODULES = Section(
     (
         same("mod_wsgi"),
         same("apache"),
-        differs("mod_wsgi.express", "The command is `mod-pywsgi-express`, see express.md."),
-        refused("mod_wsgi.express.reloader", "Use `mod-pywsgi-express --reload-on-changes`."),
-        refused("mod_wsgi.server", "An old name of mod_wsgi.express."),
-        refused("mod_wsgi.diagnostics", "Sample applications: examples/ has others."),
-        refused("mod_wsgi.telemetry", "The reader of telemetry is mod_wsgi-telemetry, by itself."),
+        same("mod_wsgi.express", _INSTALLED),
+        same("mod_wsgi.server", _INSTALLED),
+        same("mod_wsgi.diagnostics", _INSTALLED),
+        same("mod_wsgi.telemetry", _INSTALLED),
     ),
 )
 
@@ -69,10 +70,10 @@ EVENTS = Section(
     (
         same("request_started"),
         same("response_started"),
-        better("request_finished", "Has the documented `application_start` too."),
+        same("request_finished"),
         same("request_exception"),
         same("process_signal"),
-        better("process_stopping", "The reason is the true one for `restart-interval=` too."),
+        differs("process_stopping", "When the process begins to drain, and requests still run."),
     ),
 )
 
@@ -104,7 +105,9 @@ FIELDS = Section(
         same("gil_wait_time, gil_wait_count"),
         same("status"),
         same("signame, signum"),
-        same("shutdown_reason"),
+        differs(
+            "shutdown_reason", "Never `deadlock_timeout`: a process that is stuck tells nobody."
+        ),
     ),
 )
 

@@ -2,6 +2,8 @@
 
 from mod_pywsgi.migrate.model import Section, better, differs, same
 
+_IN_A_GROUP = "`process-group=` runs it in a process group, out of Apache's processes."
+
 SECTIONS = (
     Section(
         "Mapping and routing",
@@ -10,8 +12,8 @@ SECTIONS = (
             same("WSGIScriptAlias"),
             same("WSGIScriptAliasMatch"),
             same("WSGIHandlerScript"),
-            better("WSGIImportScript", "A script that fails is tried again when it changes."),
-            same("WSGIDispatchScript", "No internal keys in its environ."),
+            same("WSGIImportScript"),
+            better("WSGIDispatchScript", _IN_A_GROUP),
             same("WSGICallableObject"),
             better(
                 "WSGIScriptReloading",
@@ -21,7 +23,10 @@ SECTIONS = (
             same("WSGIProcessGroup"),
             same("WSGIApplicationGroup"),
             same("WSGIRestrictProcess"),
-            same("WSGIRestrictEmbedded"),
+            differs(
+                "WSGIRestrictEmbedded",
+                "On: scripts that decide need `process-group=`, or answer 500.",
+            ),
         ),
     ),
     Section(
@@ -29,13 +34,17 @@ SECTIONS = (
         "directive",
         (
             same("WSGIPassAuthorization"),
-            same("WSGIPassApacheRequest"),
+            better(
+                "WSGIPassApacheRequest", "The capsule gives nothing any more after the request."
+            ),
             differs("WSGIChunkedRequest", "On by default: chunked bodies are bounded and served."),
             better("WSGIErrorOverride", "In embedded mode too."),
             same("WSGIMapHEADToGET"),
             same("WSGIIgnoreActivity"),
-            better("WSGIEnableSendfile", "In daemon mode the file itself goes to Apache, unread."),
-            same("WSGITrustedProxyHeaders"),
+            differs(
+                "WSGIEnableSendfile", "On, unless Apache's `EnableSendfile` is Off; in both modes."
+            ),
+            better("WSGITrustedProxyHeaders", "An unknown name is a warning in the log."),
             same("WSGITrustedProxies"),
         ),
     ),
@@ -70,19 +79,22 @@ SECTIONS = (
             ),
             better(
                 "WSGISocketRotation",
-                "Accepted: old children reach their own processes until they end, either way.",
+                "Old children reach the processes of their generation in either case.",
             ),
-            better("WSGIAcceptMutex", "Accepted: processes share no lock that could be chosen."),
-            same("WSGIVerboseDebugging", "Without effect, as there."),
+            better(
+                "WSGIAcceptMutex",
+                "Nothing to choose, which the log says: no process competes for connections.",
+            ),
+            same("WSGIVerboseDebugging", "Without effect, as there; the log says so."),
         ),
     ),
     Section(
         "Scripts that decide",
         "directive",
         (
-            same("WSGIAuthUserScript"),
-            same("WSGIAuthGroupScript"),
-            same("WSGIAccessScript"),
+            better("WSGIAuthUserScript", _IN_A_GROUP),
+            better("WSGIAuthGroupScript", _IN_A_GROUP),
+            better("WSGIAccessScript", _IN_A_GROUP),
             same("WSGIGroupAuthoritative", "Without effect, as there."),
         ),
     ),

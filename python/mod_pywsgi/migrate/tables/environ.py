@@ -80,7 +80,10 @@ MODULE = Section(
         same("mod_wsgi.application_start"),
         same("mod_wsgi.thread_id"),
         better("mod_wsgi.x-*", "Never there, for scripts that dispatch neither."),
-        same("mod_ssl.is_https, mod_ssl.var_lookup", "For scripts that authenticate."),
+        differs(
+            "mod_ssl.is_https, mod_ssl.var_lookup",
+            "For scripts that authenticate; the second knows a fixed list of variables.",
+        ),
     ),
 )
 

@@ -3,6 +3,8 @@
 from mod_pywsgi.migrate.model import Number, Section, better, differs, same
 
 _ANY = Number()
+# Less memory starts no Python.
+_MEMORY = Number(16 << 20, zero=True)
 
 SECTION = Section(
     "Options of WSGIDaemonProcess",
@@ -18,10 +20,10 @@ SECTION = Section(
             number=Number(1, 65533, zero_is="a service, which is refused: run it by itself"),
         ),
         same("umask", number=Number(0, 0o777, base=8)),
-        same("chroot", path=True),
+        better("chroot", "A script outside is 500 and said, not 502.", path=True),
         same("home", path=True),
         same("lang"),
-        same("locale"),
+        better("locale", "One that the system has not stops Apache. Without it, UTF-8."),
         better(
             "python-home",
             "Its own version of Python, if mod_pywsgi is installed in it.",
@@ -64,9 +66,11 @@ SECTION = Section(
         better("queue-timeout", "Holds too while no process is there.", number=_ANY),
         same("listen-backlog", "At least 1.", number=Number(1)),
         same("display-name", "Without it, `(wsgi:NAME)`."),
-        same("send-buffer-size", number=Number(512, zero=True)),
+        same("send-buffer-size", "1 MiB by default.", number=Number(512, zero=True)),
         same("receive-buffer-size", number=Number(512, zero=True)),
-        same("header-buffer-size", number=Number(8192, zero=True)),
+        differs(
+            "header-buffer-size", "No limit by default, not 32768.", number=Number(8192, zero=True)
+        ),
         same("response-buffer-size", number=Number(65536, zero=True)),
         same("response-socket-timeout", number=_ANY),
         differs("response-flush-delay", "0 by default, not 5 ms.", number=_ANY),
@@ -74,9 +78,9 @@ SECTION = Section(
         same("script-user"),
         same("script-group"),
         better("cpu-time-limit", "The successor starts at once.", number=_ANY),
-        same("cpu-priority", number=Number(signed=True)),
-        same("memory-limit", number=_ANY),
-        same("virtual-memory-limit", number=_ANY),
+        same("cpu-priority", "-20 to 19.", number=Number(-20, 19)),
+        same("memory-limit", "At least 16 MiB, or 0.", number=_MEMORY),
+        same("virtual-memory-limit", "At least 16 MiB, or 0.", number=_MEMORY),
         same("server-metrics"),
     ),
 )
