@@ -10,14 +10,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "python/advice.h"
 #include "python/errors.h"
+#include "python/guard.h"
 #include "python/log.h"
 #include "python/pyw_gil.h"
 
 #define SCRIPT_MAX_SIZE (64 * 1024 * 1024)
 #define PLACE_MAX 256
-/* How far back the causes of an exception are looked at. */
-#define CHAIN_MAX 8
 
 enum state { NEW, LOADING, READY, FAILED };
 
@@ -31,10 +31,10 @@ struct script {
     _Atomic enum state state;
     _Atomic int64_t mtime; /* of the file that was loaded, or failed to load */
     _Atomic bool asks; /* it has a reload_required() and has served since its load */
-    PyObject *module;  /* GIL; strong; NULL unless it was READY once */
+    PyObject *module;  /* strong; NULL unless it was READY once; see module_of */
     PyObject *name;    /* GIL; the callable's, as last asked for */
-    bool is_reported;  /* GIL; that the module lacks it */
-    struct {           /* under `lock` */
+    atomic_bool is_reported; /* that the module lacks it */
+    struct {                 /* under `lock` */
         unsigned failures;
         int64_t retry_at_ms;
     } shared;
@@ -108,6 +108,44 @@ static struct script *find_or_append(struct pyw_interpreter *interpreter,
         pthread_mutex_unlock(&lock);
     }
     return script;
+}
+
+/* The interpreter's GIL, where there is one, keeps the module; else the lock does. */
+static void lock_module(void)
+{
+#ifdef Py_GIL_DISABLED
+    pthread_mutex_lock(&lock);
+#endif
+}
+
+static void unlock_module(void)
+{
+#ifdef Py_GIL_DISABLED
+    pthread_mutex_unlock(&lock);
+#endif
+}
+
+/* New reference, or NULL. */
+static PyObject *module_of(struct script *script)
+{
+    PyObject *module;
+
+    lock_module();
+    module = Py_XNewRef(script->module);
+    unlock_module();
+    return module;
+}
+
+/* Steals the reference, NULL included. */
+static void set_module(struct script *script, PyObject *module)
+{
+    PyObject *old;
+
+    lock_module();
+    old = script->module;
+    script->module = module;
+    unlock_module();
+    Py_XDECREF(old);
 }
 
 /* What a request asks of the loader; for a preload there is no exchange. */
@@ -287,65 +325,13 @@ static PyObject *execute(const char *text, PyObject *path, int64_t mtime)
     return module;
 }
 
-/* What an extension cannot do that failed to be imported. */
-enum refusal { NO_REFUSAL, REFUSES_OWN_GIL, REFUSES_SUBINTERPRETER };
-
-/* No exception is pending before and after. */
-static enum refusal refusal_of(PyObject *exception)
-{
-    PyObject *text = PyObject_IsInstance(exception, PyExc_ImportError) == 1
-                         ? PyObject_Str(exception)
-                         : NULL;
-    const char *utf8 = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
-    enum refusal refusal = NO_REFUSAL;
-
-    /* Python's own words, then those of others. */
-    if (utf8 != NULL && strstr(utf8, "does not support loading in subinterpreters")) {
-        refusal = REFUSES_OWN_GIL;
-    } else if (utf8 != NULL && strstr(utf8, "interpreter") != NULL) {
-        refusal = REFUSES_SUBINTERPRETER;
-    }
-    Py_XDECREF(text);
-    PyErr_Clear();
-    return refusal;
-}
-
-/* Says in the log how extensions that refuse sub-interpreters are helped. Packages
- * catch what their extension raised and raise something of their own. */
-static void advise(const struct script *script, struct pyw_exchange *exchange)
-{
-    PyObject *pending = script->interpreter->index != 0 ? pyw_errors_take() : NULL;
-    PyObject *exception = Py_XNewRef(pending);
-    enum refusal refusal = NO_REFUSAL;
-
-    for (int depth = 0; exception != NULL && refusal == NO_REFUSAL && depth < CHAIN_MAX;
-         depth++) {
-        PyObject *next = PyException_GetCause(exception);
-
-        if (next == NULL) {
-            next = PyException_GetContext(exception);
-        }
-        refusal = refusal_of(exception);
-        Py_SETREF(exception, next);
-    }
-    Py_XDECREF(exception);
-    if (refusal == REFUSES_OWN_GIL && pyw_gil_is_own(script->interpreter->index)) {
-        PYW_LOG(pyw_log_print_held, exchange, OWN_GIL_REFUSED, script->path);
-    } else if (refusal != NO_REFUSAL) {
-        PYW_LOG(pyw_log_print_held, exchange, NO_SUBINTERPRETER, script->path);
-    }
-    if (pending != NULL) {
-        pyw_errors_put(pending);
-    }
-}
-
 static void log_failure(const struct script *script, struct pyw_exchange *exchange)
 {
     char name[PYW_ERRORS_NAME_MAX];
     char place[PLACE_MAX];
 
     pyw_interpreter_describe(script->interpreter, place, sizeof place);
-    advise(script, exchange);
+    pyw_advice_log(script->interpreter, script->path, exchange);
     pyw_errors_class(name);
     PYW_LOG(pyw_errors_log, exchange, SCRIPT_FAILED, name, script->path, place);
 }
@@ -361,6 +347,7 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
     char *text;
     PyObject *path;
     PyObject *module = NULL;
+    enum state state;
 
     (void)atomic_compare_exchange_strong(&waits_since_ms, &unset, pyw_clock_now_ms());
     pyw_interpreter_describe(script->interpreter, place, sizeof place);
@@ -386,10 +373,11 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
     } else {
         atomic_store(&waits_since_ms, -1);
     }
-    Py_XSETREF(script->module, module);
+    state = module != NULL ? READY : FAILED;
+    set_module(script, module);
     script->is_reported = false;
     atomic_store(&script->asks, false);
-    return module != NULL ? READY : FAILED;
+    return state;
 }
 
 /* --- use ----------------------------------------------------------------------- */
@@ -408,19 +396,23 @@ static PyObject *resource_of(const struct pyw_request_head *head)
     return PyUnicode_DecodeFSDefaultAndSize(path.data, (Py_ssize_t)path.len);
 }
 
-/* Borrowed reference to the module's function reload_required(); NULL: it has none. */
+/* New reference to the module's function reload_required(); NULL: it has none. */
 static PyObject *find_ask(const struct script *script, PyObject *module)
 {
     const struct pyw_builtin *builtin = pyw_builtin_state(script->interpreter->module);
+    PyObject *function = pyw_guard_item(PyModule_GetDict(module), builtin->reload_name);
 
-    return PyDict_GetItemWithError(PyModule_GetDict(module), builtin->reload_name);
+    if (function == NULL) {
+        PyErr_Clear();
+    }
+    return function;
 }
 
 /* The module's own word; `exchange` takes the log, NULL: the process. */
 static bool ask(const struct script *script, PyObject *module,
                 const struct pyw_request_head *head, struct pyw_exchange *exchange)
 {
-    PyObject *function = Py_XNewRef(find_ask(script, module));
+    PyObject *function = find_ask(script, module);
     PyObject *resource = function != NULL ? resource_of(head) : NULL;
     PyObject *answer =
         resource != NULL ? PyObject_CallOneArg(function, resource) : NULL;
@@ -445,10 +437,11 @@ static bool wants_reload(const struct script *script, PyObject *module,
     if (!demand->compares) {
         return false;
     }
-    return PyDict_GetItemWithError(PyModule_GetDict(module), builtin->mtime_name) ==
-               NULL ||
-           (is_in_place &&
-            ask(script, module, demand->exchange->head, demand->exchange));
+    if (PyDict_Contains(PyModule_GetDict(module), builtin->mtime_name) != 1) {
+        PyErr_Clear();
+        return true;
+    }
+    return is_in_place && ask(script, module, demand->exchange->head, demand->exchange);
 }
 
 /* New reference to the script's module, the one to use now; NULL: it has none (logged).
@@ -457,7 +450,7 @@ static bool wants_reload(const struct script *script, PyObject *module,
 static PyObject *provide(struct script *script, struct demand *demand)
 {
     enum state state = atomic_load_explicit(&script->state, memory_order_acquire);
-    PyObject *module = state == READY ? Py_XNewRef(script->module) : NULL;
+    PyObject *module = state == READY ? module_of(script) : NULL;
     bool is_forced = module != NULL && wants_reload(script, module, demand);
     void *token;
 
@@ -470,11 +463,11 @@ static PyObject *provide(struct script *script, struct demand *demand)
     pyw_gil_acquire(token);
     if (state == LOADING) {
         state = load(script, demand->exchange, &demand->mtime);
-        module = state == READY ? Py_NewRef(script->module) : NULL;
+        module = state == READY ? module_of(script) : NULL;
         settle(script, state, demand->mtime);
         return module;
     }
-    module = state == READY ? Py_XNewRef(script->module) : NULL;
+    module = state == READY ? module_of(script) : NULL;
     if (module == NULL) {
         PYW_LOG(pyw_log_print_held, demand->exchange, SCRIPT_STILL_FAILED,
                 script->path);
@@ -482,7 +475,14 @@ static PyObject *provide(struct script *script, struct demand *demand)
     return module;
 }
 
-/* Borrowed reference to the callable's name as a str; NULL with an exception. */
+/* New reference to the callable's name as a str; NULL with an exception. */
+#ifdef Py_GIL_DISABLED
+static PyObject *intern_name(struct script *script, struct pyw_span name)
+{
+    (void)script;
+    return PyUnicode_DecodeUTF8(name.data, (Py_ssize_t)name.len, "replace");
+}
+#else
 static PyObject *intern_name(struct script *script, struct pyw_span name)
 {
     Py_ssize_t len = 0;
@@ -501,8 +501,9 @@ static PyObject *intern_name(struct script *script, struct pyw_span name)
         Py_XSETREF(script->name, fresh);
         script->is_reported = false;
     }
-    return script->name;
+    return Py_NewRef(script->name);
 }
+#endif
 
 /* Says what is wrong with the callable, once for each load of the script. */
 static void complain(struct script *script, PyObject *module, PyObject *callable,
@@ -540,20 +541,20 @@ static PyObject *look_up(struct script *script, PyObject *module,
 {
     PyObject *name = intern_name(script, exchange->head->callable);
     PyObject *callable =
-        name != NULL ? PyDict_GetItemWithError(PyModule_GetDict(module), name) : NULL;
+        name != NULL ? pyw_guard_item(PyModule_GetDict(module), name) : NULL;
 
+    Py_XDECREF(name);
     if (callable != NULL && PyCallable_Check(callable)) {
-        return Py_NewRef(callable);
+        return callable;
     }
     PyErr_Clear();
-    Py_XINCREF(callable);
     complain(script, module, callable, exchange);
     Py_XDECREF(callable);
     return NULL;
 }
 
 /* New reference, or NULL (logged). */
-static PyObject *module_of(struct script *script, struct pyw_exchange *exchange)
+static PyObject *module_for(struct script *script, struct pyw_exchange *exchange)
 {
     struct demand demand = {
         .exchange = exchange,
@@ -567,19 +568,22 @@ static PyObject *module_of(struct script *script, struct pyw_exchange *exchange)
 PyObject *pyw_loader_module(struct pyw_interpreter *interpreter,
                             struct pyw_exchange *exchange)
 {
-    return module_of(find_or_append(interpreter, exchange->head->script), exchange);
+    return module_for(find_or_append(interpreter, exchange->head->script), exchange);
 }
 
 PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,
                               struct pyw_exchange *exchange)
 {
     struct script *script = find_or_append(interpreter, exchange->head->script);
-    PyObject *module = module_of(script, exchange);
+    PyObject *module = module_for(script, exchange);
     PyObject *callable = module != NULL ? look_up(script, module, exchange) : NULL;
+    PyObject *function =
+        callable != NULL && !is_in_place ? find_ask(script, module) : NULL;
 
-    if (module != NULL && !is_in_place && find_ask(script, module) != NULL) {
+    if (function != NULL) {
         atomic_store(&script->asks, true);
     }
+    Py_XDECREF(function);
     Py_XDECREF(module);
     return callable;
 }
@@ -587,12 +591,15 @@ PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,
 /* What the script's reload_required() says. **GIL:** not held. */
 static bool says_stale(struct script *script, const struct pyw_request_head *head)
 {
+    PyObject *module;
     bool is_stale;
 
     if (pyw_interpreter_enter(head->application_group, NULL) == NULL) {
         return false;
     }
-    is_stale = script->module != NULL && ask(script, script->module, head, NULL);
+    module = module_of(script);
+    is_stale = module != NULL && ask(script, module, head, NULL);
+    Py_XDECREF(module);
     pyw_interpreter_leave();
     return is_stale;
 }

@@ -22,8 +22,8 @@ struct thread_lines {
 
 struct log_object {
     PyObject_HEAD enum pyw_stream_kind kind;
-    struct pyw_exchange *exchange; /* ERRORS, while its request lasts */
-    struct line line;              /* ERRORS; used on the request's thread only */
+    _Atomic(struct pyw_exchange *) exchange; /* ERRORS, while its request lasts */
+    struct line line; /* ERRORS; used on the request's thread only */
 };
 
 static __thread struct thread_lines own_lines;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "python/errors.h"
+#include "python/guard.h"
 #include "python/log.h"
 #include "python/prelude.h"
 #include "python/stream.h"
@@ -90,6 +91,47 @@ static enum pyw_outcome fail(struct pyw_request *request)
                 PYW_REQUEST_SCRIPT(request), pyw_request_reason(request->send_error));
     }
     return outcome_of_error(request->send_error);
+}
+
+/* As the functions of response.h, for the request's own thread: others may be in
+ * start_response() or write() of the same response. */
+static int send(struct pyw_request *request, const char *data, size_t len, bool is_last)
+{
+    int result;
+
+    PYW_GUARD_BEGIN(request->kit->start);
+    result = pyw_response_send(request, data, len, is_last);
+    PYW_GUARD_END();
+    return result;
+}
+
+static int send_file(struct pyw_request *request, const struct pyw_file_extent *extent)
+{
+    int result;
+
+    PYW_GUARD_BEGIN(request->kit->start);
+    pyw_response_set_length(request, extent->length);
+    result =
+        pyw_response_send_file(request, extent->fd, extent->offset, extent->length);
+    PYW_GUARD_END();
+    return result;
+}
+
+static void set_length(struct pyw_request *request, uint64_t length)
+{
+    PYW_GUARD_BEGIN(request->kit->start);
+    pyw_response_set_length(request, length);
+    PYW_GUARD_END();
+}
+
+static int prepare(struct pyw_request *request)
+{
+    int result;
+
+    PYW_GUARD_BEGIN(request->kit->start);
+    result = pyw_response_prepare(request);
+    PYW_GUARD_END();
+    return result;
 }
 
 /* The body is complete as far as the application goes. */
@@ -189,12 +231,12 @@ static enum pyw_outcome send_whole(struct pyw_request *request, PyObject *whole,
     bool is_short;
 
     flush_logs(request);
-    if (pyw_response_prepare(request) != 0) {
+    if (prepare(request) != 0) {
         return fail(request);
     }
     is_short = !response->is_bodyless && response->declared >= 0 &&
                response->written + length < (uint64_t)response->declared;
-    if (pyw_response_send(request, data, (size_t)length, !is_short) != 0) {
+    if (send(request, data, (size_t)length, !is_short) != 0) {
         return fail(request);
     }
     return judge(request);
@@ -208,8 +250,8 @@ static enum pyw_outcome send_pieces(struct pyw_request *request, PyObject *seque
         int result = check_piece(piece);
 
         if (result == 0 && PyBytes_GET_SIZE(piece) > 0) {
-            result = pyw_response_send(request, PyBytes_AS_STRING(piece),
-                                       (size_t)PyBytes_GET_SIZE(piece), false);
+            result = send(request, PyBytes_AS_STRING(piece),
+                          (size_t)PyBytes_GET_SIZE(piece), false);
         }
         Py_DECREF(piece);
         if (result != 0) {
@@ -233,7 +275,7 @@ static enum pyw_outcome deliver_sequence(struct pyw_request *request,
         return fail(request);
     }
     if (!request->response.is_sent) {
-        pyw_response_set_length(request, pieces.length);
+        set_length(request, pieces.length);
     }
     if (pieces.count > 1 && pieces.length > JOIN_MAX) {
         return send_pieces(request, sequence);
@@ -269,8 +311,8 @@ static int send_piece(struct pyw_request *request, PyObject *piece)
     if (check_started(request) != 0) {
         return -1;
     }
-    return pyw_response_send(request, PyBytes_AS_STRING(piece),
-                             (size_t)PyBytes_GET_SIZE(piece), false);
+    return send(request, PyBytes_AS_STRING(piece), (size_t)PyBytes_GET_SIZE(piece),
+                false);
 }
 
 /* Sends what the iterator gives until it or the response is at its end. @return 0, or
@@ -302,8 +344,8 @@ static enum pyw_outcome deliver_iterable(struct pyw_request *request,
         return fail(request);
     }
     if (!request->response.is_sent) {
-        pyw_response_set_length(request, 0);
-        if (pyw_response_send(request, "", 0, false) != 0) {
+        set_length(request, 0);
+        if (send(request, "", 0, false) != 0) {
             return fail(request);
         }
     }
@@ -316,9 +358,7 @@ static enum pyw_outcome deliver_file(struct pyw_request *request,
     if (check_started(request) != 0) {
         return fail(request);
     }
-    pyw_response_set_length(request, extent->length);
-    if (pyw_response_send_file(request, extent->fd, extent->offset, extent->length) !=
-        0) {
+    if (send_file(request, extent) != 0) {
         return fail(request);
     }
     return judge(request);
@@ -358,7 +398,12 @@ enum pyw_outcome pyw_deliver(struct pyw_request *request, PyObject *iterable)
     enum pyw_outcome outcome;
 
     if (PyList_CheckExact(iterable) || PyTuple_CheckExact(iterable)) {
-        return deliver_sequence(request, iterable); /* these have no close() */
+        PyObject *sequence = pyw_guard_sequence(iterable);
+
+        outcome =
+            sequence != NULL ? deliver_sequence(request, sequence) : fail(request);
+        Py_XDECREF(sequence);
+        return outcome; /* these have no close() */
     }
     if (!request->response.is_sent &&
         pyw_file_wrapper_is_file(request->wsgi->file_wrapper_type, iterable, &extent)) {
@@ -369,7 +414,7 @@ enum pyw_outcome pyw_deliver(struct pyw_request *request, PyObject *iterable)
     close_iterable(request, iterable);
     if (outcome == PYW_OUTCOME_OK) {
         flush_logs(request);
-        if (pyw_response_send(request, "", 0, true) != 0) {
+        if (send(request, "", 0, true) != 0) {
             outcome = fail(request);
         }
     }

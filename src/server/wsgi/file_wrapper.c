@@ -3,10 +3,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "python/guard.h"
+
 struct wrapper {
     PyObject_HEAD PyObject *filelike; /* strong */
     Py_ssize_t blksize;
 };
+
+/* New reference to the file; NULL: there is none. */
+static PyObject *filelike_of(PyObject *object)
+{
+    PyObject *filelike;
+
+    PYW_GUARD_BEGIN(object);
+    filelike = Py_XNewRef(((struct wrapper *)object)->filelike);
+    PYW_GUARD_END();
+    return filelike;
+}
 
 static int wrapper_init(PyObject *object, PyObject *arguments, PyObject *keywords)
 {
@@ -25,21 +38,25 @@ static int wrapper_init(PyObject *object, PyObject *arguments, PyObject *keyword
         PyErr_SetString(PyExc_ValueError, "blksize must not be negative");
         return -1;
     }
+    PYW_GUARD_BEGIN(object);
     Py_XSETREF(self->filelike, Py_NewRef(filelike));
     self->blksize = blksize;
+    PYW_GUARD_END();
     return 0;
 }
 
 static PyObject *wrapper_next(PyObject *object)
 {
-    struct wrapper *self = (struct wrapper *)object;
+    PyObject *filelike = filelike_of(object);
     PyObject *block;
     int has_more;
 
-    if (self->filelike == NULL) {
+    if (filelike == NULL) {
         return NULL;
     }
-    block = PyObject_CallMethod(self->filelike, "read", "n", self->blksize);
+    block =
+        PyObject_CallMethod(filelike, "read", "n", ((struct wrapper *)object)->blksize);
+    Py_DECREF(filelike);
     has_more = block != NULL ? PyObject_IsTrue(block) : 0;
     if (has_more <= 0) {
         Py_CLEAR(block);
@@ -49,15 +66,16 @@ static PyObject *wrapper_next(PyObject *object)
 
 static PyObject *wrapper_close(PyObject *object, PyObject *unused)
 {
-    struct wrapper *self = (struct wrapper *)object;
+    PyObject *filelike = filelike_of(object);
     PyObject *close;
     PyObject *result;
 
     (void)unused;
-    if (self->filelike == NULL) {
+    if (filelike == NULL) {
         Py_RETURN_NONE;
     }
-    close = PyObject_GetAttrString(self->filelike, "close");
+    close = PyObject_GetAttrString(filelike, "close");
+    Py_DECREF(filelike);
     if (close == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
             return NULL;
@@ -72,10 +90,10 @@ static PyObject *wrapper_close(PyObject *object, PyObject *unused)
 
 static PyObject *get_filelike(PyObject *object, void *unused)
 {
-    struct wrapper *self = (struct wrapper *)object;
+    PyObject *filelike = filelike_of(object);
 
     (void)unused;
-    return Py_NewRef(self->filelike != NULL ? self->filelike : Py_None);
+    return filelike != NULL ? filelike : Py_NewRef(Py_None);
 }
 
 static PyObject *get_blksize(PyObject *object, void *unused)
@@ -212,16 +230,21 @@ static bool get_extent(PyObject *filelike, struct pyw_file_extent *extent)
 bool pyw_file_wrapper_is_file(PyObject *type, PyObject *object,
                               struct pyw_file_extent *extent)
 {
+    PyObject *filelike;
     bool is_file;
 
     /* A subclass that iterates in a way of its own wants its way. */
     if (!PyObject_TypeCheck(object, (PyTypeObject *)type) ||
         Py_TYPE(object)->tp_iternext != wrapper_next ||
-        Py_TYPE(object)->tp_iter != PyObject_SelfIter ||
-        ((struct wrapper *)object)->filelike == NULL) {
+        Py_TYPE(object)->tp_iter != PyObject_SelfIter) {
         return false;
     }
-    is_file = get_extent(((struct wrapper *)object)->filelike, extent);
+    filelike = filelike_of(object);
+    if (filelike == NULL) {
+        return false;
+    }
+    is_file = get_extent(filelike, extent);
+    Py_DECREF(filelike);
     PyErr_Clear();
     return is_file;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "python/guard.h"
 #include "python/pyw_gil.h"
 #include "wsgi/request.h"
 
@@ -67,6 +68,7 @@ static ssize_t fetch(struct input *self, char *data, size_t len, const char *met
     struct pyw_exchange *exchange;
     int64_t since_us;
     ssize_t got;
+    int error;
 
     /* It may have ended while another fetch waited. */
     if (check_open(self, method) != 0) {
@@ -75,7 +77,8 @@ static ssize_t fetch(struct input *self, char *data, size_t len, const char *met
     if (self->is_at_end || len == 0) {
         return 0;
     }
-    if (request->read_error == 0) {
+    error = request->read_error;
+    if (error == 0) {
         if (pyw_request_claim(request) != 0) {
             return -1;
         }
@@ -86,15 +89,16 @@ static ssize_t fetch(struct input *self, char *data, size_t len, const char *met
             got = await_body(request, data, len, wants_all);
         }
         pyw_observe_input(request, since_us, got);
+        error = got < 0 ? (int)got : 0;
+        request->read_error = error;
         pyw_request_unclaim(request);
-        if (got >= 0) {
+        if (error == 0) {
             self->is_at_end = got == 0;
             return got;
         }
-        request->read_error = (int)got;
     }
     PyErr_Format(PyExc_OSError, "mod_wsgi request data read error: %s",
-                 pyw_request_reason(request->read_error));
+                 pyw_request_reason(error));
     return -1;
 }
 
@@ -258,10 +262,10 @@ static int parse_size(const char *method, PyObject *const *arguments, Py_ssize_t
     return 0;
 }
 
-static PyObject *input_read(PyObject *object, PyObject *const *arguments,
-                            Py_ssize_t count)
+/* The methods proper; inside of the guard. */
+static PyObject *read_guarded(struct input *self, PyObject *const *arguments,
+                              Py_ssize_t count)
 {
-    struct input *self = (struct input *)object;
     size_t size;
 
     if (check_open(self, "read") != 0 ||
@@ -271,10 +275,9 @@ static PyObject *input_read(PyObject *object, PyObject *const *arguments,
     return read_bytes(self, size);
 }
 
-static PyObject *input_readline(PyObject *object, PyObject *const *arguments,
-                                Py_ssize_t count)
+static PyObject *readline_guarded(struct input *self, PyObject *const *arguments,
+                                  Py_ssize_t count)
 {
-    struct input *self = (struct input *)object;
     size_t size;
 
     if (check_open(self, "readline") != 0 ||
@@ -284,10 +287,9 @@ static PyObject *input_readline(PyObject *object, PyObject *const *arguments,
     return read_line(self, size, "readline");
 }
 
-static PyObject *input_readlines(PyObject *object, PyObject *const *arguments,
-                                 Py_ssize_t count)
+static PyObject *readlines_guarded(struct input *self, PyObject *const *arguments,
+                                   Py_ssize_t count)
 {
-    struct input *self = (struct input *)object;
     PyObject *lines;
     size_t hint;
     size_t total = 0;
@@ -317,35 +319,82 @@ static PyObject *input_readlines(PyObject *object, PyObject *const *arguments,
     return lines;
 }
 
-/* Nothing to close: the rest of the body is the server's to throw away. */
-static PyObject *input_close(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    if (check_open((struct input *)self, "close") != 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *input_iter(PyObject *self)
-{
-    if (check_open((struct input *)self, "__iter__") != 0) {
-        return NULL;
-    }
-    return Py_NewRef(self);
-}
-
-static PyObject *input_next(PyObject *self)
+static PyObject *next_guarded(struct input *self)
 {
     PyObject *line = NULL;
 
-    if (check_open((struct input *)self, "__next__") == 0) {
-        line = read_line((struct input *)self, SIZE_MAX, "__next__");
+    if (check_open(self, "__next__") == 0) {
+        line = read_line(self, SIZE_MAX, "__next__");
     }
     if (line != NULL && PyBytes_GET_SIZE(line) == 0) {
         Py_CLEAR(line);
     }
     return line;
+}
+
+static PyObject *input_read(PyObject *object, PyObject *const *arguments,
+                            Py_ssize_t count)
+{
+    PyObject *result;
+
+    PYW_GUARD_BEGIN(object);
+    result = read_guarded((struct input *)object, arguments, count);
+    PYW_GUARD_END();
+    return result;
+}
+
+static PyObject *input_readline(PyObject *object, PyObject *const *arguments,
+                                Py_ssize_t count)
+{
+    PyObject *result;
+
+    PYW_GUARD_BEGIN(object);
+    result = readline_guarded((struct input *)object, arguments, count);
+    PYW_GUARD_END();
+    return result;
+}
+
+static PyObject *input_readlines(PyObject *object, PyObject *const *arguments,
+                                 Py_ssize_t count)
+{
+    PyObject *result;
+
+    PYW_GUARD_BEGIN(object);
+    result = readlines_guarded((struct input *)object, arguments, count);
+    PYW_GUARD_END();
+    return result;
+}
+
+/* Nothing to close: the rest of the body is the server's to throw away. */
+static PyObject *input_close(PyObject *object, PyObject *unused)
+{
+    int result;
+
+    (void)unused;
+    PYW_GUARD_BEGIN(object);
+    result = check_open((struct input *)object, "close");
+    PYW_GUARD_END();
+    return result == 0 ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyObject *input_iter(PyObject *object)
+{
+    int result;
+
+    PYW_GUARD_BEGIN(object);
+    result = check_open((struct input *)object, "__iter__");
+    PYW_GUARD_END();
+    return result == 0 ? Py_NewRef(object) : NULL;
+}
+
+static PyObject *input_next(PyObject *object)
+{
+    PyObject *result;
+
+    PYW_GUARD_BEGIN(object);
+    result = next_guarded((struct input *)object);
+    PYW_GUARD_END();
+    return result;
 }
 
 static void input_dealloc(PyObject *self)
@@ -396,10 +445,8 @@ PyObject *pyw_input_new(PyTypeObject *type)
     return type->tp_alloc(type, 0);
 }
 
-void pyw_input_bind(PyObject *object, struct pyw_request *request)
+static void bind_guarded(struct input *self, struct pyw_request *request)
 {
-    struct input *self = (struct input *)object;
-
     self->request = request;
     self->is_at_end = false;
     self->taken = 0;
@@ -410,4 +457,18 @@ void pyw_input_bind(PyObject *object, struct pyw_request *request)
         self->buffer = NULL;
         self->capacity = 0;
     }
+}
+
+void pyw_input_sever(PyObject *object)
+{
+    PYW_GUARD_BEGIN(object);
+    ((struct input *)object)->request = NULL;
+    PYW_GUARD_END();
+}
+
+void pyw_input_bind(PyObject *object, struct pyw_request *request)
+{
+    PYW_GUARD_BEGIN(object);
+    bind_guarded((struct input *)object, request);
+    PYW_GUARD_END();
 }

@@ -14,7 +14,10 @@ struct pyw_request;
 PyObject *pyw_input_new_type(PyObject *module);
 /* New reference to an input that belongs to no request yet. */
 PyObject *pyw_input_new(PyTypeObject *type);
-/* NULL: the request is over, and every use raises RuntimeError. */
+/* The request is over, and every use raises RuntimeError. A thread of the application's
+ * may still be reading. */
+void pyw_input_sever(PyObject *input);
+/* As new, for a request or for none; nobody is reading. */
 void pyw_input_bind(PyObject *input, struct pyw_request *request);
 
 #endif

@@ -71,11 +71,18 @@ static bool is_let_go(const struct pyw_kit *kit)
 #endif
 }
 
-void pyw_kit_give_back(struct pyw_wsgi *state, struct pyw_kit *kit)
+void pyw_kit_sever(struct pyw_kit *kit)
 {
-    pyw_input_bind(kit->input, NULL);
+    pyw_input_sever(kit->input);
     pyw_start_bind(kit->start, NULL);
     pyw_stream_sever(kit->log);
+}
+
+void pyw_kit_give_back(struct pyw_wsgi *state, struct pyw_kit *kit)
+{
+    /* Again: each waits until the last thread has left the object, GIL or not. */
+    pyw_kit_sever(kit);
+    pyw_input_bind(kit->input, NULL);
     if (is_let_go(kit)) {
         kit->next = state->kits;
         state->kits = kit;

@@ -9,16 +9,15 @@
 
 int pyw_request_claim(struct pyw_request *request)
 {
-    if (request->is_busy) {
-        PyErr_SetString(PyExc_RuntimeError, "the request is in use by another thread");
-        return -1;
-    }
     if (pyw_prelude_is_forked()) {
         PyErr_SetString(PyExc_RuntimeError,
                         "the request belongs to the process that was forked");
         return -1;
     }
-    request->is_busy = true;
+    if (atomic_exchange(&request->is_busy, true)) {
+        PyErr_SetString(PyExc_RuntimeError, "the request is in use by another thread");
+        return -1;
+    }
     return 0;
 }
 

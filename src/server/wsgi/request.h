@@ -10,6 +10,7 @@
 
 #include <Python.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/pyw_exchange.h"
@@ -26,9 +27,9 @@ struct pyw_request {
     struct pyw_kit *kit;
     PyObject *native;     /* strong; see wsgi/native.h, NULL: none */
     int64_t picked_up_us; /* wall clock */
-    bool is_busy;         /* GIL */
-    int send_error;       /* GIL; 0, or the -errno that ended sending */
-    int read_error;       /* GIL; likewise for reading */
+    atomic_bool is_busy;
+    atomic_int send_error; /* 0, or the -errno that ended sending */
+    atomic_int read_error; /* likewise for reading */
     struct pyw_interrupt interrupt;
     struct pyw_active active;
     struct pyw_observation observed;

@@ -259,8 +259,8 @@ int pyw_response_send(struct pyw_request *request, const char *data, size_t len,
     part.body = (struct pyw_span){data, len};
     response->is_sent = true;
     result = transmit(request, &part);
-    pyw_request_unclaim(request);
     request->send_error = result;
+    pyw_request_unclaim(request);
     return result == 0 ? 0 : -1;
 }
 

@@ -119,8 +119,9 @@ static enum pyw_outcome serve(struct pyw_request *request)
         outcome = decides ? pyw_decide(request, target) : run(request, target);
         leave_fork(request);
         end_interruptions(request);
-        pyw_kit_give_back(request->wsgi, request->kit);
+        pyw_kit_sever(request->kit);
         pyw_request_wait_idle(request);
+        pyw_kit_give_back(request->wsgi, request->kit);
     } else {
         outcome = pyw_deliver_exception(request);
         pyw_observe_end(request, outcome);

@@ -9,6 +9,7 @@
 #endif
 
 #include "python/errors.h"
+#include "python/guard.h"
 #include "wsgi/request.h"
 #include "wsgi/rules.h"
 
@@ -19,9 +20,10 @@ struct start {
 
 /* --- write() ------------------------------------------------------------------- */
 
-static PyObject *write_body(PyObject *self, PyObject *data)
+/* Inside of the guard. */
+static PyObject *write_guarded(const struct start *self, PyObject *data)
 {
-    struct pyw_request *request = ((struct start *)self)->request;
+    struct pyw_request *request = self->request;
 
     if (request == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "write() called after request completed");
@@ -44,6 +46,16 @@ static PyObject *write_body(PyObject *self, PyObject *data)
         return NULL;
     }
     Py_RETURN_NONE;
+}
+
+static PyObject *write_body(PyObject *self, PyObject *data)
+{
+    PyObject *result;
+
+    PYW_GUARD_BEGIN(self);
+    result = write_guarded((struct start *)self, data);
+    PYW_GUARD_END();
+    return result;
 }
 
 static PyMethodDef write_method = {"write", write_body, METH_O,
@@ -112,27 +124,22 @@ static int check_header(PyObject *item)
     return pyw_rules_check_value(PyTuple_GET_ITEM(item, 1));
 }
 
-/* Nothing of the old response is touched before all of the new one is found valid. */
-static int accept(struct pyw_response *response, PyObject *status, PyObject *headers)
+/* Nothing of the old response is touched before all of the new one is found valid.
+ * `headers` does not change meanwhile. */
+static int accept_fixed(struct pyw_response *response, PyObject *status,
+                        PyObject *headers)
 {
-    Py_ssize_t count;
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(headers);
 
-    if (!PyList_Check(headers)) {
-        PyErr_Format(PyExc_TypeError,
-                     "start_response() argument 2 must be list, not %.200s",
-                     Py_TYPE(headers)->tp_name);
-        return -1;
-    }
     if (pyw_rules_check_status(status) != 0) {
         return -1;
     }
-    count = PyList_GET_SIZE(headers);
     if (count >= PYW_HEAD_MAX_PAIRS) {
         PyErr_Format(PyExc_ValueError, "too many headers: %zd", count);
         return -1;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        if (check_header(PyList_GET_ITEM(headers, i)) != 0) {
+        if (check_header(PySequence_Fast_GET_ITEM(headers, i)) != 0) {
             return -1;
         }
     }
@@ -140,7 +147,7 @@ static int accept(struct pyw_response *response, PyObject *status, PyObject *hea
         return -1;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *item = PyList_GET_ITEM(headers, i);
+        PyObject *item = PySequence_Fast_GET_ITEM(headers, i);
 
         pyw_response_add(response, PyTuple_GET_ITEM(item, 0),
                          PyTuple_GET_ITEM(item, 1));
@@ -148,6 +155,24 @@ static int accept(struct pyw_response *response, PyObject *status, PyObject *hea
     return 0;
 }
 
+static int accept(struct pyw_response *response, PyObject *status, PyObject *headers)
+{
+    PyObject *fixed;
+    int result;
+
+    if (!PyList_Check(headers)) {
+        PyErr_Format(PyExc_TypeError,
+                     "start_response() argument 2 must be list, not %.200s",
+                     Py_TYPE(headers)->tp_name);
+        return -1;
+    }
+    fixed = pyw_guard_sequence(headers);
+    result = fixed != NULL ? accept_fixed(response, status, fixed) : -1;
+    Py_XDECREF(fixed);
+    return result;
+}
+
+/* Inside of the guard. */
 static PyObject *start(struct start *self, PyObject *status, PyObject *headers,
                        PyObject *exc_info)
 {
@@ -184,6 +209,7 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, size_t flags,
     Py_ssize_t count = PyVectorcall_NARGS(flags);
     Py_ssize_t named = names != NULL ? PyTuple_GET_SIZE(names) : 0;
     PyObject *given[3] = {NULL, NULL, Py_None};
+    PyObject *result;
 
     if (count + named < 2 || count + named > 3) {
         PyErr_Format(PyExc_TypeError,
@@ -204,7 +230,10 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, size_t flags,
                         "start_response() takes status, response_headers and exc_info");
         return NULL;
     }
-    return start((struct start *)self, given[0], given[1], given[2]);
+    PYW_GUARD_BEGIN(self);
+    result = start((struct start *)self, given[0], given[1], given[2]);
+    PYW_GUARD_END();
+    return result;
 }
 
 static void dealloc(PyObject *self)
@@ -253,5 +282,7 @@ PyObject *pyw_start_new(PyTypeObject *type)
 
 void pyw_start_bind(PyObject *object, struct pyw_request *request)
 {
+    PYW_GUARD_BEGIN(object);
     ((struct start *)object)->request = request;
+    PYW_GUARD_END();
 }
