@@ -169,6 +169,18 @@ logger.warning("mark-one\\n\\n  mark-two\\nmark-three")
     assert lines[0].log_id
 
 
+def test_a_record_without_an_end_of_line(server):
+    code = """
+handler = logging.StreamHandler()
+handler.terminator = ""
+logger.addHandler(handler)
+logger.info("mark-one")
+logger.warning("mark-two")
+"""
+    log(server, code)
+    assert records(server, "mark-", 2) == [("info", "mark-one"), ("warn", "mark-two")]
+
+
 def test_traceback_of_a_record(server):
     code = """
 logger.addHandler(logging.StreamHandler())

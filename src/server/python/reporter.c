@@ -456,8 +456,9 @@ void pyw_reporter_start(const struct pyw_setup *setup)
 {
     int rv;
 
-    if (setup->telemetry_path == NULL || setup->telemetry_path[0] == '\0') {
-        return;
+    if (setup->telemetry_path == NULL || setup->telemetry_path[0] == '\0' ||
+        setup->threads_per_process == 0) {
+        return; /* nobody to report to, or no requests to report of */
     }
     rv = open_reporter(setup);
     if (rv == 0) {
