@@ -26,9 +26,12 @@ FILES = {
     "handlers/one.py": 'NAME = "one"\n' + HANDLER,
     "handlers/two.py": 'NAME = "two"\n' + HANDLER,
     "handlers/none.py": "application = None\n",
+    "handlers/inner.py": "application = None\n",
     "docs/page.thing": "a resource",
     "docs/sub/page.other": "another",
     "docs/plain.txt": "plain",
+    "docs/overlay/page.thing": "a resource",
+    "docs/overlay/page.other": "another",
 }
 CONF = """
 Alias /docs @ROOT@/docs
@@ -54,6 +57,9 @@ SetHandler missing
 <Directory @ROOT@/docs/sub>
 WSGIHandlerScript one @ROOT@/handlers/two.py
 SetHandler one
+</Directory>
+<Directory @ROOT@/docs/overlay>
+WSGIHandlerScript one @ROOT@/handlers/inner.py
 </Directory>
 <Location /docs/no-path-info>
 SetHandler two
@@ -114,6 +120,9 @@ def test_an_inner_scope_overlays_by_name(server):
     """`one` is another script there; `two` is inherited."""
     assert ask(server, "/docs/sub/any.txt")["NAME"] == "two"
     assert ask(server, "/docs/page.thing")["NAME"] == "one"
+    assert ask(server, "/docs/overlay/page.other")["NAME"] == "two"
+    assert server.get("/docs/overlay/page.thing").status == 500
+    server.log.claim("PYW0107.*inner.py")
 
 
 def test_path_info_may_be_refused(server):
