@@ -325,9 +325,10 @@ def test_pass_apache_request(shared, mode):
 
 @pytest.mark.parametrize("mode", ["embedded"])
 def test_a_capsule_that_is_kept_gives_nothing_after_its_request(shared):
-    server = shared(PASS)
-    inline.run(server, CAPSULE, path="/inline/on")
-    *_, was, shown = inline.run(server, CAPSULE, path="/inline/on").json()
+    with shared(PASS).connect() as connection:  # the same process both times, with any MPM
+        connection.request("GET", "/inline/on", [inline.header(CAPSULE)])
+        response = connection.request("GET", "/inline/on", [inline.header(CAPSULE)])
+    *_, was, shown = response.json()
     assert was == "over"
     assert "of a request that is over" in shown
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import ssl
+import subprocess
 import time
 
 import pytest
@@ -340,6 +342,55 @@ def test_the_daemon_has_its_own_process(server, mode):
     pid = server.get("/counter").json()["pid"]
     assert pid != os.getpid()
     assert (pid in server.daemons()) is (mode != "embedded")
+
+
+TLS = """
+LogLevel ssl:error
+Listen 127.0.0.1:@PORT2@ https
+<VirtualHost 127.0.0.1:@PORT2@>
+ServerName localhost
+SSLEngine On
+SSLCertificateFile @ROOT@/tls/cert.pem
+SSLCertificateKeyFile @ROOT@/tls/key.pem
+<Location /environ/more>
+SSLOptions +StdEnvVars
+</Location>
+<Location /environ/proxied>
+WSGITrustedProxyHeaders X-Forwarded-Proto
+</Location>
+</VirtualHost>
+"""
+
+
+def make_certificate(server):
+    folder = server.root / "tls"
+    folder.mkdir(exist_ok=True)
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_tls(start, mode):
+    """mod_ssl says the scheme, a trusted proxy knows better, and SSL_* comes when asked for."""
+    server = start(TLS, mode=mode, modules=("ssl",), prepare=make_certificate)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def ask(target, headers=()):
+        with server.connect(port=server.port2) as connection:
+            connection.sock = context.wrap_socket(connection.sock)
+            found = connection.request("GET", target, headers).json()
+        return {key: value for key, (_, value) in found.items()}
+
+    found = ask("/environ")
+    assert (found["wsgi.url_scheme"], found["REQUEST_SCHEME"]) == ("https", "https")
+    assert not [key for key in found if key.startswith("SSL_") or key == "HTTPS"]
+    found = ask("/environ/more")
+    assert found["SSL_PROTOCOL"].startswith("TLSv1")
+    assert "HTTPS" not in found
+    headers = [("X-Forwarded-Proto", "http")]
+    assert ask("/environ/proxied", headers)["wsgi.url_scheme"] == "http"
+    assert environ(server)["wsgi.url_scheme"] == "http"
 
 
 # Both modes on one server, by a header: what may differ has a name here.
