@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from support import inline, machine, wait
+from support import curl, inline, machine, wait
 from support.httpd import Settings
 from support.servers import mounts, routing
 
@@ -166,6 +166,14 @@ def test_override_leaves_the_connection_usable(shared):
         response = connection.request("POST", "/inline/on", [read], b"x" * 100000)
         assert response.status == 404
         assert connection.request("GET", "/hello").status == 200
+
+
+@pytest.mark.http2
+def test_override_over_http2(start, mode):
+    server = start("Protocols h2c http/1.1" + OVERRIDE, mode=mode, modules=("http2",))
+    name, value = inline.header(answer("404 No", "[]", '[b"a" * 100000] * 10'))
+    result = curl.get(server.url("/inline/on"), "http2", "-H", f"{name}: {value}")
+    assert (result.exit, result.status, result.body) == (0, 404, b"the server's page")
 
 
 # WSGIMapHEADToGET

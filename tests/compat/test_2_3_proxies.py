@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import random
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support import raw
+from support import curl, raw
 from support.httpd import Settings
 from support.servers import mounts, routing
 
@@ -511,3 +512,22 @@ def test_a_variable_of_that_name_goes_too(start):
         mode="embedded",
     )
     assert "HTTP_X_REAL_IP" not in ask(server, "/environ", [("X-Smuggle", "192.0.2.1")])
+
+
+@pytest.mark.http2
+def test_over_http2(start, mode):
+    server = start(
+        "Protocols h2c http/1.1\nWSGITrustedProxyHeaders X-Forwarded-For X-Forwarded-Host\n"
+        "WSGITrustedProxies 127.0.0.1 10.0.0.0/8",
+        mode=mode,
+        modules=("http2",),
+    )
+    sent = {"X-Forwarded-For": "192.0.2.1, 10.0.0.1", "X-Forwarded-Host": "h.test"}
+    arguments = [word for item in sent.items() for word in ("-H", ": ".join(item))]
+    result = curl.get(server.url("/environ"), "http2", *arguments)
+    found = json.loads(result.body)
+    assert found["SERVER_PROTOCOL"] == ["str", "HTTP/2.0"]
+    assert found["REMOTE_ADDR"] == ["str", "192.0.2.1"]
+    assert found["HTTP_HOST"] == ["str", "h.test"]
+    result = curl.get(server.url("/environ"), "http2", *arguments, "--interface", "127.0.0.2")
+    assert json.loads(result.body)["REMOTE_ADDR"] == ["str", "127.0.0.2"]
