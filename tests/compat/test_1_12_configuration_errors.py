@@ -127,6 +127,25 @@ def test_dropped_directive(configtest, name):
     assert f"{name} is no longer a directive: " in words
 
 
+@pytest.mark.root
+@pytest.mark.parametrize(
+    "option", ["user=games", "group=games", "supplementary-groups=games", "chroot=/"]
+)
+def test_what_only_root_may_do(configtest, option):
+    status, words = configtest(f"WSGIDaemonProcess a {option}", as_user="nobody")
+    assert status != 0, "accepted"
+    assert f"{option.split('=')[0]}=" in words
+    assert "needs an Apache that is started by root" in " ".join(words.split())
+
+
+@pytest.mark.root
+def test_what_anybody_may_do(configtest):
+    """Their own user and group, and limits that only take away."""
+    options = "user=nobody group=nogroup memory-limit=1073741824 cpu-priority=5 script-user=nobody"
+    status, words = configtest(f"WSGIDaemonProcess a {options}", as_user="nobody")
+    assert status == 0, words
+
+
 GOOD = [
     HOSTS.format(first="ServerName a.test", second="ServerName A.TEST"),
     "WSGIDaemonProcess a user=#-1 group=#-1",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import os
 import pwd
 import signal
+import socket
 import stat
+import subprocess
 
 import pytest
 
@@ -48,6 +51,55 @@ def test_sockets_lie_in_the_runtime_directory(start):
 def test_socket_prefix_is_relative_to_the_server_root(start):
     server = start(INLINE + "WSGISocketPrefix run/own/sock\n", files={"run/own/x": ""})
     assert folders(server) == {f"sock.{server.pid}.1"}
+
+
+@pytest.mark.root
+def test_socket_user_is_who_may_connect(start):
+    """For children that run as somebody else than Apache's User, as mpm-itk's; nobody else gets through."""
+    server = start(INLINE.replace("processes=2", "socket-user=games"))
+    owner = pwd.getpwnam("games").pw_uid
+    assert {path.stat().st_uid for path in sockets(server)} == {owner}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in sockets(server)} == {0o600}
+    assert sockets(server)[0].parent.stat().st_mode & stat.S_IXOTH
+    wait.until(lambda: inline.run(server, PID).status == 503, "the refusal")
+    server.log.claim("PYW0156: No connection to process group 'web': Permission denied")
+    path = str(sockets(server)[0])
+    for user, outcome in (("games", "connected"), ("nobody", "PermissionError")):
+        done = subprocess.run(
+            ["/usr/bin/python3", "-c", CONNECT, path],
+            user=user,
+            group=user if user == "games" else "nogroup",
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.stdout.strip() == outcome, done.stderr
+
+
+@pytest.mark.parametrize("backlog", [0, 7])
+def test_listen_backlog(start, backlog):
+    """So many may wait, and one. The last of the two sockets of a process waits for its successor."""
+    server = start(INLINE.replace("processes=2", f"listen-backlog={backlog}"))
+    waiting = []
+    with contextlib.ExitStack() as stack, pytest.raises(BlockingIOError):
+        while True:
+            peer = stack.enter_context(socket.socket(socket.AF_UNIX))
+            peer.setblocking(False)
+            peer.connect(str(sockets(server)[-1]))
+            waiting.append(peer)
+    assert len(waiting) == backlog + 1
+
+
+CONNECT = """
+import socket, sys
+try:
+    socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+    print("connected")
+except OSError as error:
+    print(type(error).__name__)
+"""
 
 
 @pytest.mark.parametrize("how", ["graceful", "restart"])

@@ -230,13 +230,14 @@ class HttpdInstance:
         self.conf_file.write_text(self.render(), encoding="utf-8")
         return ports
 
-    def configtest(self, option: str = "-t") -> tuple[int, str]:
+    def configtest(self, option: str = "-t", as_user: str | None = None) -> tuple[int, str]:
         """Exit status and words of `httpd -t`, or of another option that starts no server.
 
-        An error if it crashed or a sanitizer spoke.
+        By that user where root runs the tests. An error if it crashed or a sanitizer spoke.
         """
         for port in self._prepare():
             port.release()
+        account = pwd.getpwnam(as_user) if as_user else None
         done = subprocess.run(
             self._command(option),
             env=self._environment(),
@@ -245,6 +246,9 @@ class HttpdInstance:
             timeout=60,
             check=False,
             errors="backslashreplace",
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
         )
         words = done.stdout + done.stderr
         problems = self._check_sanitizer()

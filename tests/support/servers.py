@@ -86,10 +86,12 @@ class Servers:
         instance.start()
         return instance
 
-    def configtest(self, extra: str, *, option: str = "-t", **settings: Any) -> tuple[int, str]:
+    def configtest(
+        self, extra: str, *, option: str = "-t", as_user: str | None = None, **settings: Any
+    ) -> tuple[int, str]:
         instance = self._make(extra, None, "", settings)
         try:
-            return instance.configtest(option)
+            return instance.configtest(option, as_user)
         finally:
             instance.remove()
 
