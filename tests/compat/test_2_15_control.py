@@ -27,8 +27,8 @@ def busy(start):
     """A server and a request that runs until `go` is there."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
 
-        def begin(options="shutdown-timeout=1", rest="", mpm="event", code=WAIT):
-            server = start(f"WSGIDaemonProcess web {options}\n{ROUTES}{rest}", mpm=mpm)
+        def begin(options="shutdown-timeout=1", rest="", code=WAIT, **more):
+            server = start(f"WSGIDaemonProcess web {options}\n{ROUTES}{rest}", **more)
             pid = pid_of(server)
             slow = pool.submit(inline.run, server, code + PID)
             wait.until((server.scratch / "running").exists, "the application to run")
@@ -154,6 +154,21 @@ def test_applications_may_finish_what_they_do(busy, mpm, number):
         wait.until(lambda: server.log.find("resuming normal"), "the next generation")
         assert pid_of(server) != old
     apache_did_not_wait(server)
+
+
+def test_a_generation_that_was_told_to_end_starts_nothing(busy):
+    """Not even where its requests outlive Apache's own restart."""
+    server, old, slow = busy("shutdown-timeout=60", mpm="prefork", log_level="info wsgi:debug")
+    server.restart()
+    assert is_cut(slow)
+    wait.until(lambda: pid_of(server) != old, "the new generation")
+    assert procs.alive(old)
+    let_go(server)
+    gone(old)
+    wait.until(
+        lambda: server.log.find(f"Process {old} .*--ended--> gone|{old} .* has ended"), "its end"
+    )
+    assert len(server.log.find("--spawn--> starting")) == 2, "one process for each generation"
 
 
 @pytest.mark.parametrize("mpm", ["event", "worker", "prefork"])

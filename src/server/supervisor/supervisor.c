@@ -325,8 +325,10 @@ static void handle_lifeline(struct supervisor *self)
         return;
     }
     if (got == 1 && byte == 'G') {
-        self->course = COURSE_RETIRE;
-        return;
+        if (self->course == COURSE_RUN) {
+            self->course = COURSE_RETIRE;
+        }
+        return; /* else all has been told to end: an ungraceful restart */
     }
     /* After 'G' the end of the pipe is expected: the parent closed its side and goes
      * on. */
