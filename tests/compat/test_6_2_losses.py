@@ -9,17 +9,17 @@ from support import shown
 
 # Scenario -> the tests in which the client notices.
 LOSSES = {
-    "streams, then raises": ["integration/test_truncation.py::test_cut_response"],
-    "killed in mid response, chunked": ["integration/test_truncation.py::test_cut_response"],
-    "killed in mid response, with a length": ["integration/test_truncation.py::test_cut_response"],
+    "streams, then raises": ["test_cut_response"],
+    "killed in mid response, chunked": ["test_cut_response"],
+    "killed in mid response, with a length": ["test_cut_response"],
     "echoes while it reads": [
-        "integration/test_duplex.py::test_echo_100_megabytes",
-        "integration/test_duplex.py::test_echo_in_small_steps",
-        "daemon/test_exchange.py::test_echo_moves_both_ways_at_once",
+        "test_echo_100_megabytes",
+        "test_echo_in_small_steps",
+        "test_echo_moves_both_ways_at_once",
     ],
     "body shorter than its length": [
-        "integration/test_truncation.py::test_short_body",
-        "integration/test_response.py::test_body_short_of_its_length_is_seen",
+        "test_short_body",
+        "test_body_short_of_its_length_is_seen",
     ],
 }
 

@@ -21,35 +21,35 @@ from support import inline, procs, shown, wait
 ELSEWHERE = {
     # deadlock-timeout=0 disables other timeouts: all tests there run with it.
     2: [
-        "integration/test_timeouts.py::test_request_timeout_replaces_the_process",
-        "integration/test_timeouts.py::test_startup_timeout",
-        "integration/test_timeouts.py::test_restart_interval",
+        "test_request_timeout_replaces_the_process",
+        "test_startup_timeout",
+        "test_restart_interval",
     ],
     # New requests put off the end of a process that has had its maximum-requests.
-    3: ["integration/test_timeouts.py::test_maximum_requests_under_overlapping_load"],
+    3: ["test_maximum_requests_under_overlapping_load"],
     # A missing callable is 404 in one mode and 500 in the other.
     5: [
-        "compat/test_modes.py::test_behaviour",
-        "integration/test_errors.py::test_script_without_the_callable",
+        "test_behaviour_is_the_same",
+        "test_script_without_the_callable",
     ],
     # Response headers differ between the modes.
     6: [
-        "compat/test_modes.py::test_behaviour",
-        "integration/test_start_response.py::test_location_with_200_is_just_a_header",
+        "test_behaviour_is_the_same",
+        "test_location_with_200_is_just_a_header",
     ],
     # Transfer-Encoding and Content-Length together.
-    7: ["conformance/test_raw_requests.py::test_length_with_chunked_is_not_in_the_environ"],
+    7: ["test_length_with_chunked_is_not_in_the_environ"],
     # A broken script is run again by every request.
-    13: ["integration/test_reload.py::test_a_broken_script_is_not_run_on_each_request"],
+    13: ["test_a_broken_script_is_not_run_on_each_request"],
     # Daemons outlive a parent that was killed.
     14: [
-        "integration/test_groups.py::test_all_end_when_the_parent_is_killed",
-        "daemon/test_life.py::test_without_its_supervisor_it_ends",
+        "test_all_end_when_the_parent_is_killed",
+        "test_without_its_supervisor_it_ends",
     ],
     # A graceful restart stalls new requests.
     15: [
-        "integration/test_groups.py::test_no_request_fails_during_graceful_restarts",
-        "integration/test_groups.py::test_graceful_lets_a_running_request_finish",
+        "test_no_request_fails_during_graceful_restarts",
+        "test_graceful_lets_a_running_request_finish",
     ],
 }
 
@@ -61,7 +61,7 @@ def test_shown_elsewhere(number):
 
 def test_a_test_that_is_gone_would_be_missed():
     """The control."""
-    gone = ["compat/test_modes.py::test_no_such", "compat/no_such.py::test_x"]
+    gone = ["test_no_such", "test_gone"]
     assert shown.missing(gone) == gone
 
 

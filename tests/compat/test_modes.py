@@ -369,12 +369,12 @@ def compare(server, name: str, request: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_behaviour(both, name):
+def test_behaviour_is_the_same(both, name):
     compare(both, name, BEHAVIOURS[name])
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_file(both, name):
+def test_file_is_the_same(both, name):
     compare(both, name, files(both.root)[name])
 
 

@@ -12,12 +12,13 @@ SOURCES = ROOT / "src" / "server"
 PAGE = (ROOT / "docs" / "directives.md").read_text(encoding="utf-8")
 
 
-def directives() -> list[str]:
-    """Every directive that is built."""
+def directives(*kinds: str) -> list[str]:
+    """Every directive that is built; or those of the table's macros DROPPED or REFUSED."""
     text = (SOURCES / "apache" / "directives.c").read_text()
     table = text[text.index("command_rec pyw_directives[]") :]
     rows = re.findall(r'\b(\w+)\(\s*"(<?WSGI\w+)', table)
-    return [name for macro, name in rows if macro != "REFUSED"]
+    special = ("DROPPED", "REFUSED")
+    return [name for macro, name in rows if (macro in kinds if kinds else macro not in special)]
 
 
 def options() -> list[str]:
@@ -37,6 +38,10 @@ def test_the_tables_are_found() -> None:
 def test_directive(name: str) -> None:
     """A row of a table, or the heading of one."""
     assert re.search(rf"^(?:#+ |\|[^|]*)`?{re.escape(name)}\b", PAGE, re.MULTILINE)
+
+
+def test_dropped_directives_are_mentioned() -> None:
+    assert [name for name in directives("DROPPED") if f"`{name}`" not in PAGE] == []
 
 
 @pytest.mark.parametrize("name", options())

@@ -30,7 +30,7 @@ SECTION = Section(
             path=True,
         ),
         same("python-path"),
-        same("python-eggs"),
+        same("python-eggs", path=True),
         same("switch-interval"),
         same("stack-size", "At least 65536 bytes.", number=Number(65536)),
         better(
