@@ -160,6 +160,38 @@ def test_long(check, name):
     campaign(check, name, LONG)
 
 
+@pytest.fixture
+def open_to_htaccess(start):
+    server = start(
+        '<Directory "@ROOT@/htdocs/open">\nAllowOverride All\n</Directory>',
+        files={"htdocs/open/page": "page\n"},
+    )
+    server.log.allow("")
+    return server
+
+
+def htaccess_campaign(server, count: int) -> None:
+    """The same in a file that is read by each request, in a process that serves others too."""
+    file = server.write("htdocs/open/.htaccess", "")
+    for name in DIRECTIVES:
+        for number in range(count):
+            line = directive_line(random.Random(f".htaccess/{name}/{number}"), name)
+            file.write_bytes(line)
+            response = server.get("/open/page")
+            shown = f"{name}/{number}: {line[:500]!r}"
+            assert response.status in (200, 500), shown
+            assert response.status == 500 or response.body == b"page\n", shown
+
+
+def test_htaccess_short(open_to_htaccess):
+    htaccess_campaign(open_to_htaccess, SHORT)
+
+
+@pytest.mark.slow
+def test_htaccess_long(open_to_htaccess):
+    htaccess_campaign(open_to_htaccess, LONG)
+
+
 def test_a_crash_would_be_seen(around):
     """The control: a signal is no exit status."""
     broken = machine.Facts(**{**vars(around.facts), "program": "/bin/sh"})
