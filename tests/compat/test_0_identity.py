@@ -64,6 +64,21 @@ def test_names_add_no_directive_twice(configtest, symbol):
     assert status == 0, words
 
 
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_names_disturb_nobody_who_lists_modules(start, symbol):
+    """mod_info shows all records and their hooks; the name alone has none."""
+    server = start(
+        "<Location /info>\nSetHandler server-info\n</Location>\nWSGISocketPrefix run/x",
+        symbol=symbol,
+        modules=("info",),
+    )
+    page = server.get("/info").text
+    for name in ("mod_wsgi.c", "mod_pywsgi.c"):
+        assert f'name="{name}"' in page
+    assert server.get("/info?list").status == 200
+    assert server.get("/info?hooks").status == 200
+
+
 def test_both_names_at_once_are_refused(configtest):
     status, words = configtest("LoadModule pywsgi_module @MODULE@")
     assert status != 0
