@@ -88,6 +88,9 @@ def _load_module(line: Line, context: Context) -> Iterator[Finding]:
     words = line.words()
     if len(words) < 2 or words[0] not in _SYMBOLS:
         return
+    if words[0] != context.symbol:
+        yield _person(line, f"the module is loaded as {context.symbol} too: take one line out.")
+        return
     if PurePosixPath(words[1]).name == OWN_FILE:
         if words[1].startswith("/") and not Path(words[1]).exists():
             yield _person(line, f"{words[1]} is not there; `module-location` says where it is.")

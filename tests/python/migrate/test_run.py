@@ -166,6 +166,17 @@ def test_our_module_at_a_path_that_is_not_there(
     assert "/none/mod_pywsgi.so is not there" in capsys.readouterr().out
 
 
+def test_both_names_of_the_module(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Apache would refuse them together, whichever file each names."""
+    path = place / "a.conf"
+    path.write_text(
+        "LoadModule pywsgi_module modules/mod_pywsgi.so\nLoadModule wsgi_module mod_wsgi.so\n"
+    )
+    assert run(str(path), "--write") == 1
+    assert "a.conf:2: to do: the module is loaded as pywsgi_module too" in capsys.readouterr().out
+    assert "mod_wsgi.so" in path.read_text()
+
+
 @pytest.mark.parametrize("words", [[], ["/no/such/file"], ["a", "b"], ["--wrong", "/"]])
 def test_usage(words: list[str]) -> None:
     assert run(*words) == 2
