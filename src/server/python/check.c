@@ -97,10 +97,10 @@ static int check_library(const struct why *why, const char *prefix, bool may_mis
         const char *place;
         bool may_miss;
     } parts[] = {
-        {"lib/python" PYW_PYTHON_VERSION, false},
-        {"lib/python" PYW_PYTHON_VERSION "/encodings/__init__.py", false},
-        {"lib/python" PYW_PYTHON_VERSION "/lib-dynload", true},
-        {"lib64/python" PYW_PYTHON_VERSION "/lib-dynload", true},
+        {"lib/" PYW_PYTHON_NAME, false},
+        {"lib/" PYW_PYTHON_NAME "/encodings/__init__.py", false},
+        {"lib/" PYW_PYTHON_NAME "/lib-dynload", true},
+        {"lib64/" PYW_PYTHON_NAME "/lib-dynload", true},
     };
     char path[PATH_MAX];
     struct stat info;
@@ -135,7 +135,7 @@ static int check_venv(const struct why *why, const char *home,
             "daemon program is used.",
             home, venv->version, PYW_PYTHON_VERSION, home);
     }
-    snprintf(path, sizeof path, "%s/lib/python" PYW_PYTHON_VERSION "/site-packages",
+    snprintf(path, sizeof path, "%s/lib/" PYW_PYTHON_NAME "/site-packages",
              home);
     if (check_access(why, "The virtual environment", path, true) != 0) {
         return -1;

@@ -86,7 +86,7 @@ static PyStatus set_home(PyConfig *config, const struct pyw_setup *setup)
 
     if (home == NULL) {
         return set_string(config, &config->program_name,
-                          PYW_PYTHON_PREFIX "/bin/python" PYW_PYTHON_VERSION, status);
+                          PYW_PYTHON_PREFIX "/bin/" PYW_PYTHON_NAME, status);
     }
     venv = malloc(sizeof *venv);
     if (venv == NULL) {

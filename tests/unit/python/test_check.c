@@ -10,7 +10,7 @@
 #include "scratch.h"
 #include "suite.h"
 
-#define LIBRARY "lib/python" PYW_PYTHON_VERSION
+#define LIBRARY "lib/" PYW_PYTHON_NAME
 #define NOBODY 65534
 
 static const char *home;
