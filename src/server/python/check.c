@@ -135,8 +135,7 @@ static int check_venv(const struct why *why, const char *home,
             "daemon program is used.",
             home, venv->version, PYW_PYTHON_VERSION, home);
     }
-    snprintf(path, sizeof path, "%s/lib/" PYW_PYTHON_NAME "/site-packages",
-             home);
+    snprintf(path, sizeof path, "%s/lib/" PYW_PYTHON_NAME "/site-packages", home);
     if (check_access(why, "The virtual environment", path, true) != 0) {
         return -1;
     }
