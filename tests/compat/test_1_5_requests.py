@@ -12,14 +12,10 @@ from support.servers import mounts, routing
 
 
 @pytest.fixture
-def shared(servers, mode):
-    """A server of this mode for all tests with the same configuration."""
-
-    def start(extra):
-        want = Settings(mpm=servers.mpm, extra=routing(mode) + mounts() + extra)
-        return servers.kept(f"1.5/{mode}/{hash(extra)}", want, "/hello")
-
-    return start
+def server(servers, mode):
+    """The server of this mode for this section: CONF stands at the end."""
+    want = Settings(mpm=servers.mpm, extra=routing(mode) + mounts() + CONF)
+    return servers.kept(f"1.5/{mode}", want, "/hello")
 
 
 # WSGIPassAuthorization
@@ -37,22 +33,28 @@ WSGIPassAuthorization Off
 @pytest.mark.parametrize(
     ("path", "passes"), [("", False), ("/on", True), ("/on/off", False), ("/cgipassauth", True)]
 )
-def test_pass_authorization(shared, path, passes):
-    found = shared(AUTHORIZED).get("/environ" + path, [("Authorization", "Bearer abc")]).json()
+def test_pass_authorization(server, path, passes):
+    found = server.get("/environ" + path, [("Authorization", "Bearer abc")]).json()
     assert ("HTTP_AUTHORIZATION" in found) is passes
 
 
 # WSGIChunkedRequest: accepted here by default, as mod_wsgi does with On
 
 
+CHUNKED = """
+<Location /hello/off>
+WSGIChunkedRequest Off
+</Location>
+<Location /hello/on>
+WSGIChunkedRequest On
+</Location>
+"""
+
+
 @pytest.mark.parametrize(
     ("path", "status"), [("/hello", 200), ("/hello/on", 200), ("/hello/off", 411)]
 )
-def test_chunked_request(shared, path, status):
-    server = shared(
-        "<Location /hello/off>\nWSGIChunkedRequest Off\n</Location>\n"
-        "<Location /hello/on>\nWSGIChunkedRequest On\n</Location>\n"
-    )
+def test_chunked_request(server, path, status):
     assert server.post(path, [b"a", b"b"]).status == status
     if status == 411:
         server.log.claim("PYW0204")
@@ -64,10 +66,10 @@ OVERRIDE = """
 ErrorDocument 404 "the server's page"
 ErrorDocument 503 /alive
 ErrorDocument 410 /environ/gone
-<Location /inline/on>
+<Location /inline/override>
 WSGIErrorOverride On
 </Location>
-<Location /inline/on/off>
+<Location /inline/override/off>
 WSGIErrorOverride Off
 </Location>
 """
@@ -77,33 +79,34 @@ def answer(status, headers="[]", rest='[b"the application\'s page"]'):
     return f'start_response("{status}", {headers})\nreturn {rest}'
 
 
-@pytest.mark.parametrize("path", ["/inline", "/inline/on/off"])
-def test_errors_are_the_applications_own_without_override(shared, path):
-    response = inline.run(shared(OVERRIDE), answer("404 Not Found"), path=path)
+@pytest.mark.parametrize("path", ["/inline", "/inline/override/off"])
+def test_errors_are_the_applications_own_without_override(server, path):
+    response = inline.run(server, answer("404 Not Found"), path=path)
     assert (response.status, response.body) == (404, b"the application's page")
 
 
 @pytest.mark.parametrize("body", ['[b"the application\'s page"]', '[b"a" * 100000] * 10', "[]"])
-def test_override_replaces_the_page_and_keeps_the_status(shared, body):
-    response = inline.run(shared(OVERRIDE), answer("404 My Own", "[]", body), path="/inline/on")
+def test_override_replaces_the_page_and_keeps_the_status(server, body):
+    response = inline.run(server, answer("404 My Own", "[]", body), path="/inline/override")
     assert (response.status, response.body) == (404, b"the server's page")
     assert response.complete
 
 
-def test_override_by_a_file_and_by_an_application(shared):
-    server = shared(OVERRIDE)
-    response = inline.run(server, answer("503 Busy", "[('Retry-After', '7')]"), path="/inline/on")
+def test_override_by_a_file_and_by_an_application(server):
+    response = inline.run(
+        server, answer("503 Busy", "[('Retry-After', '7')]"), path="/inline/override"
+    )
     assert (response.status, response.body) == (503, b"alive\n")
     assert response.header("Retry-After") == "7"
-    response = inline.run(server, answer("410 Gone"), path="/inline/on")
+    response = inline.run(server, answer("410 Gone"), path="/inline/override")
     assert response.json()["REDIRECT_STATUS"] == ["str", "410"]
 
 
 @pytest.mark.parametrize("status", ["200 OK", "204 No Content", "302 Found", "399 Odd", "600 Odd"])
-def test_override_is_for_errors_only(shared, status):
+def test_override_is_for_errors_only(server, status):
     headers = "[('Location', 'http://other.test/')]" if status[0] == "3" else "[]"
     body = "[]" if status.startswith("204") else '[b"own"]'
-    response = inline.run(shared(OVERRIDE), answer(status, headers, body), path="/inline/on")
+    response = inline.run(server, answer(status, headers, body), path="/inline/override")
     assert response.status == int(status[:3])
     assert response.body == (b"" if status.startswith("204") else b"own")
 
@@ -115,9 +118,9 @@ def test_override_is_for_errors_only(shared, status):
         ("403 No", [("Set-Cookie", "a=b"), ("Set-Cookie", "c=d")]),
     ],
 )
-def test_override_keeps_what_the_status_needs(shared, status, headers):
+def test_override_keeps_what_the_status_needs(server, status, headers):
     code = answer(status, repr([*headers, ("X-Own", "gone"), ("Content-Type", "a/b")]))
-    response = inline.run(shared(OVERRIDE), code, path="/inline/on")
+    response = inline.run(server, code, path="/inline/override")
     assert response.status == int(status[:3])
     for name, _ in headers:
         assert response.all(name) == [value for key, value in headers if key == name]
@@ -125,18 +128,17 @@ def test_override_keeps_what_the_status_needs(shared, status, headers):
     assert response.header("Content-Type").startswith("text/html")
 
 
-def test_override_tells_the_applications_methods(shared):
+def test_override_tells_the_applications_methods(server):
     """As far as the server knows them; it adds HEAD to GET."""
     code = answer("405 No", "[('Allow', 'GET, PATCH')]")
-    response = inline.run(shared(OVERRIDE), code, path="/inline/on")
+    response = inline.run(server, code, path="/inline/override")
     assert response.status == 405
     assert set(response.header("Allow").split(",")) == {"GET", "HEAD", "PATCH"}
 
 
-def test_override_by_write_and_by_file_wrapper(shared):
-    server = shared(OVERRIDE)
+def test_override_by_write_and_by_file_wrapper(server):
     write = 'start_response("404 No", [])(b"x" * 100000)\nreturn [b"y"]'
-    assert inline.run(server, write, path="/inline/on").body == b"the server's page"
+    assert inline.run(server, write, path="/inline/override").body == b"the server's page"
     file = """
         path = os.path.join(environ["test.scratch"], "file")
         with open(path, "wb") as out:
@@ -144,26 +146,24 @@ def test_override_by_write_and_by_file_wrapper(shared):
         start_response("404 No", [])
         return environ["wsgi.file_wrapper"](open(path, "rb"))
     """
-    assert inline.run(server, file, path="/inline/on").body == b"the server's page"
+    assert inline.run(server, file, path="/inline/override").body == b"the server's page"
 
 
-def test_override_and_an_application_that_fails_later(shared):
-    server = shared(OVERRIDE)
+def test_override_and_an_application_that_fails_later(server):
     code = 'start_response("404 No", [])\nyield b"x"\nraise ValueError("later")'
-    response = inline.run(server, code, path="/inline/on")
+    response = inline.run(server, code, path="/inline/override")
     assert (response.status, response.complete) == (500, True)
     server.log.claim_traceback("ValueError: later")
 
 
-def test_override_leaves_the_connection_usable(shared):
-    server = shared(OVERRIDE)
+def test_override_leaves_the_connection_usable(server):
     header = inline.header(answer("404 No"))
     with server.connect() as connection:
         for method, body in (("GET", None), ("HEAD", None), ("GET", None)):
-            response = connection.request(method, "/inline/on", [header], body)
+            response = connection.request(method, "/inline/override", [header], body)
             assert response.status == 404
         read = inline.header('environ["wsgi.input"].read()\n' + answer("404 No"))
-        response = connection.request("POST", "/inline/on", [read], b"x" * 100000)
+        response = connection.request("POST", "/inline/override", [read], b"x" * 100000)
         assert response.status == 404
         assert connection.request("GET", "/hello").status == 200
 
@@ -172,26 +172,23 @@ def test_override_leaves_the_connection_usable(shared):
 def test_override_over_http2(start, mode):
     server = start("Protocols h2c http/1.1" + OVERRIDE, mode=mode, modules=("http2",))
     name, value = inline.header(answer("404 No", "[]", '[b"a" * 100000] * 10'))
-    result = curl.get(server.url("/inline/on"), "http2", "-H", f"{name}: {value}")
+    result = curl.get(server.url("/inline/override"), "http2", "-H", f"{name}: {value}")
     assert (result.exit, result.status, result.body) == (0, 404, b"the server's page")
 
 
 # WSGIMapHEADToGET
 
 HEAD = """
-<LocationMatch ^/environ/(off|on|auto)>
-RewriteEngine On
-</LocationMatch>
-<Location /inline/off>
+<Location /inline/head/off>
 WSGIMapHEADToGET Off
 </Location>
-<Location /inline/on>
+<Location /inline/head/on>
 WSGIMapHEADToGET On
 </Location>
-<Location /inline/auto>
+<Location /inline/head/auto>
 WSGIMapHEADToGET Auto
 </Location>
-<LocationMatch ^/inline/[a-z]*/deflate>
+<LocationMatch ^/inline/head/[a-z]*/deflate>
 SetOutputFilter DEFLATE
 </LocationMatch>
 """
@@ -214,22 +211,21 @@ METHOD = """
         ("/auto/deflate", "GET"),
     ],
 )
-def test_map_head_to_get(shared, path, method):
-    server = shared(HEAD)
+def test_map_head_to_get(server, path, method):
     gzip = ("Accept-Encoding", "gzip")
     headers = [inline.header(METHOD), gzip]
     with server.connect() as connection:
-        response = connection.request("HEAD", "/inline" + path, headers)
+        response = connection.request("HEAD", "/inline/head" + path, headers)
         assert response.header("X-Method") == method
-        shown = connection.request("GET", "/inline" + path, headers)
+        shown = connection.request("GET", "/inline/head" + path, headers)
         assert shown.header("X-Method") == "GET"
         if method == "GET":
             assert response.header("Content-Encoding") == shown.header("Content-Encoding")
             assert response.header("Content-Length") == shown.header("Content-Length")
 
 
-def test_other_methods_are_never_mapped(shared):
-    response = inline.run(shared(HEAD), METHOD, "POST", path="/inline/on", body=b"")
+def test_other_methods_are_never_mapped(server):
+    response = inline.run(server, METHOD, "POST", path="/inline/head/on", body=b"")
     assert response.header("X-Method") == "POST"
 
 
@@ -321,21 +317,20 @@ CAPSULE = """
     start_response("200 OK", [])
     return [json.dumps(found).encode()]
 """
-PASS = "<Location /inline/on>\nWSGIPassApacheRequest On\n</Location>\n"
+PASS = "<Location /inline/capsule>\nWSGIPassApacheRequest On\n</Location>\n"
 
 
-def test_pass_apache_request(shared, mode):
-    server = shared(PASS)
-    found = inline.run(server, CAPSULE, path="/inline/on").json()
+def test_pass_apache_request(server, mode):
+    found = inline.run(server, CAPSULE, path="/inline/capsule").json()
     assert found[:2] == (["PyCapsule", True] if mode == "embedded" else ["NoneType", None])
     assert inline.run(server, CAPSULE).json()[:2] == ["NoneType", None]
 
 
 @pytest.mark.parametrize("mode", ["embedded"])
-def test_a_capsule_that_is_kept_gives_nothing_after_its_request(shared):
-    with shared(PASS).connect() as connection:  # the same process both times, with any MPM
-        connection.request("GET", "/inline/on", [inline.header(CAPSULE)])
-        response = connection.request("GET", "/inline/on", [inline.header(CAPSULE)])
+def test_a_capsule_that_is_kept_gives_nothing_after_its_request(server):
+    with server.connect() as connection:  # the same process both times, with any MPM
+        connection.request("GET", "/inline/capsule", [inline.header(CAPSULE)])
+        response = connection.request("GET", "/inline/capsule", [inline.header(CAPSULE)])
     *_, was, shown = response.json()
     assert was == "over"
     assert "of a request that is over" in shown
@@ -357,3 +352,6 @@ def test_ignored_requests_do_not_keep_a_process(start):
         return server.get("/x/monitor").json()["pid"] != first
 
     wait.until(is_replaced, "the process to be replaced though it is asked all the time")
+
+
+CONF = AUTHORIZED + CHUNKED + OVERRIDE + HEAD + PASS

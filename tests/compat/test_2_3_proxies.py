@@ -152,7 +152,7 @@ def model(scope, peer, headers):
     return environ
 
 
-# The same configuration for all: one place for each scope
+# One configuration for all: a place for each scope
 
 
 def make_scopes():
@@ -173,9 +173,11 @@ SCOPES = make_scopes()
 
 @pytest.fixture
 def proxied(servers, mode):
+    scopes = {f"s{number}": scope for number, scope in enumerate(SCOPES)}
+    scopes |= {f"f{number}": Scope(row[1], row[2]) for number, row in enumerate(ONE)}
     places = "\n".join(
-        f"<Location /environ/s{number}/>\n{scope.directives()}\n</Location>"
-        for number, scope in enumerate(SCOPES)
+        f"<Location /environ/{name}/>\n{scope.directives()}\n</Location>"
+        for name, scope in scopes.items()
     )
     extra = f"{routing(mode)}{mounts()}ServerName {HOST}:80\nUseCanonicalName On\n{places}"
     return servers.kept(f"proxies/{mode}", Settings(mpm=servers.mpm, extra=extra), "/hello")
@@ -366,21 +368,10 @@ ONE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def places(servers):
-    text = "".join(
-        f"<Location /environ/f{number}/>\n{Scope(headers, proxies).directives()}\n</Location>\n"
-        for number, (_, headers, proxies, _, _) in enumerate(ONE)
-    )
-    return f"{mounts()}ServerName {HOST}:80\nUseCanonicalName On\n{text}"
-
-
 @pytest.mark.parametrize("number", range(len(ONE)), ids=[row[0] for row in ONE])
-def test_fact(servers, places, mode, number):
+def test_fact(proxied, number):
     _, _, _, headers, changes = ONE[number]
-    want = Settings(mpm=servers.mpm, extra=routing(mode) + places)
-    server = servers.kept(f"proxy facts/{mode}", want, "/hello")
-    found = watched(ask(server, f"/environ/f{number}/", list(headers.items())))
+    found = watched(ask(proxied, f"/environ/f{number}/", list(headers.items())))
     expected = watched(model(Scope(None, None), "127.0.0.1", []))
     if ONE[number][1] is None:
         expected |= {environ_key(name): value for name, value in headers.items()}

@@ -120,6 +120,7 @@ INVALID = [
     ("WSGITrustedProxies 10.0.0.0/33", "10.0.0.0/33"),
     ("WSGITrustedProxies 2001:db8::/129", "2001:db8::/129"),
     ("WSGITrustedProxies ::ffff:10.0.0.1", "IPv4"),
+    ("WSGITrustedProxies 0.0.0.0/0", "everybody"),
     ("WSGITrustedProxies", "WSGITrustedProxies"),
     ("WSGITrustedProxyHeaders", "WSGITrustedProxyHeaders"),
     ("WSGICaseSensitivity Maybe", "WSGICaseSensitivity must be one of: Off | On"),

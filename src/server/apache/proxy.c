@@ -191,6 +191,13 @@ const char *pyw_proxy_set_trusted(cmd_parms *cmd, void *dir_conf, const char *ad
             "stands for; that matches both forms.",
             address);
     }
+    if (mask != NULL && strcmp(mask, "0") == 0) {
+        return apr_psprintf(
+            cmd->pool,
+            "WSGITrustedProxies: '%s' is everybody: leave the directive out "
+            "where every peer is to be trusted.",
+            address);
+    }
     if (apr_ipsubnet_create(&network, text, mask, cmd->pool) != APR_SUCCESS) {
         return apr_psprintf(
             cmd->pool,
