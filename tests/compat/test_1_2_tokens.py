@@ -169,6 +169,24 @@ def test_variables_name_groups(by_env, target, expected):
     assert found["callable_object"] == "application", "of a token that is none, too"
 
 
+NOTES = """
+function set_note(r)
+    r.notes['both'] = 'from-note'
+    return apache2.DECLINED
+end
+"""
+
+
+def test_a_note_of_the_request_comes_before_variables(start):
+    server = start(
+        "LuaHookFixups @ROOT@/notes.lua set_note\nSetEnv both from-env\n"
+        f"WSGIApplicationGroup %{{ENV:both}}\n{ALIAS}",
+        modules=("lua",),
+        files={"notes.lua": NOTES},
+    )
+    assert counter(server)["application_group"] == "from-note"
+
+
 OPTIONS = """
 WSGIDaemonProcess web
 SetEnv group web

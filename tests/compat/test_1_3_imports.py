@@ -54,6 +54,21 @@ def test_import_script_runs_once_per_process_on_the_main_thread(start):
     runs(server, 4)
 
 
+def test_each_successor_imports_again(start):
+    server = start(
+        "WSGIDaemonProcess web maximum-requests=1\nWSGIProcessGroup web\n"
+        "WSGIScriptAlias /x @APPS@/counter/wsgi.py\n"
+        "WSGIImportScript @ROOT@/a.py process-group=web application-group=%{GLOBAL}\n",
+        files=FILES,
+    )
+    server.expect_new_processes()
+    runs(server, 1)
+    first = counter(server)["pid"]
+    _, pids = runs(server, 2)
+    assert len(pids) == 2
+    assert str(first) in pids
+
+
 def test_imports_come_in_the_order_of_the_configuration(start):
     server = start(
         "WSGIDaemonProcess web\n"
