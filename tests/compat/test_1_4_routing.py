@@ -80,6 +80,21 @@ def test_restrict_embedded(start):
     server.log.claim("PYW0206")
 
 
+def test_hosts_of_one_name_share_their_groups(start):
+    """The pair of a plain and a TLS host, say."""
+    host = f"ServerName one.test\nWSGIProcessGroup mine\n{ALIAS}\n</VirtualHost>\n"
+    server = start(
+        "Listen 127.0.0.1:@PORT2@\nWSGIApplicationGroup %{GLOBAL}\n"
+        f"<VirtualHost *:@PORT@>\nWSGIDaemonProcess mine\n{host}<VirtualHost *:@PORT2@>\n{host}"
+    )
+    found = [
+        server.request("GET", "/x", [("Host", "one.test")], port=port).json()
+        for port in (server.port, server.port2)
+    ]
+    assert [each["process_group"] for each in found] == ["mine", "mine"]
+    assert [each["number"] for each in found] == [1, 2], "one process, one interpreter"
+
+
 # WSGIRestrictProcess
 
 RESTRICTED = """
