@@ -233,12 +233,16 @@ static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *co
 struct board {
     struct pyw_board *mapping;
     int fd;
+    pid_t parent;
 };
 
 static apr_status_t close_board(void *data)
 {
     struct board *board = data;
 
+    if (getpid() != board->parent) {
+        return APR_SUCCESS; /* a child that ends, whose threads may still be at it */
+    }
     pyw_score_set_board(NULL);
     pyw_board_close(board->mapping);
     close(board->fd);
@@ -269,6 +273,7 @@ static const char *prepare_board(apr_pool_t *pconf,
         }
         if (board == NULL) {
             board = apr_pcalloc(pconf, sizeof(*board));
+            board->parent = getpid();
             rv = pyw_board_create(capacity < BOARD_MAX ? capacity : BOARD_MAX,
                                   &board->mapping, &board->fd);
             if (rv != 0) {
