@@ -48,7 +48,6 @@ class Context:
     :param own_home: the Python that applications run in without WSGIPythonHome.
     :param root: directory that was read, or that of the file.
     :param symbol: the LoadModule name.
-    :param has_no_embedded: WSGIRestrictEmbedded is On.
     """
 
     module: str | None
@@ -57,7 +56,6 @@ class Context:
     root: Path
     symbol: str = "wsgi_module"
     has_home: bool = False
-    has_no_embedded: bool = False
     said: set[str] = field(default_factory=set)
 
 
@@ -204,14 +202,6 @@ def _plain(text: str) -> str:
 # Values
 
 
-def _script(line: Line, context: Context) -> Iterator[Finding]:
-    """Scripts that decide run in Apache's own processes unless a group is named."""
-    if context.has_no_embedded and "process-group=" not in line.arguments:
-        yield _person(
-            line, f"{line.name} answers 500 with WSGIRestrictEmbedded On: add process-group=NAME."
-        )
-
-
 def _python_home(line: Line, context: Context) -> Iterator[Finding]:
     for word in line.words()[:1]:
         yield from _environment(line, word, context)
@@ -287,8 +277,4 @@ _RULES: dict[str, Rule] = {
     "includeoptional": _include,
     "wsgipythonhome": _python_home,
     "wsgidaemonprocess": _daemon_process,
-    "wsgiauthuserscript": _script,
-    "wsgiauthgroupscript": _script,
-    "wsgiaccessscript": _script,
-    "wsgidispatchscript": _script,
 }

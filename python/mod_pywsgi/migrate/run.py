@@ -48,8 +48,6 @@ def _context(root: Path, lines: Iterable[Line]) -> Context:
     for line in lines:
         if line.name.lower() == "wsgipythonhome":
             context = replace(context, has_home=True)
-        if str(line).lower() == "wsgirestrictembedded on":
-            context = replace(context, has_no_embedded=True)
         if line.name.lower() == "loadmodule" and line.words()[:1] == ["pywsgi_module"]:
             context = replace(context, symbol="pywsgi_module")
     return context

@@ -23,10 +23,7 @@ SECTIONS = (
             same("WSGIProcessGroup"),
             same("WSGIApplicationGroup"),
             same("WSGIRestrictProcess"),
-            differs(
-                "WSGIRestrictEmbedded",
-                "On: scripts that decide need `process-group=`, or answer 500.",
-            ),
+            same("WSGIRestrictEmbedded"),
         ),
     ),
     Section(
