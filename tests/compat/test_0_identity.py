@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import pytest
@@ -140,6 +141,50 @@ def test_import_mod_wsgi(server):
         return [repr((mod_wsgi.process_group, mod_wsgi.application_group)).encode()]
     """
     assert inline.run(server, code).status == 200
+
+
+def test_import_apache(server):
+    code = """
+        import apache
+        start_response("200 OK", [])
+        return [repr(apache.version).encode()]
+    """
+    assert re.fullmatch(rb"\(2, \d+, \d+\)", inline.run(server, code).body)
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_providers(start, symbol):
+    """`wsgi` of AuthBasicProvider, `wsgi-group` of Require, whatever the module is loaded as."""
+    server = start(
+        """
+        <Location /private>
+            AuthType Basic
+            AuthName private
+            AuthBasicProvider wsgi
+            WSGIAuthUserScript @ROOT@/auth.wsgi
+            WSGIAuthGroupScript @ROOT@/auth.wsgi
+            Require wsgi-group staff
+        </Location>
+        WSGIScriptAlias /private @APPS@/hello/wsgi.py
+        """,
+        symbol=symbol,
+        modules=("auth_basic", "authz_user"),
+        files={
+            "auth.wsgi": "def check_password(environ, user, password):\n"
+            "    return password == 'right'\n"
+            "def groups_for_user(environ, user):\n"
+            "    return ['staff'] if user == 'ann' else []\n"
+        },
+    )
+    server.log.allow("AH01617|AH01631|PYW")
+
+    def status(user: str, password: str) -> int:
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        return server.get("/private", [("Authorization", f"Basic {token}")]).status
+
+    assert status("ann", "right") == 200
+    assert status("ann", "wrong") == 401
+    assert status("bob", "right") == 401
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)

@@ -35,6 +35,8 @@ SCRIPTS = {
     "deflate": "@APPS@/inline/wsgi.py",
     "pages": "@APPS@/inline/wsgi.py",
     "lengths": "@APPS@/inline/wsgi.py",
+    "override": "@APPS@/inline/wsgi.py",
+    "proxied": "@APPS@/inline/wsgi.py",
 }
 
 
@@ -50,6 +52,9 @@ def configuration() -> str:
             f"<Location {place}>\nWSGIProcessGroup {group}\nWSGIApplicationGroup %{{GLOBAL}}",
             "</Location>",
             f"<Location {place}/deflate>\nSetOutputFilter DEFLATE\n</Location>",
+            f"<Location {place}/override>\nWSGIErrorOverride On\nErrorDocument 404 words\n</Location>",
+            f"<Location {place}/proxied>\nWSGITrustedProxyHeaders X-Forwarded-For X-Script-Name",
+            "</Location>",
             f"<Location {place}/pages>\nErrorDocument 500 /alive-page\n</Location>",
             f"<Location {place}/lengths>\nWSGIChunkedRequest Off\nLimitRequestBody 10\n</Location>",
         ]
@@ -294,6 +299,16 @@ def requests() -> dict[str, bytes]:
         "compressed": code(
             OK + 'return [b"body" * 500]', headers=[("Accept-Encoding", "gzip")], target="deflate"
         ),
+        "error override": code(
+            'start_response("404 Not Here", [])\nreturn [b"mine"]', target="override"
+        ),
+        "error override and no error": code(whole, target="override"),
+        "error override of an exception": code("raise ValueError('here')", target="override"),
+        "proxied": code(
+            OK + 'return [(environ["REMOTE_ADDR"] + environ["SCRIPT_NAME"]).encode()]',
+            headers=[("X-Forwarded-For", "192.0.2.1"), ("X-Script-Name", "/there")],
+            target="proxied",
+        ),
         "path info": head("hello/a%20b//c;d?e=%41"),
         "encoded slash": head("hello/a%2Fb"),
     }
@@ -309,6 +324,7 @@ def heads() -> dict[str, bytes]:
         "not found": 'start_response("404 Not Found", [])\nreturn [b"body"]',
         "exception": "raise ValueError('here')",
         "late exception": OK + "yield b'x'\nraise ValueError('here')",
+        "method": OK + 'return [environ["REQUEST_METHOD"].encode() * 10]',
     }
     return {f"HEAD {name}": code(source, "HEAD") for name, source in sources.items()}
 
@@ -328,6 +344,9 @@ def files(root) -> dict[str, bytes]:
     found = {f"file {name}": code(start + source) for name, source in sources.items()}
     ranges = [("Range", "bytes=2-4")]
     found["file range"] = code(start + OK + "return wrapper(f)", headers=ranges)
+    found["HEAD compressed"] = code(
+        OK + 'return [environ["REQUEST_METHOD"].encode() * 99]', "HEAD", target="deflate"
+    )
     found["HEAD file"] = code(start + OK + "return wrapper(f)", "HEAD")
     return found
 
@@ -346,7 +365,11 @@ STREAMS = {
     *(name for name in failures() if "after the headers" in name and "length" not in name),
 }
 BEHAVIOURS = {
-    **{f"script {name}": head(name) for name in SCRIPTS if name not in ("inline", "deflate")},
+    **{
+        f"script {name}": head(name)
+        for name in SCRIPTS
+        if name not in ("inline", "deflate", "pages", "lengths", "override", "proxied")
+    },
     **responses(),
     **failures(),
     **headers(),

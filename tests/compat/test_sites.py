@@ -5,6 +5,7 @@ The path is changed by `mod-pywsgi-express migrate --write`.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pwd
@@ -112,7 +113,7 @@ def debian(site):
 def test_debian(debian):
     told = debian.get("/basket", [("Authorization", "Basic eDp5")]).json()
     assert told == {
-        "goods": "goods",
+        "goods": "GOODS",  # by WSGIImportScript
         "group": "shop",
         "interpreter": "",
         "multiprocess": True,
@@ -138,11 +139,11 @@ def test_debian_reloads_and_restarts(debian):
     debian.expect_new_processes()
     script.write_text(script.read_text().replace("goods.NAME", '"new " + goods.NAME'))
     os.utime(script, (1, 1))
-    wait.until(lambda: debian.get("/").json()["goods"] == "new goods", "the new script")
+    wait.until(lambda: debian.get("/").json()["goods"] == "new GOODS", "the new script")
     old = set(debian.daemons())
     debian.signal(signal.SIGHUP)
     wait.until(lambda: answers(debian) and not old & set(debian.daemons()), "the restart", 20)
-    assert debian.get("/").json()["goods"] == "new goods"
+    assert debian.get("/").json()["goods"] == "new GOODS"
 
 
 def answers(server) -> bool:
@@ -204,6 +205,27 @@ def test_tls_names_have_their_groups(tls):
     assert len(tls.daemons()) == 3
 
 
+def basic(user: str, password: str) -> tuple[str, str]:
+    return "Authorization", f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def test_tls_users(tls):
+    tls.extra_log("shop.log").allow("AH01617|AH01618|AH01631|PYW")
+    assert get(tls, "shop.test", "/admin").status == 401
+    assert get(tls, "shop.test", "/admin", [basic("ann", "wrong")]).status == 401
+    assert get(tls, "shop.test", "/admin", [basic("eve", "right")]).status == 401
+    told = get(tls, "shop.test", "/admin", [basic("bob", "right")]).json()
+    assert told["user"] == "bob"
+    assert get(tls, "shop.test", "/admin/stock", [basic("ann", "right")]).status == 200
+    assert get(tls, "shop.test", "/admin/stock", [basic("bob", "right")]).status == 401
+
+
+def test_tls_access(tls):
+    tls.extra_log("intranet.log").allow("AH01630|PYW")
+    assert get(tls, "intranet.test", "/").status == 200
+    assert get(tls, "intranet.test", "/?away").status == 403
+
+
 @pytest.mark.root
 def test_tls_groups_have_their_users(tls):
     assert get(tls, "shop.test").json()["uid"] == pwd.getpwnam(USER).pw_uid
@@ -248,6 +270,8 @@ def test_htaccess(htaccess):
         "SITE_COLOUR": "green",
         "HTTP_AUTHORIZATION": None,
         "QUERY_STRING": "a=b",
+        "method": "GET",
+        "client": "127.0.0.1",
         "group": "",
         "body": "",
     }
@@ -264,6 +288,18 @@ def test_htaccess_of_a_directory(htaccess):
     assert told["SITE_COLOUR"] == "members only"
     assert told["HTTP_AUTHORIZATION"] == "Basic eDp5"
     assert told["body"] == "one two"
+
+
+def test_htaccess_of_a_directory_for_errors_heads_and_proxies(htaccess):
+    gone = htaccess.get("/members/hello.wsgi/gone")
+    assert (gone.status, gone.body) == (404, b"nothing of that name")
+    told = htaccess.get("/members/hello.wsgi", [("X-Forwarded-For", "192.0.2.7")]).json()
+    assert told["client"] == "192.0.2.7"
+    assert htaccess.request("HEAD", "/members/hello.wsgi").status == 200
+
+
+def test_htaccess_handler(htaccess):
+    assert htaccess.get("/world.greet").body == b"Hello, world"
 
 
 def test_htaccess_takes_the_handler_away(htaccess):

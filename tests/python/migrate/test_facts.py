@@ -91,6 +91,23 @@ def test_paths_agree_with_the_module() -> None:
         assert fact.is_path, name
 
 
+def test_refusals_agree_with_the_module() -> None:
+    """What the page calls refused is refused, and nothing else of mod_wsgi's is."""
+    text = (SOURCES / "apache" / "directives.c").read_text()
+    directives_refused = set(re.findall(r'\bREFUSED\("<?(WSGI\w+)"\)', text))
+    options_refused = set(re.findall(r'\bNOT_BUILT\("([a-z-]+)"\)', options_source()))
+    for refused, known in (
+        (directives_refused, DIRECTIVES),
+        (options_refused, options.SECTION.facts),
+    ):
+        assert {fact.name for fact in known if fact.verdict is Verdict.REFUSED} == refused
+
+
+def test_dropped_names_agree_with_the_module() -> None:
+    text = (SOURCES / "apache" / "directives.c").read_text()
+    assert set(re.findall(r'\bDROPPED\(\s*"(WSGI\w+)"', text)) == historic.DIRECTIVES.keys()
+
+
 def test_dropped_names_are_no_directives() -> None:
     names = {name.lower() for name in historic.DIRECTIVES}
     assert not names & {fact.name.lower() for fact in DIRECTIVES}

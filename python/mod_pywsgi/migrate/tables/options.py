@@ -64,7 +64,7 @@ SECTION = Section(
         same("connect-timeout", number=_ANY),
         same("socket-timeout", number=_ANY),
         better("queue-timeout", "Holds too while no process is there.", number=_ANY),
-        same("listen-backlog", "At least 1.", number=Number(1)),
+        same("listen-backlog", number=_ANY),
         same("display-name", "Without it, `(wsgi:NAME)`."),
         same("send-buffer-size", "1 MiB by default.", number=Number(512, zero=True)),
         same("receive-buffer-size", number=Number(512, zero=True)),

@@ -6,9 +6,12 @@ import json
 def application(environ, start_response):
     keys = ("SCRIPT_NAME", "PATH_INFO", "SITE_COLOUR", "HTTP_AUTHORIZATION", "QUERY_STRING")
     told = {key: environ.get(key) for key in keys}
+    told["method"] = environ["REQUEST_METHOD"]
+    told["client"] = environ["REMOTE_ADDR"]
     told["group"] = environ["mod_wsgi.process_group"]
     told["body"] = environ["wsgi.input"].read().decode()
-    start_response(environ.get("HTTP_X_STATUS", "200 OK"), [("Content-Type", "application/json")])
+    status = "404 Not Found" if environ["PATH_INFO"] == "/gone" else "200 OK"
+    start_response(status, [("Content-Type", "application/json")])
     return [json.dumps(told).encode()]
 
 

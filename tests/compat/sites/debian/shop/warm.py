@@ -1,0 +1,5 @@
+"""Imported when the processes start."""
+
+import goods
+
+goods.NAME = goods.NAME.upper()
