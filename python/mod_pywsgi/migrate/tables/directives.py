@@ -63,7 +63,10 @@ SECTIONS = (
             same("WSGIInterpreterOptions"),
             same("WSGIRestrictStdin"),
             same("WSGIRestrictStdout"),
-            same("WSGIRestrictSignal"),
+            better(
+                "WSGIRestrictSignal",
+                "Off: handlers run beside the server's own, never instead of it.",
+            ),
         ),
     ),
     Section(
