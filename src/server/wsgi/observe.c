@@ -62,6 +62,13 @@ void pyw_observe_begin(struct pyw_request *request)
     }
 }
 
+void pyw_observe_lost(struct pyw_request *request)
+{
+    if (request->observed.is_on) {
+        pyw_counters_begin(0); /* the thread is idle */
+    }
+}
+
 void pyw_observe_entered(struct pyw_request *request)
 {
     if (request->observed.is_on) {
