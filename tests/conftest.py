@@ -33,6 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--mpm", choices=machine.MPMS, default="event", help="MPM of the main run")
     group.addoption("--python", metavar="HOME", help="WSGIPythonHome of every server")
     group.addoption(
+        "--directive",
+        metavar="LINE",
+        action="append",
+        default=[],
+        help='one more line in the configuration of every server, as "WSGIPerInterpreterGIL On"',
+    )
+    group.addoption(
         "--asan", action="store_true", help="use build/asan with the runtimes preloaded"
     )
     group.addoption("--keep", action="store_true", help="keep the servers' directories")
@@ -130,6 +137,7 @@ def around(pytestconfig: pytest.Config) -> Iterator[httpd.Surroundings]:
         asan=pytestconfig.getoption("--asan"),
         keep=pytestconfig.getoption("--keep"),
         python_home=pytestconfig.getoption("--python"),
+        directives=tuple(pytestconfig.getoption("--directive")),
         home=home,
     )
     if not pytestconfig.getoption("--keep"):

@@ -86,6 +86,7 @@ class Surroundings:
     asan: bool = False
     keep: bool = False
     python_home: str | None = None
+    directives: tuple[str, ...] = ()
     home: Path | None = None
 
 
@@ -202,6 +203,7 @@ class HttpdInstance:
             conf.add("LoadModule", want.symbol, self.around.artifacts.module)
             if self.around.python_home:
                 conf.add("WSGIPythonHome", self.around.python_home)
+            conf.raw("\n".join(self.around.directives))
         conf.raw(self.fill(want.extra))
         return conf.text()
 
