@@ -80,7 +80,7 @@ def test_what_fails_at_the_end_is_logged_and_the_others_still_end(start):
 # Signals
 
 SERVICE = """
-import os, signal, sys
+import os, signal, sys, threading
 
 HERE = os.path.dirname(__file__)
 
@@ -105,6 +105,8 @@ IS_INSTALLED = signal.getsignal(signal.SIGTERM) is on_term
 
 def application(environ, start_response):
     start_response("200 OK", [])
+    if environ["PATH_INFO"] == "/kick":  # the signal arrives on this thread, not on the main one
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR2)
     if environ["PATH_INFO"] == "/fork":
         pid = os.fork()
         if pid == 0:
@@ -143,6 +145,12 @@ def test_handlers_of_the_application_run(service):
     os.kill(pid, signal.SIGUSR2)
     wait.until((server.scratch / "usr2-True").exists, "the application's handler again")
     assert eval(server.get("/service").body)[0] == pid
+
+
+def test_the_main_thread_is_woken_for_them(service):
+    server, _ = service
+    assert server.get("/service/kick").status == 200
+    wait.until((server.scratch / "usr2-True").exists, "the application's handler")
 
 
 def test_a_handler_that_fails_ends_nothing(service):

@@ -158,8 +158,7 @@ static int first_flag(int option, int directive, int fallback)
     return directive != PYW_UNSET ? directive : fallback;
 }
 
-/* Where nothing else chooses: an interpreter for each script, or one for the whole
- * group. */
+/* What is usual in the group: an interpreter for each script, or one for all. */
 static const char *default_application_group(const char *process_group)
 {
     const struct pyw_group_conf *group = pyw_conf_find_group(process_group);
@@ -199,10 +198,8 @@ void pyw_target_reroute(request_rec *r, struct pyw_target *target,
 {
     if (process_group != NULL) {
         target->process_group = expand_group(r, target, process_group);
-        if (target->is_default_application) {
-            application_group =
-                first_text(application_group, NULL,
-                           default_application_group(target->process_group));
+        if (target->is_default_application && application_group == NULL) {
+            application_group = default_application_group(target->process_group);
         }
     }
     if (application_group != NULL) {
@@ -266,6 +263,22 @@ static const char *callable_of(request_rec *r, const struct pyw_handler *handler
         r, first_text(options->callable, pyw_conf_dir(r)->callable, DEFAULT_CALLABLE));
 }
 
+/* The script's option, else the directive; the groups are asked only where there is
+ * neither. */
+static void set_application_group(request_rec *r,
+                                  const struct pyw_script_options *options,
+                                  struct pyw_target *target)
+{
+    const char *chosen = first_text(options->application_group,
+                                    pyw_conf_dir(r)->application_group, NULL);
+
+    target->is_default_application = chosen == NULL;
+    if (chosen == NULL) {
+        chosen = default_application_group(target->process_group);
+    }
+    target->application_group = expand_group(r, target, chosen);
+}
+
 void pyw_target_resolve(request_rec *r, const struct pyw_handler *handler,
                         struct pyw_target *target)
 {
@@ -277,12 +290,7 @@ void pyw_target_resolve(request_rec *r, const struct pyw_handler *handler,
     target->filename = r->filename;
     target->process_group = expand_group(
         r, target, first_text(options->process_group, conf->process_group, ""));
-    target->is_default_application =
-        options->application_group == NULL && conf->application_group == NULL;
-    target->application_group =
-        expand_group(r, target,
-                     first_text(options->application_group, conf->application_group,
-                                default_application_group(target->process_group)));
+    set_application_group(r, options, target);
     target->callable = callable_of(r, handler, options);
     target->pass_authorization =
         first_flag(options->pass_authorization, conf->pass_authorization, PYW_OFF) ==
