@@ -46,10 +46,12 @@ static void relay(int number)
     }
 }
 
-/* The function that handles a signal, NULL: none. */
+/* The function that handles a signal, NULL: none, or one that wants more than the
+ * number, as neither the host's nor Python's do. */
 static handler *function_of(const struct sigaction *action)
 {
-    bool is_one = action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+    bool is_one = (action->sa_flags & SA_SIGINFO) == 0 &&
+                  action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
 
     return is_one ? action->sa_handler : NULL;
 }

@@ -248,12 +248,14 @@ int pyw_response_send(struct pyw_request *request, const char *data, size_t len,
     if (pyw_response_prepare(request) != 0) {
         return -1;
     }
-    len = len > 0 ? clip(request, len) : 0;
-    if (response->is_sent && len == 0 && !is_last) {
-        return 0;
-    }
+    /* From here the request does not end, also where a log is written. */
     if (pyw_request_claim(request) != 0) {
         return -1;
+    }
+    len = len > 0 ? clip(request, len) : 0;
+    if (response->is_sent && len == 0 && !is_last) {
+        pyw_request_unclaim(request);
+        return 0;
     }
     part.head = response->is_sent ? NULL : &response->head;
     part.body = (struct pyw_span){data, len};
