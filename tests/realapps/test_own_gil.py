@@ -142,6 +142,37 @@ def test_a_gil_that_is_kept_stops_no_other_interpreter(serve: Serve) -> None:
     assert set(pids) == {value(server, "os.getpid()", "/a")}
 
 
+EMBEDDED = """
+WSGIPythonHome {home}
+WSGIPythonPath @ROOT@/lib
+WSGIPerInterpreterGIL On
+SetEnv test.scratch @SCRATCH@
+WSGIScriptAlias /main @APPS@/inline/wsgi.py application-group=%{{GLOBAL}}
+WSGIScriptAlias /a @APPS@/inline/wsgi.py application-group=a
+WSGIScriptAlias /b @APPS@/inline/wsgi.py application-group=b
+"""
+
+
+def test_the_same_in_embedded_mode(start: Serve, venv: Venv, extensions: Path) -> None:
+    def prepare(server: HttpdInstance) -> None:
+        shutil.copytree(extensions, server.root / "lib", dirs_exist_ok=True)
+        (server.root / "lib").chmod(0o755)
+
+    server = start(EMBEDDED.format(home=venv.root), prepare=prepare)
+    for path in ("/a", "/b", "/main"):
+        assert value(server, "sys.version_info[1] >= 12", path)
+    answers: list[Any] = []
+    thread = threading.Thread(target=lambda: answers.append(inline.run(server, KEEP, path="/a")))
+    thread.start()
+    wait.until((server.scratch / "kept").exists, "the GIL of /a to be kept")
+    pids = {value(server, "os.getpid()", path) for path in ("/b", "/main")}
+    assert answers == []
+    (server.scratch / "go on").touch()
+    thread.join()
+    assert answers[0].body == b"kept"
+    assert pids == {value(server, "os.getpid()", "/a")}
+
+
 def test_an_extension_that_cannot_is_said_with_its_cure(serve: Serve) -> None:
     server = serve(
         "WSGIPerInterpreterGIL On\n<WSGIInterpreterOptions application-group=shared>\n"
