@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support import inline
-from support.places import PLACES, ask, server_at
+from support.places import PLACES, SETTLE, ask, server_at
 
 TIMES = (
     *("server_time", "queue_time", "daemon_time", "application_time", "request_time"),
@@ -24,7 +24,7 @@ KEYS = {
     *("cpu_user_time", "cpu_system_time", "cpu_time", "memory_rss", "memory_max_rss"),
 }
 
-METRICS = "result = mod_wsgi.request_metrics()"
+METRICS = SETTLE + "result = mod_wsgi.request_metrics()"
 
 
 @pytest.fixture(params=PLACES)
@@ -165,13 +165,16 @@ def test_interpreters_read_for_themselves(start, mode):
         mode=mode,
     )
 
-    def read(group, code="mod_wsgi.request_metrics()['request_count']"):
-        source = f"import mod_wsgi\nvalue = {code}\nstart_response('200 OK', [])\n"
+    def run(group, code):
+        source = f"import mod_wsgi\n{code}\nstart_response('200 OK', [])\n"
         source += "return [json.dumps(value).encode()]"
         return inline.run(server, source, headers=[("X-Group", group)]).json()
 
+    def read(group):
+        return run(group, SETTLE + "value = mod_wsgi.request_metrics()['request_count']")
+
     for group in ("one", "two"):
-        read(group, "mod_wsgi.start_recording_metrics()")
+        run(group, "value = mod_wsgi.start_recording_metrics()")
         read(group)
     for _ in range(3):
         server.get("/hello")

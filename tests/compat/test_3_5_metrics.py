@@ -7,14 +7,14 @@ import time
 import pytest
 
 from support import inline, wait
-from support.places import PLACES, ask, server_at
+from support.places import PLACES, SETTLE, ask, server_at
 
 KEYS = {
     *("pid", "request_busy_time", "request_count", "memory_max_rss", "memory_rss"),
     *("cpu_user_time", "cpu_system_time", "cpu_time", "restart_time", "current_time"),
     *("running_time", "request_threads", "active_requests", "threads"),
 }
-METRICS = "result = mod_wsgi.process_metrics()"
+METRICS = SETTLE + "result = mod_wsgi.process_metrics()"
 
 
 @pytest.fixture(params=PLACES)

@@ -19,6 +19,15 @@ def server_at(servers: Servers, place: str, extra: str = "") -> HttpdInstance:
     return servers.kept(f"{place} {extra}", settings, "/hello")
 
 
+# Within a request: the one before has its answer, but its end may not be on the books yet.
+SETTLE = """
+for _ in range(1000):
+    if mod_wsgi.process_metrics()["active_requests"] == 1:
+        break
+    time.sleep(0.01)
+"""
+
+
 def ask(server: HttpdInstance, code: str, body: bytes | None = None) -> Any:
     """What the expression or the lines of `code` leave in `result`, by way of JSON."""
     response = send(server, code, body)

@@ -139,7 +139,8 @@ void pyw_counters_end(const struct pyw_sample *sample)
             note_time(counters, i, (uint64_t)sample->us[i]);
         }
     }
-    atomic_store_explicit(&counters->begun_us, 0, memory_order_relaxed);
+    /* Who sees it idle sees what it has counted. */
+    atomic_store_explicit(&counters->begun_us, 0, memory_order_release);
 }
 
 /* --- reading --------------------------------------------------------------------- */
@@ -168,7 +169,7 @@ unsigned pyw_counters_thread(const struct pyw_counters *counters)
 
 int64_t pyw_counters_elapsed(const struct pyw_counters *counters, int64_t now_us)
 {
-    int64_t begun_us = atomic_load_explicit(&counters->begun_us, memory_order_relaxed);
+    int64_t begun_us = atomic_load_explicit(&counters->begun_us, memory_order_acquire);
 
     if (begun_us == 0) {
         return -1;
