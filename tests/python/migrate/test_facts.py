@@ -39,7 +39,7 @@ def test_as_many_as_mod_wsgi_has() -> None:
     assert len(options.SECTION.facts) == 44
     assert len(environ.MODULE.facts) == 23
     assert len(api.FUNCTIONS.facts) == 8
-    assert len(statuses.SECTION.facts) == 30
+    assert len(statuses.SECTION.facts) == 31
 
 
 @pytest.mark.parametrize("section", facts.SECTIONS, ids=lambda section: section.title)

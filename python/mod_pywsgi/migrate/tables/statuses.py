@@ -28,12 +28,15 @@ SECTION = Section(
         same("500: dispatch function raises or returns another type"),
         same("503: no process accepts within connect-timeout="),
         better("503: socket cannot be reached", "A successor is waited for first."),
-        better("504: queue-timeout= is over", "Then, and not when it is picked up."),
-        better("503: restarted too often", "There is no such limit."),
+        better("504: queue-timeout= is over", "Also while no process is there."),
+        differs(
+            "503: restarted too often", "Tried until `connect-timeout=` is over, not so many times."
+        ),
         same("408 or 500: client fails while its body is read"),
         same("504: no header within socket-timeout="),
         better("502: process dies before the headers", "The signal is in the request's log."),
-        same("500: header line is too long or malformed"),
+        differs("500: header line is too long", "Only with `header-buffer-size=`."),
+        differs("500: header line is malformed", "Refused in the process, or 502."),
         better("process dies in mid body", "The response is cut visibly."),
         same("500, 403, denied: script for users, hosts, groups is broken"),
     ),
