@@ -1,8 +1,9 @@
 """Section 1.13: what a request gets for a mistake.
 
 More of the table: groups that do not answer, tests/integration/test_groups.py; what takes too long,
-test_timeouts.py; bodies that cannot be read, test_input.py; processes that die, test_errors.py and
-test_truncation.py; WSGIRestrictEmbedded and WSGIRestrictProcess, test_1_4_routing.py.
+test_2_11_each_timeout.py; bodies that cannot be read, test_2_5_input.py; processes that die,
+tests/integration/test_errors.py and test_2_7_failures.py; WSGIRestrictEmbedded and WSGIRestrictProcess,
+test_1_4_routing.py.
 """
 
 from __future__ import annotations

@@ -336,7 +336,7 @@ def test_a_capsule_that_is_kept_gives_nothing_after_its_request(server):
     assert "of a request that is over" in shown
 
 
-# WSGIIgnoreActivity: tests/integration/test_timeouts.py has more
+# WSGIIgnoreActivity: test_2_11_each_timeout.py has more
 
 
 def test_ignored_requests_do_not_keep_a_process(start):

@@ -1,7 +1,7 @@
 """Section 1.8: the options of WSGIDaemonProcess, each by what it does to the running processes.
 
 User, group, umask, home, locale and their kin: tests/integration/test_identity.py. Timeouts and limits in
-seconds: test_timeouts.py.
+seconds: test_2_11_each_timeout.py.
 """
 
 from __future__ import annotations

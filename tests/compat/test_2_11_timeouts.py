@@ -1,4 +1,4 @@
-"""Section 2.11: what tests/integration/test_timeouts.py leaves open of timeouts and limits.
+"""Section 2.11: what test_2_11_each_timeout.py leaves open of timeouts and limits.
 
 There each option works without any other (`deadlock-timeout=0` among them, 6.4 #2), and overlapping
 load does not put off the end of maximum-requests= (6.4 #3).

@@ -1,6 +1,6 @@
 """Section 2.4: how bodies are framed, 100 Continue, HEAD.
 
-More of it: tests/integration/test_input.py; WSGIMapHEADToGET, test_1_5_requests.py.
+More of it: tests/compat/test_2_5_input.py; WSGIMapHEADToGET, test_1_5_requests.py.
 """
 
 from __future__ import annotations

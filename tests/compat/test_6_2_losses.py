@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integration.test_truncation import ENDS, FRAMINGS
+from compat.test_2_7_failures import ENDS, FRAMINGS
 from support import shown
 
 # Scenario -> the tests in which the client notices.

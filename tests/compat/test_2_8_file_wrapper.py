@@ -1,4 +1,4 @@
-"""wsgi.file_wrapper: files go out whole, from where they stand, and are closed."""
+"""Section 2.8: wsgi.file_wrapper: files go out whole, from where they stand, and are closed."""
 
 from __future__ import annotations
 

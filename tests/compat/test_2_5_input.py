@@ -1,4 +1,4 @@
-"""wsgi.input: every way of reading, every way a body can come, every way it can fail."""
+"""Section 2.5: wsgi.input: every way of reading, every way a body can come, every way it can fail."""
 
 from __future__ import annotations
 

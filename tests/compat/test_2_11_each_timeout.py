@@ -1,4 +1,4 @@
-"""The options of WSGIDaemonProcess that end a wait, a request or a process, on a real Apache.
+"""Section 2.11: the options of WSGIDaemonProcess that end a wait, a request or a process, on a real Apache.
 
 Each test gives one of them a short value and all others none, so that none works only with another.
 """

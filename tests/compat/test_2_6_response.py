@@ -1,4 +1,4 @@
-"""Bodies: lengths, write(), the iterable and its end."""
+"""Section 2.6: bodies: lengths, write(), the iterable and its end."""
 
 from __future__ import annotations
 

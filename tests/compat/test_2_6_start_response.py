@@ -1,4 +1,4 @@
-"""start_response: what is accepted, what is refused, what a second call does."""
+"""Section 2.6: start_response: what is accepted, what is refused, what a second call does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A response that was cut is never taken for a complete one: by curl, over HTTP/1.1 and HTTP/2."""
+"""Section 2.7: a response that was cut is never taken for a complete one, by curl or over HTTP/2."""
 
 from __future__ import annotations
 
