@@ -17,7 +17,6 @@
 #include "apache/directives.h"
 #include "apache/launch.h"
 #include "apache/module.h"
-#include "apache/proxy.h"
 #include "apache/request.h"
 #include "apache/score.h"
 
@@ -55,7 +54,6 @@ static void register_hooks(apr_pool_t *pool, module *record)
     ap_hook_pre_config(check_loaded_once, NULL, NULL, APR_HOOK_FIRST);
     pyw_alias_register_hooks(pool);
     pyw_launch_register_hooks(pool);
-    pyw_proxy_register_hooks(pool);
     pyw_request_register_hooks(pool);
     pyw_auth_register_hooks(pool);
     pyw_score_register_hooks(pool);

@@ -131,7 +131,7 @@ INVALID = [
     ("WSGIEnableSendfile 1", "WSGIEnableSendfile must be one of: Off | On"),
     ("WSGIPassApacheRequest 1", "WSGIPassApacheRequest must be one of: Off | On"),
     ("WSGIDispatchScript", "Location of WSGIDispatchScript script not supplied"),
-    ("WSGIDispatchScript /x.py nonsense", "Invalid option to WSGI WSGIDispatchScript"),
+    ("WSGIDispatchScript /x.py nonsense", "Invalid option to WSGI DispatchScript"),
     ("WSGIDispatchScript /x.py callable-object=x", "callable-object.*application-group="),
     ("WSGIDispatchScript /x.py process-group=nobody", "not yet configured.*'nobody'"),
     (

@@ -1,10 +1,13 @@
 #include "apache/conf.h"
 
 #include <apr_strings.h>
+#include <http_core.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
+#include "apache/log.h"
 #include "apache/module.h"
 
 /* Lives as long as the configuration pool; set anew by pyw_conf_reset. */
@@ -170,8 +173,6 @@ void pyw_conf_reset(apr_pool_t *pool)
         apr_array_make(pool, 2, sizeof(struct pyw_preload));
     global_conf->restrict_embedded = PYW_UNSET;
     global_conf->case_sensitivity = PYW_UNSET;
-    global_conf->unknown_proxy_headers =
-        apr_array_make(pool, 2, sizeof(struct pyw_unknown_header));
     global_conf->python = apr_pcalloc(pool, sizeof(*global_conf->python));
     pyw_python_options_init(global_conf->python);
     pyw_python_settings_init(&global_conf->python_settings);
@@ -184,11 +185,21 @@ struct pyw_global_conf *pyw_conf_global(void)
     return global_conf;
 }
 
-void pyw_conf_notice(enum pyw_level level, const char *text)
+void pyw_conf_notice(cmd_parms *cmd, enum pyw_level level, const char *format, ...)
 {
-    struct pyw_notice *notice = apr_array_push(global_conf->notices);
+    struct pyw_notice *notice;
+    const char *text;
+    va_list arguments;
 
-    *notice = (struct pyw_notice){level, text};
+    va_start(arguments, format);
+    text = apr_pvsprintf(cmd->pool, format, arguments);
+    va_end(arguments);
+    if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
+        pyw_log_server(cmd->server, level, "%s", text);
+        return;
+    }
+    notice = apr_array_push(global_conf->notices);
+    *notice = (struct pyw_notice){cmd->server, level, text};
 }
 
 const struct pyw_dir_conf *pyw_conf_dir(const request_rec *r)

@@ -8,8 +8,10 @@
 #define PYW_APACHE_CONF_H
 
 #include <httpd.h>
+
 #include <apr_hash.h>
 #include <apr_tables.h>
+#include <http_config.h>
 
 #include "base/frame.h"
 #include "base/options.h"
@@ -97,35 +99,35 @@ struct pyw_group_conf {
     apr_array_header_t *preloads; /* struct pyw_preload */
 };
 
-/* A name in WSGITrustedProxyHeaders that is none of the headers known. */
-struct pyw_unknown_header {
-    server_rec *server;
-    const char *name;
-};
-
 /* What a directive has to say that stops nobody. */
 struct pyw_notice {
+    server_rec *server;
     enum pyw_level level;
     const char *text;
 };
 
 /* Once per configuration. */
 struct pyw_global_conf {
-    apr_array_header_t *groups;                 /* struct pyw_group_conf * */
-    apr_array_header_t *notices;                /* struct pyw_notice, for the log */
-    const char *python_home;                    /* WSGIPythonHome */
-    const char *python_eggs;                    /* WSGIPythonEggs */
+    apr_array_header_t *groups;  /* struct pyw_group_conf * */
+    apr_array_header_t *notices; /* struct pyw_notice, for the log */
+    const char *socket_prefix;
+
+    /* enum pyw_flag */
+    int socket_rotation;
+    int restrict_embedded;
+    int case_sensitivity; /* of script names in %{RESOURCE} */
+    int server_metrics;
+
+    /* Python */
+    const char *python_home;
+    const char *python_eggs;
     struct pyw_python_options *python;          /* of processes; no rules */
     struct pyw_python_settings python_settings; /* outside of sections */
     apr_array_header_t *python_sections;        /* apache/python_conf */
-    const char *socket_prefix;
-    int socket_rotation; /* enum pyw_flag, as the next */
-    int restrict_embedded;
-    int case_sensitivity;                      /* of script names in %{RESOURCE} */
-    apr_array_header_t *embedded_preloads;     /* struct pyw_preload; Python starts with
-                                                  each     child where there are any */
-    apr_array_header_t *unknown_proxy_headers; /* struct pyw_unknown_header */
-    int server_metrics;
+    apr_array_header_t *embedded_preloads; /* struct pyw_preload; Python starts with
+                                              each child where there are any */
+
+    /* telemetry */
     const char *telemetry_path; /* NULL: nobody is reported to */
     uint32_t telemetry_interval_ms;
     uint32_t slow_requests_ms;
@@ -141,9 +143,11 @@ void *pyw_conf_merge_server(apr_pool_t *pool, void *base, void *add);
 /* A fresh global configuration; before each reading of the files. */
 void pyw_conf_reset(apr_pool_t *pool);
 struct pyw_global_conf *pyw_conf_global(void);
-/* Keeps a sentence for the error log, which is not open yet while the configuration is
- * read. */
-void pyw_conf_notice(enum pyw_level level, const char *text);
+/* Keeps what a directive has to say for the log, which opens once the configuration has
+ * been read; `httpd -t` says it at once. Use through PYW_LOG with a code, or directly
+ * for levels below warning. */
+void pyw_conf_notice(cmd_parms *cmd, enum pyw_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 const struct pyw_dir_conf *pyw_conf_dir(const request_rec *r);
 const struct pyw_server_conf *pyw_conf_server(const server_rec *s);

@@ -82,8 +82,8 @@ const char *pyw_decide_set(cmd_parms *cmd, void *dir_conf, const char *arguments
     do {
         const char *value;
 
-        error = pyw_daemon_process_next_option(cmd, &arguments, cmd->cmd->name, &name,
-                                               &value);
+        error = pyw_daemon_process_next_option(
+            cmd, &arguments, cmd->cmd->name + strlen("WSGI"), &name, &value);
         if (error == NULL && name != NULL) {
             error = set_option(cmd, decider, name, value);
         }

@@ -108,7 +108,7 @@ static const char *set_accept_mutex(cmd_parms *cmd, void *dir_conf, const char *
     }
     if (error == NULL) {
         pyw_conf_notice(
-            PYW_LEVEL_INFO,
+            cmd, PYW_LEVEL_INFO,
             "WSGIAcceptMutex has nothing to choose here and may be taken out: "
             "the processes of a group do not compete for connections.");
     }
@@ -127,7 +127,7 @@ static const char *set_verbose_debugging(cmd_parms *cmd, void *dir_conf,
     }
     if (error == NULL) {
         pyw_conf_notice(
-            PYW_LEVEL_NOTICE,
+            cmd, PYW_LEVEL_NOTICE,
             "WSGIVerboseDebugging shows nothing and may be taken out: write "
             "LogLevel wsgi:debug to see what is done.");
     }

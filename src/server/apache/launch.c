@@ -304,14 +304,14 @@ static int launch_groups(apr_pool_t *pconf, server_rec *s)
     return OK;
 }
 
-static void say_notices(server_rec *s)
+static void say_notices(void)
 {
     const apr_array_header_t *notices = pyw_conf_global()->notices;
 
     for (int i = 0; i < notices->nelts; i++) {
         const struct pyw_notice *notice = &APR_ARRAY_IDX(notices, i, struct pyw_notice);
 
-        pyw_log_server(s, notice->level, "%s", notice->text);
+        pyw_log_server(notice->server, notice->level, "%s", notice->text);
     }
 }
 
@@ -326,7 +326,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     }
     ap_add_version_component(pconf, "mod_pywsgi/" PYW_VERSION);
     pyw_places_find(pconf);
-    say_notices(s);
+    say_notices();
     memset(&launch, 0, sizeof(launch));
     launch.lifeline[0] = launch.lifeline[1] = -1;
     launch.children[0] = launch.children[1] = -1;

@@ -134,12 +134,10 @@ static bool is_in_htaccess(const cmd_parms *cmd)
     return (cmd->override & (RSRC_CONF | ACCESS_CONF)) == 0;
 }
 
-/* mod_wsgi says nothing at all. The error log opens only after the configuration has
- * been read; an .htaccess file is read on each request, and must not fill the log. */
+/* mod_wsgi says nothing at all. An .htaccess file is read on each request, and must not
+ * fill the log. */
 static void note_unknown(cmd_parms *cmd, const char *name)
 {
-    struct pyw_unknown_header *unknown;
-
     if (is_in_htaccess(cmd)) {
         pyw_log_server(
             cmd->server, PYW_LEVEL_INFO,
@@ -147,14 +145,8 @@ static void note_unknown(cmd_parms *cmd, const char *name)
             cmd->directive->filename, name);
         return;
     }
-    if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
-        PYW_LOG(pyw_log_server, cmd->server, PROXY_HEADER_UNKNOWN, name,
-                list_names(cmd->temp_pool));
-        return;
-    }
-    unknown = apr_array_push(pyw_conf_global()->unknown_proxy_headers);
-    unknown->server = cmd->server;
-    unknown->name = name;
+    PYW_LOG(pyw_conf_notice, cmd, PROXY_HEADER_UNKNOWN, name,
+            list_names(cmd->temp_pool));
 }
 
 const char *pyw_proxy_set_header(cmd_parms *cmd, void *dir_conf, const char *name)
@@ -377,33 +369,4 @@ bool pyw_proxy_is_dropped(const struct pyw_proxy_view *view, const char *name)
         }
     }
     return false;
-}
-
-/* --- hooks --- */
-
-static int log_unknown(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
-                       server_rec *s)
-{
-    const apr_array_header_t *names = pyw_conf_global()->unknown_proxy_headers;
-
-    (void)pconf;
-    (void)plog;
-    (void)s;
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
-        return OK;
-    }
-    for (int i = 0; i < names->nelts; i++) {
-        const struct pyw_unknown_header *unknown =
-            &APR_ARRAY_IDX(names, i, struct pyw_unknown_header);
-
-        PYW_LOG(pyw_log_server, unknown->server, PROXY_HEADER_UNKNOWN, unknown->name,
-                list_names(ptemp));
-    }
-    return OK;
-}
-
-void pyw_proxy_register_hooks(apr_pool_t *pool)
-{
-    (void)pool;
-    ap_hook_post_config(log_unknown, NULL, NULL, APR_HOOK_MIDDLE);
 }

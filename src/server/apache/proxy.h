@@ -39,7 +39,4 @@ void pyw_proxy_read(request_rec *r, struct pyw_proxy_view *view);
 /* Whether this name of environ ("HTTP_X_REAL_IP") is to be left out. */
 bool pyw_proxy_is_dropped(const struct pyw_proxy_view *view, const char *name);
 
-/* post_config: names in WSGITrustedProxyHeaders that mean nothing are logged. */
-void pyw_proxy_register_hooks(apr_pool_t *pool);
-
 #endif
