@@ -250,3 +250,17 @@ const char *pyw_conf_refuse_group(const struct pyw_group_conf *group,
                ? NULL
                : "WSGI process group not accessible.";
 }
+
+const char *pyw_conf_need_group(cmd_parms *cmd, const char *name,
+                                struct pyw_group_conf **group)
+{
+    *group = pyw_conf_find_group(name);
+    if (*group == NULL) {
+        return apr_psprintf(
+            cmd->pool,
+            "WSGI process group not yet configured: put the WSGIDaemonProcess line "
+            "of '%s' above %s.",
+            name, cmd->cmd->name);
+    }
+    return pyw_conf_refuse_group(*group, cmd->server);
+}

@@ -23,26 +23,14 @@
 /* As for a script alias: the group must be declared above, and be usable from here. */
 static const char *check_group(cmd_parms *cmd, const char *name)
 {
-    const struct pyw_group_conf *group;
-    const char *error = ap_check_cmd_context(cmd, NOT_IN_HTACCESS);
+    struct pyw_group_conf *group;
 
-    if (error != NULL) {
+    if (ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != NULL) {
         return apr_psprintf(cmd->pool,
                             "process-group= of %s is not allowed in .htaccess files.",
                             cmd->cmd->name);
     }
-    if (*name == '\0') {
-        return NULL;
-    }
-    group = pyw_conf_find_group(name);
-    if (group == NULL) {
-        return apr_psprintf(
-            cmd->pool,
-            "WSGI process group not yet configured: put the WSGIDaemonProcess line "
-            "of '%s' above %s.",
-            name, cmd->cmd->name);
-    }
-    return pyw_conf_refuse_group(group, cmd->server);
+    return *name != '\0' ? pyw_conf_need_group(cmd, name, &group) : NULL;
 }
 
 static const char *set_option(cmd_parms *cmd, struct pyw_decider *decider,

@@ -109,21 +109,15 @@ static const char *find_queue(cmd_parms *cmd, const char *name,
                               apr_array_header_t **queue)
 {
     struct pyw_group_conf *group;
+    const char *error;
 
     if (*name == '\0') {
         *queue = pyw_conf_global()->embedded_preloads;
         return NULL;
     }
-    group = pyw_conf_find_group(name);
-    if (group == NULL) {
-        return apr_psprintf(
-            cmd->pool,
-            "WSGI process group not yet configured: put the WSGIDaemonProcess line "
-            "of '%s' above.",
-            name);
-    }
-    *queue = group->preloads;
-    return pyw_conf_refuse_group(group, cmd->server);
+    error = pyw_conf_need_group(cmd, name, &group);
+    *queue = group != NULL ? group->preloads : NULL;
+    return error;
 }
 
 static const char *check_chroot(cmd_parms *cmd, const char *name, const char *script)

@@ -1,11 +1,11 @@
 #include "host/dispatch.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "host/journal.h"
 #include "python/events.h"
 #include "python/reporter.h"
@@ -68,23 +68,12 @@ static void *run(void *argument)
 
 void pyw_dispatch_start(struct pyw_host *host)
 {
-    pthread_t thread;
-    sigset_t all;
-    sigset_t saved;
-    int error;
+    int rv = pyw_thread_start(run, host);
 
-    /* Its callbacks start no programs that would want another mask: signals are the
-     * main thread's. */
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &saved);
-    error = pthread_create(&thread, NULL, run, host);
-    (void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
-    host->dispatch.is_running = error == 0;
-    if (error == 0) {
-        pthread_detach(thread);
-    } else {
+    host->dispatch.is_running = rv == 0;
+    if (rv != 0) {
         PYW_LOG(pyw_journal_line, NULL, DISPATCH_THREAD, (int)getpid(),
-                host->setup->group, strerror(error));
+                host->setup->group, strerror(-rv));
     }
 }
 

@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "channel/socket.h"
 #include "host/deadlines.h"
 #include "host/dispatch.h"
@@ -317,25 +317,6 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* Signals are for the main thread, so that a worker's system calls are not interrupted
- * for nothing; this thread starts no programs, which would inherit its mask. */
-static int create_thread(struct monitor *monitor)
-{
-    sigset_t all;
-    sigset_t saved;
-    pthread_t thread;
-    int rv;
-
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &saved);
-    rv = -pthread_create(&thread, NULL, run, monitor);
-    (void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
-    if (rv == 0) {
-        pthread_detach(thread);
-    }
-    return rv;
-}
-
 int pyw_monitor_start(struct pyw_host *host)
 {
     struct monitor *monitor = calloc(1, sizeof(*monitor));
@@ -347,7 +328,7 @@ int pyw_monitor_start(struct pyw_host *host)
     monitor->host = host;
     monitor->phase_ends_ms = PYW_CLOCK_NEVER;
     monitor->has_lifeline = true;
-    rv = create_thread(monitor);
+    rv = pyw_thread_start(run, monitor);
     if (rv != 0) {
         free(monitor);
     }

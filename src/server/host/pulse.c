@@ -2,12 +2,11 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "host/journal.h"
 #include "python/interrupt.h"
 #include "python/runtime.h"
@@ -37,10 +36,7 @@ static void *run(void *argument)
 void pyw_pulse_start(struct pyw_host *host)
 {
     const struct pyw_options *options = &host->setup->options;
-    pthread_t thread;
-    sigset_t all;
-    sigset_t saved;
-    int error;
+    int rv;
 
     if (options->deadlock_timeout_s == 0 && options->interrupt_timeout_s == 0) {
         return;
@@ -48,17 +44,12 @@ void pyw_pulse_start(struct pyw_host *host)
     if (options->deadlock_timeout_s > 0) {
         atomic_store(&host->pulse_ms, pyw_clock_now_ms());
     }
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &saved);
-    error = pthread_create(&thread, NULL, run, host);
-    (void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
-    if (error == 0) {
-        pthread_detach(thread);
-        return;
+    rv = pyw_thread_start(run, host);
+    if (rv != 0) {
+        atomic_store(&host->pulse_ms, 0);
+        PYW_LOG(pyw_journal_line, NULL, HELPER_THREAD, (int)getpid(),
+                host->setup->group, strerror(-rv));
     }
-    atomic_store(&host->pulse_ms, 0);
-    PYW_LOG(pyw_journal_line, NULL, HELPER_THREAD, (int)getpid(), host->setup->group,
-            strerror(error));
 }
 
 void pyw_pulse_poke(const struct pyw_host *host)

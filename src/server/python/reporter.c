@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/datagram.h"
+#include "base/thread.h"
 #include "python/builtin.h"
 #include "python/events.h"
 #include "python/log.h"
@@ -414,23 +415,6 @@ static void *run(void *unused)
     return NULL;
 }
 
-static int start_thread(void)
-{
-    pthread_t thread;
-    sigset_t all;
-    sigset_t saved;
-    int error;
-
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &saved);
-    error = pthread_create(&thread, NULL, run, NULL);
-    (void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
-    if (error == 0) {
-        pthread_detach(thread);
-    }
-    return -error;
-}
-
 /* @return 0 or -errno. */
 static int open_reporter(const struct pyw_setup *setup)
 {
@@ -465,7 +449,7 @@ void pyw_reporter_start(const struct pyw_setup *setup)
         reporter.slow_us =
             setup->has_slow_requests ? (int64_t)setup->slow_requests_ms * 1000 : -1;
         atomic_store(&reporter.is_on, true);
-        rv = start_thread();
+        rv = pyw_thread_start(run, NULL);
     }
     if (rv == 0) {
         pyw_events_want();
