@@ -141,8 +141,12 @@ def _end(instance: HttpdInstance) -> list[str]:
 
 
 def _await_daemons(instance: HttpdInstance) -> None:
-    """Let the processes of all groups start: they are part of the baseline."""
-    lines = re.findall(r"^WSGIDaemonProcess .*", instance.settings.extra, re.MULTILINE)
+    """Let the processes of all groups start: they are part of the baseline.
+
+    Those of other programs than ours are not known from any others.
+    """
+    found = re.findall(r"^WSGIDaemonProcess .*", instance.settings.extra, re.MULTILINE)
+    lines = [line for line in found if "daemon-program=" not in line]
     sizes = [re.search(r"processes=(\d+)", line) for line in lines]
     wanted = sum(int(size[1]) if size else 1 for size in sizes)
     wait.until(lambda: len(instance.daemons()) >= wanted, f"{wanted} daemon processes")
