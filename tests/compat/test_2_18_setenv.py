@@ -76,6 +76,13 @@ def test_https_chooses_the_scheme_and_is_consumed(server, value, scheme):
     assert "HTTPS" not in found
 
 
+def test_setenv_is_later_than_setenvif_for_the_scheme_too(start, mode):
+    lines = "SetEnvIf X-Value (.+) HTTPS=$1 both=$1\nSetEnv HTTPS off\nSetEnv both late"
+    server = start(lines, mode=mode)
+    found = environ(server, "/environ", [("X-Value", "on")])
+    assert (found["wsgi.url_scheme"], found["both"]) == ("http", "late")
+
+
 SOURCES = """
 PassEnv FROM_OUTSIDE
 SetEnv from.setenv one

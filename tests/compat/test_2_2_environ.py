@@ -144,6 +144,14 @@ def test_authorization_passes_when_asked_for(server, path):
 
 
 @pytest.mark.parametrize(
+    ("path", "passes"), [("/environ/authorized", False), ("/environ/cgipassauth", True)]
+)
+def test_authorization_for_a_proxy_passes_by_apaches_directive_alone(server, path, passes):
+    found = environ(server, path, headers=[("Proxy-Authorization", "Bearer abc")])
+    assert ("HTTP_PROXY_AUTHORIZATION" in found) == passes
+
+
+@pytest.mark.parametrize(
     "key",
     [
         "PATH",

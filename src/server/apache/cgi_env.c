@@ -80,10 +80,19 @@ static const char *original_uri(request_rec *r)
     return apr_pstrmemdup(r->pool, start, (apr_size_t)(end - start));
 }
 
+static int keep_value(void *last, const char *name, const char *value)
+{
+    (void)name;
+    *(const char **)last = value;
+    return 1;
+}
+
 static bool is_https(request_rec *r)
 {
-    const char *https = apr_table_get(r->subprocess_env, "HTTPS");
+    const char *https = NULL;
 
+    /* Of SetEnvIf and SetEnv, the latter stands last and is what environ has. */
+    apr_table_do(keep_value, (void *)&https, r->subprocess_env, "HTTPS", NULL);
     if (https != NULL) {
         return strcasecmp(https, "on") == 0 || strcmp(https, "1") == 0;
     }
@@ -207,12 +216,18 @@ static const char *environ_name(apr_pool_t *pool, const char *header, size_t *le
     return name;
 }
 
+/* Apache's CGIPassAuth, which is about both kinds of credentials. */
+static bool passes_auth(request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+
+    return core->cgi_pass_auth == AP_CGI_PASS_AUTH_ON;
+}
+
 /* Headers that never become HTTP_*. */
 static bool is_withheld(const struct env *env, const struct pyw_target *target,
                         const char *name)
 {
-    const core_dir_config *core;
-
     switch (apr_tolower(name[0])) {
     case 'c':
         return strcasecmp(name, "Content-Type") == 0 ||
@@ -220,14 +235,10 @@ static bool is_withheld(const struct env *env, const struct pyw_target *target,
     case 'p':
         /* httpoxy: HTTP_PROXY means something else to HTTP clients. */
         return strcasecmp(name, "Proxy") == 0 ||
-               (strcasecmp(name, "Proxy-Authorization") == 0 &&
-                !target->pass_authorization);
+               (strcasecmp(name, "Proxy-Authorization") == 0 && !passes_auth(env->r));
     case 'a':
-        if (strcasecmp(name, "Authorization") != 0 || target->pass_authorization) {
-            return false;
-        }
-        core = ap_get_core_module_config(env->r->per_dir_config);
-        return core->cgi_pass_auth != AP_CGI_PASS_AUTH_ON;
+        return strcasecmp(name, "Authorization") == 0 && !target->pass_authorization &&
+               !passes_auth(env->r);
     default:
         return false;
     }
