@@ -146,3 +146,20 @@ def test_nothing_before_the_headers_is_an_error_page(server, mode, end):
     assert response.complete
     server.log.claim(code)
     wait.until(lambda: answers(server), "the server to answer again")
+
+
+@pytest.mark.parametrize("status", ["200 OK", "304 Not Modified"])
+def test_a_response_without_a_body_is_whole_with_its_head(server, status):
+    """There is nothing to be cut: what fails later is in the log."""
+    code = f"""
+        write = start_response("{status}", [("X-Head", "there")])
+        write(b"x")
+        raise ValueError("after the head")
+    """
+    method = "HEAD" if status.startswith("200") else "GET"
+    name, value = inline.header(code)
+    with server.connect() as connection:
+        response = connection.request(method, "/inline", [(name, value)])
+        assert (response.status, response.header("X-Head")) == (int(status[:3]), "there")
+        assert connection.request("GET", "/hello").body == b"Hello, world\n"
+    server.log.claim_traceback("ValueError: after the head")

@@ -356,13 +356,36 @@ static void reset_on_close(request_rec *r)
     }
 }
 
+static int finish(struct pyw_reply *reply)
+{
+    reply->is_over = true;
+    if (reply->overridden != 0) {
+        return reply->overridden;
+    }
+    append(reply, apr_bucket_eos_create(buckets(reply)));
+    /* A client that left needs no answer. One that is still sending gets it before
+     * Apache reads the rest of its body. */
+    (void)pyw_reply_push(reply, reply->is_early);
+    return OK;
+}
+
+static bool is_bodyless(const struct pyw_reply *reply)
+{
+    return reply->r->header_only || reply->r->status == HTTP_NO_CONTENT ||
+           reply->r->status == HTTP_NOT_MODIFIED;
+}
+
 /* Ends a response whose head is out so that the client sees that it is cut: no last
- * chunk, a reset HTTP/2 stream, a closed connection. */
+ * chunk, a reset HTTP/2 stream, a closed connection. One that has no body is whole with
+ * its head. */
 static int cut(struct pyw_reply *reply)
 {
     request_rec *r = reply->r;
     conn_rec *c = r->connection;
 
+    if (is_bodyless(reply)) {
+        return finish(reply);
+    }
     /* What was produced up to here still goes out: a part that is seen to be one. */
     (void)pyw_reply_push(reply, true);
     reply->is_over = true;
@@ -390,25 +413,6 @@ int pyw_reply_fail(struct pyw_reply *reply, int status)
     }
     reply->is_over = true;
     return status;
-}
-
-static int finish(struct pyw_reply *reply)
-{
-    reply->is_over = true;
-    if (reply->overridden != 0) {
-        return reply->overridden;
-    }
-    append(reply, apr_bucket_eos_create(buckets(reply)));
-    /* A client that left needs no answer. One that is still sending gets it before
-     * Apache reads the rest of its body. */
-    (void)pyw_reply_push(reply, reply->is_early);
-    return OK;
-}
-
-static bool is_bodyless(const struct pyw_reply *reply)
-{
-    return reply->r->header_only || reply->r->status == HTTP_NO_CONTENT ||
-           reply->r->status == HTTP_NOT_MODIFIED;
 }
 
 static int end_capture(struct pyw_reply *reply, enum pyw_outcome outcome)
