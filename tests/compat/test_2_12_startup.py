@@ -69,7 +69,6 @@ def test_scripts_are_imported_on_the_main_thread_after_all_else(start):
 
 
 def test_a_script_of_a_sub_interpreter_is_imported_on_the_same_thread(start):
-    """Which does not pass for the main one there: that is the first that imports `threading`."""
     server = start(
         "WSGIDaemonProcess web\n"
         "WSGIScriptAlias /x @ROOT@/x.wsgi process-group=web application-group=sub",
@@ -78,6 +77,19 @@ def test_a_script_of_a_sub_interpreter_is_imported_on_the_same_thread(start):
     wait.until(lambda: server.log.find("PYW0103.*sub-interpreter 'sub'"), "the import")
     found = eval(server.get("/x").body)
     assert found["ident"] == found["pid"]
+    assert found["is_main_thread"]
+
+
+def test_the_main_thread_of_a_sub_interpreter_is_that_of_the_process(start, mode):
+    """Not the request's that was the first to import `threading` there."""
+    server = start("WSGIApplicationGroup sub", mode=mode)
+    main = value(server, "threading.main_thread().native_id")
+    for _ in range(3):
+        assert not value(server, "threading.current_thread() is threading.main_thread()")
+        assert value(server, "threading.main_thread().native_id") == main
+        assert value(server, "threading.main_thread().is_alive()")
+    if mode != "embedded":
+        assert value(server, "threading.main_thread().native_id == os.getpid()")
 
 
 def test_nothing_is_shared_between_processes(start):

@@ -12,6 +12,10 @@
 
 static atomic_bool forked;
 
+/* Of the thread that started Python. Written once, before there is another. */
+static unsigned long main_ident;
+static unsigned long main_native_id;
+
 /* The names that end in _ come from C. */
 static const char run_source[] =
     "import os, signal, site, sys\n"
@@ -83,8 +87,14 @@ static const char run_source[] =
     "    share_signals()\n"
     "if switch_interval_ > 0:\n"
     "    sys.setswitchinterval(switch_interval_)\n"
+    "import threading\n" /* before 3.13, whoever is first passes for the main thread */
+    "main = threading.main_thread()\n"
+    "if main.ident != main_ident_:\n"
+    "    with threading._active_limbo_lock:\n"
+    "        threading._active.pop(main.ident, None)\n"
+    "        main._ident, main._native_id = main_ident_, main_native_id_\n"
+    "        threading._active[main_ident_] = main\n"
     "if is_main_:\n"
-    "    import threading\n"    /* whoever is first passes for the main thread */
     "    import faulthandler\n" /* an interpreter with its own GIL cannot */
     "    if not is_embedded_:\n"
     "        faulthandler.enable(2)\n"
@@ -97,9 +107,9 @@ static const char run_source[] =
     "else:\n"
     "    refuse_forks()\n";
 
-/* Both are tried, whatever the first does. The thread that imported `threading` passes
- * for the main one there; where that is a request's thread, which is not going to end,
- * it is not waited for. */
+/* Both are tried, whatever the first does. Before 3.13 the main thread's lock is that of
+ * the thread that imported `threading`, of a request perhaps, which is not waited for;
+ * if it has ended, the lock is what threading takes for that of a main thread. */
 static const char end_source[] =
     "import sys\n"
     "try:\n"
@@ -107,7 +117,8 @@ static const char end_source[] =
     "        threading = sys.modules['threading']\n"
     "        main = threading.main_thread()\n"
     "        lock = getattr(main, '_tstate_lock', None)\n"
-    "        if lock and main.ident != threading.get_ident():\n"
+    "        if lock:\n"
+    "            lock.acquire(False)\n"
     "            threading._shutdown_locks.discard(lock)\n"
     "        threading._shutdown()\n"
     "finally:\n"
@@ -186,6 +197,24 @@ static int set(PyObject *names, const char *name, PyObject *value)
 
     Py_XDECREF(value);
     return result;
+}
+
+/* To be called in the main interpreter before another is made. */
+static void note_main_thread(void)
+{
+    main_ident = pyw_gil_thread_ident();
+#ifdef PY_HAVE_THREAD_NATIVE_ID
+    main_native_id = PyThread_get_thread_native_id();
+#endif
+}
+
+static int set_main_thread(PyObject *names)
+{
+    return set(names, "main_ident_", PyLong_FromUnsignedLong(main_ident)) != 0 ||
+                   set(names, "main_native_id_",
+                       PyLong_FromUnsignedLong(main_native_id)) != 0
+               ? -1
+               : 0;
 }
 
 /* New reference to a text stream over a process-wide log, or to None. */
@@ -312,7 +341,11 @@ static int set_all(PyObject *names, const struct pyw_setup *setup,
 {
     bool is_embedded = setup->group[0] == '\0';
 
+    if (interpreter->index == 0) {
+        note_main_thread();
+    }
     if (set_functions(names) != 0 || set_settings(names, setup, interpreter) != 0 ||
+        set_main_thread(names) != 0 ||
         set_streams(names, interpreter, !setup->is_debug) != 0) {
         return -1;
     }
