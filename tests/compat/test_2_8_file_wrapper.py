@@ -51,6 +51,23 @@ def test_from_where_it_stands(server, file, offset):
     assert response.header("Content-Length") == str(SIZE - offset)
 
 
+def test_a_file_in_text_mode_is_sent_as_the_bytes_that_it_holds(server, file):
+    response = run(server, before='file = open(file.name, encoding="utf-8")')
+    assert (response.body, response.complete) == (CONTENT[:SIZE], True)
+
+
+def test_a_compressed_file_is_not_taken_for_what_it_is_made_of(server, file):
+    code = """
+        import gzip
+        path = environ["test.scratch"] + "/file.gz"
+        with gzip.open(path, "wb") as out:
+            out.write(b"content" * 1000)
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](gzip.open(path))
+    """
+    assert inline.run(server, code).body == b"content" * 1000
+
+
 @pytest.mark.parametrize("limit", [0, 1, 1000, SIZE])
 def test_limited_by_its_length(server, file, limit):
     response = run(server, start=length(limit))

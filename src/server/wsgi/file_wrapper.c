@@ -175,6 +175,28 @@ static bool is_io_type(PyObject *object, const char *name)
     return is_same;
 }
 
+/* True for what open() gives. The bytes of one in text mode, which cannot be iterated
+ * over as a response, are the file's. */
+static bool is_plain_stream(PyObject *stream)
+{
+    PyObject *buffer = is_io_type(stream, "TextIOWrapper")
+                           ? PyObject_GetAttrString(stream, "buffer")
+                           : Py_NewRef(stream);
+    PyObject *raw = NULL;
+    bool is_plain;
+
+    if (buffer != NULL && (is_io_type(buffer, "BufferedReader") ||
+                           is_io_type(buffer, "BufferedRandom"))) {
+        raw = PyObject_GetAttrString(buffer, "raw");
+    } else {
+        raw = Py_XNewRef(buffer);
+    }
+    is_plain = raw != NULL && is_io_type(raw, "FileIO");
+    Py_XDECREF(buffer);
+    Py_XDECREF(raw);
+    return is_plain;
+}
+
 /* A stream of the io family may well have a file descriptor and yet give other bytes
  * than the file (gzip, a codec): of these only plain files are trusted. Other objects
  * that have fileno() and tell() mean it. */
@@ -183,22 +205,10 @@ static bool is_plain(PyObject *filelike)
     PyObject *io = PyImport_ImportModule("io");
     PyObject *base = io != NULL ? PyObject_GetAttrString(io, "IOBase") : NULL;
     int is_stream = base != NULL ? PyObject_IsInstance(filelike, base) : -1;
-    PyObject *raw = NULL;
-    bool is_trusted = is_stream == 0;
 
-    if (is_stream == 1) {
-        if (is_io_type(filelike, "BufferedReader") ||
-            is_io_type(filelike, "BufferedRandom")) {
-            raw = PyObject_GetAttrString(filelike, "raw");
-        } else {
-            raw = Py_NewRef(filelike);
-        }
-        is_trusted = raw != NULL && is_io_type(raw, "FileIO");
-    }
     Py_XDECREF(io);
     Py_XDECREF(base);
-    Py_XDECREF(raw);
-    return is_trusted;
+    return is_stream == 0 || (is_stream == 1 && is_plain_stream(filelike));
 }
 
 /* What a method without arguments gives as a number; -1: nothing of the kind. */
