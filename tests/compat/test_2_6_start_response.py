@@ -45,7 +45,7 @@ REFUSED = [
     ('"OK", []', r"ValueError: status code must be a 3 digit integer: b'OK'"),
     ('" 200 OK", []', r"ValueError: status code must be a 3 digit integer: b' 200 OK'"),
     ('"200OK", []', r"ValueError: no space following status code: b'200OK'"),
-    ('"2000 OK", []', r"ValueError: (no space following status code|status code must be)"),
+    ('"2000 OK", []', r"ValueError: status code must be a 3 digit integer: b'2000 OK'"),
     ('"200 O\\nK", []', r"ValueError: control character in status reason phrase: b'"),
     ('"200 OK\\r\\nX: y", []', r"ValueError: control character in status reason phrase: b'"),
     ('"200 OK\\0", []', r"ValueError: control character in status reason phrase: b'"),

@@ -101,19 +101,40 @@ int pyw_response_begin(struct pyw_response *response, PyObject *status, size_t c
     return 0;
 }
 
+/* Notes which header is the Content-Length. @return true if it says what another has
+ * said: one of them is enough (RFC 9110, 8.6). */
+static bool is_same_length(struct pyw_response *response,
+                           const struct pyw_header *header, size_t at)
+{
+    const struct pyw_header *first = &response->headers[response->length_at];
+
+    if (header->name.len != 14 ||
+        strncasecmp(header->name.data, "Content-Length", 14) != 0) {
+        return false;
+    }
+    if (response->length_count == 0) {
+        response->length_at = at;
+    } else if (first->value.len == header->value.len &&
+               memcmp(first->value.data, header->value.data, header->value.len) == 0) {
+        return true;
+    }
+    response->length_count++;
+    return false;
+}
+
 void pyw_response_add(struct pyw_response *response, PyObject *name, PyObject *value)
 {
-    size_t at = response->head.header_count++;
+    size_t at = response->head.header_count;
     struct pyw_header *header = &response->headers[at];
 
     header->name = span_of(name);
     header->value = span_of(value);
+    if (is_same_length(response, header, at)) {
+        return;
+    }
+    response->head.header_count++;
     response->objects[response->object_count++] = Py_NewRef(name);
     response->objects[response->object_count++] = Py_NewRef(value);
-    if (header->name.len == 14 &&
-        strncasecmp(header->name.data, "Content-Length", 14) == 0) {
-        response->length_at = response->length_count++ == 0 ? at : response->length_at;
-    }
 }
 
 static bool has_no_body(const struct pyw_request *request)

@@ -79,7 +79,7 @@ int pyw_rules_check_status(PyObject *status)
         return -1;
     }
     if (text.len < 3 || !is_digit(text.data[0]) || !is_digit(text.data[1]) ||
-        !is_digit(text.data[2])) {
+        !is_digit(text.data[2]) || (text.len > 3 && is_digit(text.data[3]))) {
         return fail("status code must be a 3 digit integer", text);
     }
     if (text.len > 3 && text.data[3] != ' ') {

@@ -94,6 +94,9 @@ static const struct expectation cases[] = {
     {"two of them",
      APP START_WITH("200 OK", "('Content-Length', '1'), ('Content-Length', '2')") DONE,
      NULL, NULL, "", FAILED, "ValueError: more than one Content-Length header"},
+    {"the same twice",
+     APP START_WITH("200 OK", "('Content-Length', '1'), ('content-length', '1')") DONE,
+     "200 OK", LENGTH(1), "x", OK, ""},
     /* responses without a body */
     {"204", APP START_WITH("204 No Content", "") "    return [b'abc']\n",
      "204 No Content", "", "", OK, ""},
