@@ -106,6 +106,12 @@ def test_what_the_script_sees(deciding, place):
     assert environ[APPLICATION_GROUP] == "''"
     assert environ[PROCESS] == ("''" if place == "embedded" else "'scripts'")
     assert "wsgi.errors" in environ
+    assert environ["mod_wsgi.path_info"] == environ["PATH_INFO"]
+    assert environ["mod_wsgi.script_name"] == environ["SCRIPT_NAME"]
+    assert environ["mod_wsgi.listener_port"] == f"'{deciding.port}'"
+    assert environ["mod_wsgi.request_handler"] == "'wsgi-script'"
+    assert environ["mod_wsgi.handler_script"] == "''"
+    assert {"mod_wsgi.request_id", "mod_wsgi.server_pid", "mod_wsgi.listener_host"} <= set(environ)
     for name in ("wsgi.input", "mod_wsgi.callable_object", "mod_ssl.is_https"):
         assert name not in environ
     assert not [name for name in environ if name.startswith(("mod_wsgi.x-", "mod_pywsgi"))]

@@ -164,13 +164,18 @@ static void add_server(struct env *env)
     }
 }
 
+static void add_route(struct env *env, const struct pyw_target *target)
+{
+    add(env, PYW_KEY_OWN_PROCESS_GROUP, target->process_group);
+    add(env, PYW_KEY_OWN_APPLICATION_GROUP, target->application_group);
+    add(env, PYW_KEY_OWN_CALLABLE_OBJECT, target->callable);
+}
+
+/* What is known whatever the route. */
 static void add_own(struct env *env, const struct pyw_target *target)
 {
     request_rec *r = env->r;
 
-    add(env, PYW_KEY_OWN_PROCESS_GROUP, target->process_group);
-    add(env, PYW_KEY_OWN_APPLICATION_GROUP, target->application_group);
-    add(env, PYW_KEY_OWN_CALLABLE_OBJECT, target->callable);
     add(env, PYW_KEY_OWN_REQUEST_HANDLER, r->handler);
     add(env, PYW_KEY_OWN_HANDLER_SCRIPT, target->handler_script);
     add(env, PYW_KEY_OWN_LISTENER_HOST,
@@ -370,6 +375,7 @@ int pyw_cgi_env_build(request_rec *r, const struct pyw_target *target,
     pyw_proxy_read(r, &env.proxy);
     add_request(&env, target);
     add_server(&env);
+    add_route(&env, target);
     add_own(&env, target);
     add_headers(&env, target);
     add_variables(&env);
@@ -379,7 +385,7 @@ int pyw_cgi_env_build(request_rec *r, const struct pyw_target *target,
 }
 
 int pyw_cgi_env_build_reduced(request_rec *r, const struct pyw_target *target,
-                              bool with_variables, const apr_array_header_t *more,
+                              bool is_dispatch, const apr_array_header_t *more,
                               struct pyw_request_head *head)
 {
     struct env env = {.r = r};
@@ -394,7 +400,8 @@ int pyw_cgi_env_build_reduced(request_rec *r, const struct pyw_target *target,
     add_request(&env, target);
     add_server(&env);
     add_headers(&env, target);
-    if (with_variables) {
+    if (is_dispatch) {
+        add_own(&env, target);
         add_variables(&env);
     }
     for (int i = 0; i < more->nelts; i++) {

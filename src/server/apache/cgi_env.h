@@ -18,11 +18,11 @@
 int pyw_cgi_env_build(request_rec *r, const struct pyw_target *target,
                       struct pyw_request_head *head);
 
-/* The smaller environ of a script that decides (compat 4.1), and `more` behind it.
- * `with_variables`: what SetEnv and other modules made is in it too. @return as above.
- */
+/* The smaller environ of a script that decides (compat 4.1), and `more` behind it. One
+ * that dispatches has what SetEnv and other modules made, and our own names, but for the
+ * route. @return as above. */
 int pyw_cgi_env_build_reduced(request_rec *r, const struct pyw_target *target,
-                              bool with_variables, const apr_array_header_t *more,
+                              bool is_dispatch, const apr_array_header_t *more,
                               struct pyw_request_head *head);
 
 #endif

@@ -5,7 +5,8 @@
 int pyw_dispatch_ask(request_rec *r, struct pyw_target *target)
 {
     struct pyw_question question = {.role = PYW_ROLE_DISPATCH,
-                                    .script = pyw_conf_dir(r)->dispatch_script};
+                                    .script = pyw_conf_dir(r)->dispatch_script,
+                                    .handler_script = target->handler_script};
     const char *routes[PYW_ROUTE_COUNT];
     struct pyw_decision decision;
 
