@@ -136,3 +136,36 @@ def test_options_may_name_the_callable_and_the_groups(start):
     assert server.get("/x").body == b"other callable"
     found = counter(server, "/y")
     assert (found["process_group"], found["application_group"]) == ("web", "y")
+
+
+INDEX = """
+WSGIDaemonProcess first
+WSGIDaemonProcess second
+DirectoryIndex index.wsgi
+WSGIScriptAlias /apart/index.wsgi @APPS@/environ/wsgi.py process-group=first application-group=a
+WSGIScriptAlias /scripts/index.wsgi @APPS@/environ/wsgi.py process-group=first application-group=a
+WSGIScriptAlias /scripts @ROOT@/scripts process-group=second application-group=b
+<Directory @ROOT@>
+Options +Includes
+AddOutputFilter INCLUDES .shtml
+</Directory>
+"""
+
+
+def test_an_index_is_served_by_its_own_alias(start):
+    """The request goes on as the one for the index, with the options of that one's alias."""
+    server = start(
+        INDEX,
+        modules=("include",),
+        files={
+            "htdocs/apart/x": "",
+            "scripts/x": "",
+            "htdocs/page.shtml": '<!--#include virtual="/scripts/" -->',
+        },
+    )
+    for url in ("/apart/", "/scripts/", "/page.shtml"):
+        found = {key: value for key, (_, value) in server.get(url).json().items()}
+        assert found["mod_wsgi.process_group"] == "first", url
+        assert found["mod_wsgi.application_group"] == "a", url
+        assert found["SCRIPT_NAME"].endswith("/index.wsgi"), url
+        assert found["PATH_INFO"] == "", url

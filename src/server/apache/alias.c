@@ -3,10 +3,14 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <stdlib.h>
 
 #include "apache/group_rules.h"
 #include "apache/module.h"
 #include "apache/script_options.h"
+
+/* A note of sub-requests: which of the server's aliases translated it. */
+#define ALIAS_NOTE "pywsgi-alias"
 
 /* --- directives --- */
 
@@ -209,6 +213,15 @@ static char *translate_match(request_rec *r, const struct pyw_alias *alias)
     return file != NULL ? ap_server_root_relative(r->pool, file) : NULL;
 }
 
+/* DirectoryIndex and MultiViews have a request go on as one of its sub-requests: it
+ * gets their file, handler and notes, and keeps its own translation. */
+static void note_alias(request_rec *r, int index)
+{
+    if (r->main != NULL) {
+        apr_table_setn(r->notes, ALIAS_NOTE, apr_itoa(r->pool, index));
+    }
+}
+
 static int translate_name(request_rec *r)
 {
     const apr_array_header_t *aliases = pyw_conf_server(r->server)->aliases;
@@ -230,6 +243,7 @@ static int translate_name(request_rec *r)
         r->filename = file;
         r->handler = PYW_ALIAS_HANDLER;
         mapping.alias = alias;
+        note_alias(r, i);
         ap_set_module_config(r->request_config, pyw_module,
                              apr_pmemdup(r->pool, &mapping, sizeof(mapping)));
         return OK;
@@ -263,7 +277,12 @@ bool pyw_alias_is_handler(const char *name)
 const struct pyw_alias *pyw_alias_of(const request_rec *r)
 {
     const struct mapping *mapping = ap_get_module_config(r->request_config, pyw_module);
+    const char *note = apr_table_get(r->notes, ALIAS_NOTE);
 
+    if (note != NULL) {
+        return APR_ARRAY_IDX(pyw_conf_server(r->server)->aliases, atoi(note),
+                             const struct pyw_alias *);
+    }
     return mapping != NULL ? mapping->alias : NULL;
 }
 

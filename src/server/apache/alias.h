@@ -19,7 +19,8 @@ const char *pyw_alias_set_match(cmd_parms *cmd, void *dir_conf, const char *argu
 /* Whether a handler of this name serves the resource as a script. */
 bool pyw_alias_is_handler(const char *name);
 
-/* The alias that translated this request, or NULL. */
+/* The alias that translated this request, or the sub-request that it goes on as; or
+ * NULL. */
 const struct pyw_alias *pyw_alias_of(const request_rec *r);
 
 /* Sets r->path_info to what the translation knows; a sub-request has it otherwise only
