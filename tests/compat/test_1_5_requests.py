@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from support import curl, inline, machine, wait
+from support import curl, inline, machine, raw, wait
 from support.httpd import Settings
 from support.servers import mounts, routing
 
@@ -90,6 +90,15 @@ def test_override_replaces_the_page_and_keeps_the_status(server, body):
     response = inline.run(server, answer("404 My Own", "[]", body), path="/inline/override")
     assert (response.status, response.body) == (404, b"the server's page")
     assert response.complete
+
+
+def test_override_does_not_wait_for_a_body_that_nobody_reads(server):
+    code = answer("404 Not Found")
+    with server.connect() as connection:
+        headers = [inline.header(code), ("Content-Length", "10")]
+        connection.send(raw.encode("POST", "/inline/override", headers))
+        response = connection.read_response("POST")
+    assert (response.status, response.body) == (404, b"the server's page")
 
 
 def test_override_by_a_file_and_by_an_application(server):

@@ -344,6 +344,10 @@ static int run(request_rec *r, const struct pyw_request_head *head, bool has_bod
     pyw_reply_init(&bridge.reply, r);
     bridge.reply.capture = capture;
     api->serve(&bridge.exchange);
+    if (bridge.result != OK && !bridge.body.is_over) {
+        /* Else Apache would wait for the rest of the body before the error page. */
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
     return bridge.result;
 }
 
