@@ -92,6 +92,7 @@ def bare(kind, payload=b"", **more):
     return wire.header(kind, len(payload), **more) + payload
 
 
+BODY, BODY_END = 3, 4
 START = [["read"], ["read"], ["hello"]]
 ADMIT = wire.encode("ADMIT")
 WHOLE = [send(head(length=2), data("ok"), end())]
@@ -441,6 +442,23 @@ def test_a_daemon_that_closes_at_once(hostile, survives):
         attempts(hostile).unlink(missing_ok=True)
         assert ask(hostile, method, body=body)[0].status == 503
         assert 2 <= attempts(hostile).stat().st_size < 200
+
+
+def test_the_rest_of_a_body_goes_to_the_next_process(hostile, survives):
+    """One that stops to listen and leaves before it took the request takes no body with it."""
+    passed, body = hostile.scratch / "body", b"a" * 10000 + b"b" * 10000
+    passed.unlink(missing_ok=True)
+    arm(hostile, [["read"], ["read"], ["body", BODY], ["deaf"], ["sleep", 1]])
+    with hostile.connect() as connection:
+        connection.send(raw.encode("POST", "/hostile", [("Content-Length", "20000")]))
+        connection.send(body[:1])
+        wait.until(lambda: passed.exists() and passed.stat().st_size == 1, "the first byte")
+        arm(hostile, [*START, ["body", BODY_END], *WHOLE])
+        connection.send(body[1:15000])
+        wait.until(lambda: attempts(hostile).stat().st_size == 2, "another process to be asked")
+        connection.send(body[15000:])
+        assert connection.read_response().body == b"ok"
+    assert passed.read_bytes() == body
 
 
 def test_a_daemon_that_refuses_for_ever(hostile, survives):

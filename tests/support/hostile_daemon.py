@@ -16,6 +16,7 @@ import threading
 import time
 
 SETUP, TABLE, LISTENER, LIFELINE, NOTIFY = 3, 4, 5, 6, 7
+BODY = 3
 TABLE_HEAD, SLOT_SIZE, REPORT_AT, READY = 384, 128, 64, 1
 HOME = os.path.dirname(os.path.abspath(__file__))
 SCRATCH = os.path.join(HOME, "scratch")
@@ -94,6 +95,16 @@ def drain(channel):
         pass
 
 
+def read_body(channel, stop):
+    """Leaves all body up to a frame of that type, counted in."""
+    with open(os.path.join(SCRATCH, "body"), "wb") as file:
+        kind = 0
+        while kind != stop:
+            kind, payload = read_frame(channel)
+            file.write(payload if kind == BODY else b"")
+            file.flush()
+
+
 # verb -> what it does, with the channel and the words behind the verb.
 VERBS = {
     "read": read_frame,
@@ -108,6 +119,7 @@ VERBS = {
     "sleep": lambda channel, seconds: time.sleep(seconds),
     "deaf": lambda channel: channel.shutdown(socket.SHUT_RD),
     "mute": lambda channel: channel.shutdown(socket.SHUT_WR),
+    "body": read_body,
     "drain": drain,
     "die": lambda channel: os._exit(3),
 }

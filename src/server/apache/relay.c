@@ -39,6 +39,7 @@ struct relay {
     unsigned char hello[PYW_FRAME_HEADER_LEN + 2 + PYW_FRAME_SECRET_LEN];
     bool has_body;
     bool has_sent_end;          /* BODY_END went out, or there is no body */
+    bool is_deaf;               /* the process of this try takes no more */
     bool is_client_slow;        /* the last read of the body had nothing */
     int64_t deadline_ms;        /* for the daemon to move */
     int64_t client_deadline_ms; /* for the client to send body */
@@ -85,7 +86,7 @@ static void note_progress(struct relay *relay)
 
 static bool may_read_body(const struct relay *relay)
 {
-    if (relay->has_sent_end || !relay->answer.wants_body) {
+    if (relay->has_sent_end || relay->is_deaf || !relay->answer.wants_body) {
         return false;
     }
     return relay->answer.has_begun || relay->writer.len < KEPT_BODY_MAX;
@@ -134,12 +135,12 @@ static size_t append_body(struct relay *relay)
 }
 
 /* The daemon closed its side: it is sent no more, and what it still has to say is read.
+ * Where that is nothing, the next process gets what the writer has kept, and the rest.
  */
 static void stop_sending(struct relay *relay)
 {
     pyw_outbox_drop(&relay->channel->outbox);
-    relay->answer.wants_body = false;
-    relay->has_sent_end = false; /* the channel serves no other request */
+    relay->is_deaf = true;
 }
 
 /* Moves body from the client to the daemon until one of them would block. */
@@ -331,7 +332,7 @@ static enum pyw_step wait_and_move(struct relay *relay)
 static bool may_just_receive(const struct relay *relay)
 {
     return pyw_outbox_is_empty(&relay->channel->outbox) &&
-           (relay->has_sent_end || !relay->answer.wants_body);
+           (relay->has_sent_end || relay->is_deaf || !relay->answer.wants_body);
 }
 
 /* What has been passed on leaves for the client once response-flush-delay= is over
@@ -384,8 +385,8 @@ static enum pyw_step exchange(struct relay *relay)
 static void give_back(struct relay *relay, enum pyw_step step)
 {
     struct pyw_channel *channel = relay->channel;
-    bool is_clean = step == PYW_STEP_DONE && relay->has_sent_end && !channel->is_new &&
-                    relay->answer.keeps_channel &&
+    bool is_clean = step == PYW_STEP_DONE && relay->has_sent_end && !relay->is_deaf &&
+                    !channel->is_new && relay->answer.keeps_channel &&
                     pyw_inbox_is_empty(&channel->inbox) &&
                     pyw_outbox_is_empty(&channel->outbox);
 
@@ -465,6 +466,7 @@ static int try_all(struct relay *relay)
         }
         pyw_head_patch_tries(relay->writer.data, relay->head);
         pyw_answer_begin(&relay->answer, relay->channel);
+        relay->is_deaf = false;
         step = exchange(relay);
         has_greeted = !relay->channel->is_new;
         give_back(relay, step);
