@@ -167,6 +167,7 @@ void pyw_conf_reset(apr_pool_t *pool)
 {
     global_conf = apr_pcalloc(pool, sizeof(*global_conf));
     global_conf->groups = apr_array_make(pool, 4, sizeof(struct pyw_group_conf *));
+    global_conf->groups_by_name = apr_hash_make(pool);
     global_conf->notices = apr_array_make(pool, 2, sizeof(struct pyw_notice));
     global_conf->socket_rotation = PYW_UNSET;
     global_conf->embedded_preloads =
@@ -220,16 +221,15 @@ void pyw_conf_fill_preloads(struct pyw_setup *setup, const apr_array_header_t *p
     }
 }
 
+void pyw_conf_add_group(struct pyw_group_conf *group)
+{
+    APR_ARRAY_PUSH(global_conf->groups, struct pyw_group_conf *) = group;
+    apr_hash_set(global_conf->groups_by_name, group->name, APR_HASH_KEY_STRING, group);
+}
+
 struct pyw_group_conf *pyw_conf_find_group(const char *name)
 {
-    for (int i = 0; i < global_conf->groups->nelts; i++) {
-        struct pyw_group_conf *group = APR_ARRAY_IDX(global_conf->groups, i, void *);
-
-        if (strcmp(group->name, name) == 0) {
-            return group;
-        }
-    }
-    return NULL;
+    return apr_hash_get(global_conf->groups_by_name, name, APR_HASH_KEY_STRING);
 }
 
 const char *pyw_conf_refuse_group(const struct pyw_group_conf *group,

@@ -108,7 +108,8 @@ struct pyw_notice {
 
 /* Once per configuration. */
 struct pyw_global_conf {
-    apr_array_header_t *groups;  /* struct pyw_group_conf * */
+    apr_array_header_t *groups;  /* struct pyw_group_conf *; add with the function */
+    apr_hash_t *groups_by_name;  /* the same */
     apr_array_header_t *notices; /* struct pyw_notice, for the log */
     const char *socket_prefix;
 
@@ -156,6 +157,8 @@ const struct pyw_server_conf *pyw_conf_server(const server_rec *s);
 void pyw_conf_fill_preloads(struct pyw_setup *setup,
                             const apr_array_header_t *preloads);
 
+/* A group's name must be new. */
+void pyw_conf_add_group(struct pyw_group_conf *group);
 /* The group of that name, or NULL. */
 struct pyw_group_conf *pyw_conf_find_group(const char *name);
 /* Whether a virtual host may use a group: defined in the main server, in the host

@@ -239,7 +239,7 @@ const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf,
         error = check_locales(cmd, group);
     }
     if (error == NULL) {
-        APR_ARRAY_PUSH(pyw_conf_global()->groups, struct pyw_group_conf *) = group;
+        pyw_conf_add_group(group);
     }
     return error;
 }

@@ -143,7 +143,7 @@ static bool fill_head(request_rec *r, const struct pyw_question *question,
     pyw_target_resolve(r, NULL, &target);
     target.script = question->script->path;
     target.handler_script = question->handler_script;
-    target.process_group = question->script->process_group;
+    pyw_target_set_group(&target, question->script->process_group);
     if (pyw_group_rules_apply(r, &target) != OK) {
         return false;
     }

@@ -133,9 +133,7 @@ static int enter_chroot(request_rec *r, const struct pyw_group_conf *group,
 
 int pyw_group_rules_apply(request_rec *r, struct pyw_target *target)
 {
-    const struct pyw_group_conf *group =
-        *target->process_group != '\0' ? pyw_conf_find_group(target->process_group)
-                                       : NULL;
+    const struct pyw_group_conf *group = target->group;
     int status = OK;
 
     if (group != NULL && pyw_group_rules_have_owner(group)) {

@@ -56,7 +56,6 @@ static void fill_head(request_rec *r, const struct pyw_target *target,
 static int dispatch(request_rec *r, const struct pyw_target *target,
                     struct pyw_request_head *head)
 {
-    const struct pyw_group_conf *group;
     struct pyw_pool *pool;
 
     if (!pyw_policy_may_choose(r, target)) {
@@ -66,12 +65,11 @@ static int dispatch(request_rec *r, const struct pyw_target *target,
         return pyw_bridge_run(r, head, pyw_policy_has_body(r));
     }
     pool = pyw_launch_pool(target->process_group);
-    group = pyw_conf_find_group(target->process_group);
-    if (pool == NULL || group == NULL) {
+    if (pool == NULL || target->group == NULL) {
         PYW_LOG(pyw_log_request, r, GROUP_UNKNOWN, target->process_group);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (pyw_conf_refuse_group(group, r->server) != NULL) {
+    if (pyw_conf_refuse_group(target->group, r->server) != NULL) {
         PYW_LOG(pyw_log_request, r, GROUP_OF_OTHER_HOST, target->process_group);
         return HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -158,12 +158,18 @@ static int first_flag(int option, int directive, int fallback)
     return directive != PYW_UNSET ? directive : fallback;
 }
 
-/* What is usual in the group: an interpreter for each script, or one for all. */
-static const char *default_application_group(const char *process_group)
+void pyw_target_set_group(struct pyw_target *target, const char *process_group)
 {
-    const struct pyw_group_conf *group = pyw_conf_find_group(process_group);
+    target->process_group = process_group;
+    target->group = *process_group != '\0' ? pyw_conf_find_group(process_group) : NULL;
+}
 
-    return group != NULL && group->options.is_single_application ? "" : "%{RESOURCE}";
+/* What is usual in the group: an interpreter for each script, or one for all. */
+static const char *default_application_group(const struct pyw_target *target)
+{
+    return target->group != NULL && target->group->options.is_single_application
+               ? ""
+               : "%{RESOURCE}";
 }
 
 static void split_url(request_rec *r, struct pyw_target *target)
@@ -197,9 +203,9 @@ void pyw_target_reroute(request_rec *r, struct pyw_target *target,
                         const char *callable)
 {
     if (process_group != NULL) {
-        target->process_group = expand_group(r, target, process_group);
+        pyw_target_set_group(target, expand_group(r, target, process_group));
         if (target->is_default_application && application_group == NULL) {
-            application_group = default_application_group(target->process_group);
+            application_group = default_application_group(target);
         }
     }
     if (application_group != NULL) {
@@ -263,8 +269,7 @@ static const char *callable_of(request_rec *r, const struct pyw_handler *handler
         r, first_text(options->callable, pyw_conf_dir(r)->callable, DEFAULT_CALLABLE));
 }
 
-/* The script's option, else the directive; the groups are asked only where there is
- * neither. */
+/* The script's option, else the directive, else what is usual in the process group. */
 static void set_application_group(request_rec *r,
                                   const struct pyw_script_options *options,
                                   struct pyw_target *target)
@@ -274,7 +279,7 @@ static void set_application_group(request_rec *r,
 
     target->is_default_application = chosen == NULL;
     if (chosen == NULL) {
-        chosen = default_application_group(target->process_group);
+        chosen = default_application_group(target);
     }
     target->application_group = expand_group(r, target, chosen);
 }
@@ -288,8 +293,10 @@ void pyw_target_resolve(request_rec *r, const struct pyw_handler *handler,
     split_url(r, target);
     set_script(r, handler, target);
     target->filename = r->filename;
-    target->process_group = expand_group(
-        r, target, first_text(options->process_group, conf->process_group, ""));
+    pyw_target_set_group(
+        target,
+        expand_group(r, target,
+                     first_text(options->process_group, conf->process_group, "")));
     set_application_group(r, options, target);
     target->callable = callable_of(r, handler, options);
     target->pass_authorization =

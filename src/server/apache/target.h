@@ -15,7 +15,8 @@ struct pyw_target {
     const char *handler_script; /* the same where it is a WSGIHandlerScript, else "" */
     const char *filename;       /* SCRIPT_FILENAME: what the URL was mapped to */
     apr_time_t script_mtime;    /* 0: not known */
-    const char *process_group;  /* "" is embedded mode */
+    const char *process_group;  /* "" is embedded mode; pyw_target_set_group */
+    const struct pyw_group_conf *group; /* NULL: embedded mode, or none of that name */
     const char *application_group; /* "" is the main interpreter */
     const char *callable;
     const char *script_name;     /* SCRIPT_NAME, slashes collapsed */
@@ -31,6 +32,9 @@ struct pyw_target {
 /* `handler`: the handler script that the request is for, or NULL. */
 void pyw_target_resolve(request_rec *r, const struct pyw_handler *handler,
                         struct pyw_target *target);
+
+/* Sets the process group by its name. */
+void pyw_target_set_group(struct pyw_target *target, const char *process_group);
 
 /* What a dispatch script wants instead; each is expanded as its directive is, NULL
  * keeps what was resolved. */
