@@ -234,3 +234,22 @@ VALID = [
 def test_valid(configtest, text):
     status, words = configtest(text)
     assert status == 0, words
+
+
+GROUPS = "process-group=a application-group=%{GLOBAL}"
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (f"WSGIScriptAlias /x{{0}} @ROOT@/x{{0}}.py {GROUPS}", 0),
+        (f"WSGIImportScript @ROOT@/x.py {GROUPS}", 0),
+        (f"WSGIImportScript @ROOT@/x{{0}}.py {GROUPS}", 1),
+    ],
+)
+def test_so_many_scripts(configtest, line, status):
+    """Aliases are no promise to import; the same script counts once."""
+    lines = [line.replace("{0}", str(number)) for number in range(300)]
+    found, words = configtest("\n".join(["WSGIDaemonProcess a", *lines]))
+    assert found == status, words
+    assert ("More than 256 scripts" in words) == (status != 0)

@@ -43,7 +43,8 @@ static bool may_preload(cmd_parms *cmd, const char *script,
 }
 
 /* A script whose groups are both known now is imported when the process starts, before
- * the first request. @return NULL or an error sentence. */
+ * the first request; of many scripts, the first of them. @return NULL or an error
+ * sentence. */
 static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
 {
     struct pyw_script_options options = alias->options;
@@ -64,7 +65,7 @@ static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
     if (!may_preload(cmd, alias->target, group)) {
         return group != NULL ? pyw_conf_refuse_group(group, cmd->server) : NULL;
     }
-    return pyw_script_options_queue(cmd, alias->target, &options);
+    return pyw_script_options_queue(cmd, alias->target, &options, true);
 }
 
 /* A plain file behind a URL without a slash at its end: the usual case, in which the

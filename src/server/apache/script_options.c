@@ -133,8 +133,24 @@ static const char *check_chroot(cmd_parms *cmd, const char *name, const char *sc
                         script, group->options.chroot, name);
 }
 
+static bool is_queued(const apr_array_header_t *queue, const char *script,
+                      const char *application_group)
+{
+    for (int i = 0; i < queue->nelts; i++) {
+        const struct pyw_preload *preload =
+            &APR_ARRAY_IDX(queue, i, struct pyw_preload);
+
+        if (strcmp(preload->script, script) == 0 &&
+            strcmp(preload->application_group, application_group) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *pyw_script_options_queue(cmd_parms *cmd, const char *script,
-                                     const struct pyw_script_options *options)
+                                     const struct pyw_script_options *options,
+                                     bool is_wish)
 {
     apr_array_header_t *queue = NULL;
     struct pyw_preload *preload;
@@ -146,12 +162,17 @@ const char *pyw_script_options_queue(cmd_parms *cmd, const char *script,
     if (error != NULL) {
         return error;
     }
+    if (is_queued(queue, script, options->application_group)) {
+        return NULL;
+    }
     if (queue->nelts == PYW_SETUP_MAX_PRELOADS) {
-        return apr_psprintf(
-            cmd->pool,
-            "More than %d scripts are to be imported when the processes "
-            "of one group start: let requests load some of them.",
-            PYW_SETUP_MAX_PRELOADS);
+        return is_wish
+                   ? NULL
+                   : apr_psprintf(
+                         cmd->pool,
+                         "More than %d scripts are to be imported when the processes "
+                         "of one group start: let requests load some of them.",
+                         PYW_SETUP_MAX_PRELOADS);
     }
     preload = apr_array_push(queue);
     preload->script = script;

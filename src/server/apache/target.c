@@ -293,10 +293,9 @@ void pyw_target_resolve(request_rec *r, const struct pyw_handler *handler,
     split_url(r, target);
     set_script(r, handler, target);
     target->filename = r->filename;
-    pyw_target_set_group(
-        target,
-        expand_group(r, target,
-                     first_text(options->process_group, conf->process_group, "")));
+    pyw_target_set_group(target, expand_group(r, target,
+                                              first_text(options->process_group,
+                                                         conf->process_group, "")));
     set_application_group(r, options, target);
     target->callable = callable_of(r, handler, options);
     target->pass_authorization =
