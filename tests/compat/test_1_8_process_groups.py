@@ -304,7 +304,16 @@ def test_apaches_compiled_user_and_group_are_the_configured_ones(start):
 # script-user, script-group
 
 OWNER = "games"
-APP = 'def application(environ, start_response):\n    start_response("200 OK", [])\n    return [b"ran"]\n'
+APP = """
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"ran"]
+
+handle_request = application
+
+def allow_access(environ, host):
+    return True
+"""
 # Owner and mode of the directory and of the script -> what script-user=, script-group= answer.
 OWNERS = {
     "right": ((5, 60, 0o755), (5, 60, 0o644), 200, 200),
@@ -322,6 +331,16 @@ OWNERS = {
 def own(path, uid, gid, mode):
     os.chown(path, uid, gid)
     path.chmod(mode)
+
+
+def other_scripts(name, script, group):
+    """/handled/NAME, by that script as a handler, and /decided/NAME, which it decides on."""
+    return (
+        f"WSGIHandlerScript by-{name} {script} process-group={group} application-group=%{{GLOBAL}}\n"
+        f"<Location /handled/{name}>\nSetHandler by-{name}\n</Location>\n"
+        f"Alias /decided/{name} @ROOT@/htdocs/alive\n"
+        f"<Location /decided/{name}>\nWSGIAccessScript {script} process-group={group}\n</Location>\n"
+    )
 
 
 def make_owned(server):
@@ -349,6 +368,9 @@ def owned(servers):
         "WSGIScriptAlias /early @ROOT@/owned/right/wsgi.py process-group=early "
         "application-group=%{GLOBAL}\n"
         "WSGIScriptAlias /embedded @ROOT@/owned/ process-group=%{GLOBAL}\n"
+    ) + "".join(
+        other_scripts(name, f"@ROOT@/owned/{name}/wsgi.py", "by-user")
+        for name in ("right", "all-may-write")
     )
     return servers.kept("1.8 owners", Settings(extra=extra, prepare=make_owned), ready)
 
@@ -365,6 +387,15 @@ def test_script_owner(owned, name):
             [line] = owned.log.claim(f"PYW0241.*{option}")
             assert f"/owned/{name}" in line.text
             assert OWNER in line.text
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("kind", "refused"), [("handled", 403), ("decided", 500)])
+def test_owner_of_handlers_and_of_scripts_that_decide(owned, kind, refused):
+    assert owned.get(f"/{kind}/right").status == 200
+    assert owned.get(f"/{kind}/all-may-write").status == refused
+    [line] = owned.log.claim("PYW0241")
+    assert "/owned/all-may-write/wsgi.py" in line.text
 
 
 @pytest.mark.root
@@ -414,6 +445,11 @@ def application(environ, start_response):
     said = {name: environ[name] for name in names}
     said.update(file=__file__, root=sorted(os.listdir("/")), cwd=os.getcwd(), pid=os.getpid())
     return [json.dumps(said).encode()]
+
+handle_request = application
+
+def allow_access(environ, host):
+    return __file__ == "/app/wsgi.py" and "app" in os.listdir("/")
 """
 
 
@@ -438,6 +474,8 @@ def jailed(servers):
         "application-group=%{GLOBAL}\n"
         "WSGIScriptAlias /too-early @ROOT@/outside/wsgi.py process-group=early "
         "application-group=%{GLOBAL}\n"
+        + other_scripts("inside", "@ROOT@/jail/app/wsgi.py", "jailed")
+        + other_scripts("outside", "@ROOT@/outside/wsgi.py", "jailed")
     )
     return servers.kept("1.8 chroot", Settings(extra=extra, prepare=make_jail), ready)
 
@@ -467,6 +505,18 @@ def test_script_outside_of_the_chroot_is_an_error_in_the_log(jailed, path):
     assert str(jailed.root).encode() not in response.body
     [line] = jailed.log.claim("PYW0240")
     assert "chroot=" in line.text
+
+
+@pytest.mark.root
+@pytest.mark.no_asan
+def test_handlers_and_scripts_that_decide_within_the_chroot(jailed):
+    found = jailed.get("/handled/inside").json()
+    assert found["file"] == "/app/wsgi.py"
+    assert found["SCRIPT_FILENAME"] == f"{jailed.root}/htdocs/handled", "no script of the group's"
+    assert jailed.get("/decided/inside").body == b"alive\n"
+    for kind in ("handled", "decided"):
+        assert jailed.get(f"/{kind}/outside").status == 500
+        jailed.log.claim("PYW0240")
 
 
 @pytest.mark.root
