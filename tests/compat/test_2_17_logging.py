@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import re
+
 import pytest
 
 from support import inline, wait
@@ -230,6 +233,23 @@ logger.warning("\\n".join(f"mark-{i:02} " + "x" * 990 for i in range(60)))
     assert {line.level for line in lines} == {"warn"}
 
 
+def test_a_long_line_keeps_its_level_on_any_thread(server):
+    """Apache holds 8 KiB a record: the parts of a line of 30 KB are records one after another."""
+    code = """
+logger.addHandler(logging.StreamHandler())
+text = "".join(f"mark-{i:04} " for i in range(3000))
+thread = threading.Thread(target=logger.warning, args=(text,))
+thread.start()
+thread.join()
+logger.warning(text)
+"""
+    log(server, code)
+    lines = server.log.claim(r"mark-\d|\d mark", at_least=2 * 4)
+    assert {line.level for line in lines} == {"warn"}
+    text = "".join(re.sub(r"^\[pid \d+\] ", "", line.text) for line in lines)
+    assert text == 2 * "".join(f"mark-{i:04} " for i in range(3000))
+
+
 def test_print_after_a_record_is_an_error_again(server):
     code = """
 logger.addHandler(logging.StreamHandler())
@@ -404,3 +424,76 @@ def test_records_go_to_the_log_of_the_virtual_host(start, mode):
         found = wait.until(lambda log_of=log_of: log_of.find("mark-here"), "the record")
         assert [line.level for line in found] == ["warn"]
         log_of.claim("mark-here")
+
+
+# --- entries of several lines, with many writers ---
+
+TOGETHER = """
+import logging
+logger = logging.getLogger("together")
+if not logger.handlers:
+    logger.propagate = False
+    logger.addHandler(logging.StreamHandler(sys.stderr))
+def write(who):
+    for turn in range(5):
+        name = f"{os.getpid()}-{who}-{turn}"
+        size = 3 if turn else 100
+        logger.warning("\\n".join(f"mark-{name}-{i}-{size} " + "x" * 490 for i in range(size)))
+        print(f"noise-{name}")
+def on_thread(who):
+    thread = threading.Thread(target=write, args=(who,))
+    thread.start()
+    return thread
+threads = [on_thread(f"{environ['QUERY_STRING']}t{number}") for number in range(3)]
+write(environ["QUERY_STRING"])
+for thread in threads:
+    thread.join()
+start_response("200 OK", [])
+return []
+"""
+
+
+READERS = {
+    "pipe": ("fast.sh", 'exec cat >> "$1"\n'),
+    "slow pipe": ("slow.sh", 'while IFS= read -r line; do echo "$line"; done >> "$1"\n'),
+}
+
+
+@pytest.mark.parametrize("kind", ["file", *READERS])
+def test_entries_of_many_writers_stay_in_one_piece(start, mode, kind):
+    """Requests and threads of several processes at once: 50 KB in a hundred lines, three lines, one."""
+    log = (
+        "@ROOT@/our_log"
+        if kind == "file"
+        else f'"|/bin/sh @ROOT@/{READERS[kind][0]} @ROOT@/our_log"'
+    )
+    server = start(
+        f"<VirtualHost *>\nErrorLog {log}\nWSGIDaemonProcess two processes=2 threads=4\n"
+        + ("WSGIProcessGroup two\n" if mode != "embedded" else "")
+        + "</VirtualHost>\n",
+        mode=mode,
+        files=dict(READERS.values()),
+    )
+    ours = server.extra_log("our_log")
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        answers = [
+            pool.submit(inline.run, server, TOGETHER, path=f"/inline?r{number}")
+            for number in range(6)
+        ]
+        assert [answer.result(30).status for answer in answers] == [200] * 6
+    entries = 6 * 4
+    wait.until(
+        lambda: sum(len(log.find("noise-")) for log in (ours, server.log)) == 5 * entries,
+        "all records",
+        30,
+    )
+    logs = (ours, server.log)
+    lines = [line.text for log in logs for line in log.since_mark()]
+    for log in logs:
+        log.allow("noise-|mark-")
+    starts = [at for at, text in enumerate(lines) if re.search(r"mark-\S+-0-\d+ ", text)]
+    assert len(starts) == 5 * entries
+    for at in starts:
+        name, size = re.search(r"(mark-\S+)-0-(\d+) ", lines[at]).groups()
+        found = [text.split("mark-")[-1] for text in lines[at : at + int(size)]]
+        assert found == [f"{name[5:]}-{i}-{size} " + "x" * 490 for i in range(int(size))]

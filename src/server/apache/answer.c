@@ -4,6 +4,7 @@
 #include <http_protocol.h>
 #include <unistd.h>
 
+#include "apache/entry.h"
 #include "apache/log.h"
 #include "base/clock.h"
 
@@ -154,7 +155,7 @@ static enum pyw_step take_log(struct pyw_answer *answer, struct pyw_span payload
     if (pyw_frame_get_log(payload, &level, &text) != 0) {
         return broken(answer, "a LOG frame is malformed");
     }
-    pyw_log_request_text(answer->r, level, text.data, text.len);
+    pyw_entry_request(answer->r, level, text.data, text.len);
     return PYW_STEP_GO_ON;
 }
 

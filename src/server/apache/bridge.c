@@ -11,6 +11,7 @@
 
 #include "apache/client_body.h"
 #include "apache/conf.h"
+#include "apache/entry.h"
 #include "apache/log.h"
 #include "apache/places.h"
 #include "apache/python_conf.h"
@@ -156,7 +157,7 @@ static int flush(struct pyw_exchange *exchange)
 static void log_text(struct pyw_exchange *exchange, enum pyw_level level,
                      const char *text, size_t len)
 {
-    pyw_log_request_text(bridge_of(exchange)->r, level, text, len);
+    pyw_entry_request(bridge_of(exchange)->r, level, text, len);
 }
 
 static bool is_aborted(struct pyw_exchange *exchange)
@@ -191,7 +192,7 @@ static const struct pyw_exchange_ops operations = {
 
 static void log_process(enum pyw_level level, const char *text, size_t len)
 {
-    pyw_log_server_text(embedded.server, level, text, len);
+    pyw_entry_server(embedded.server, level, text, len);
 }
 
 /* Where pywsgi-embed.so is: with the environment of WSGIPythonHome, else beside the

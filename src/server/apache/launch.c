@@ -19,6 +19,7 @@
 
 #include "apache/bridge.h"
 #include "apache/conf.h"
+#include "apache/entry.h"
 #include "apache/groups.h"
 #include "apache/log.h"
 #include "apache/module.h"
@@ -136,13 +137,17 @@ static void log_for_supervisor(void *context, enum pyw_level level, const char *
                                ...)
 {
     server_rec *s = context != NULL ? context : launch.server;
-    char text[8192];
     va_list arguments;
+    char *text;
+    int len;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    len = vasprintf(&text, format, arguments);
     va_end(arguments);
-    pyw_log_server_text(s, level, text, strlen(text));
+    if (len >= 0) {
+        pyw_entry_server(s, level, text, (size_t)len);
+        free(text);
+    }
 }
 
 __attribute__((noreturn)) static void be_supervisor(void)

@@ -10,17 +10,13 @@
 
 #include "base/codes.h"
 
+/* Apache cuts a record at MAX_STRING_LEN (8 KiB), its own prefix included. */
+#define PYW_RECORD_MAX 7900
+
 /* Use through PYW_LOG with a code, or directly for levels below warning. */
 void pyw_log_server(server_rec *s, enum pyw_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void pyw_log_request(request_rec *r, enum pyw_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* Text from an application, as it is but for what Apache escapes: one record per line.
- */
-void pyw_log_request_text(request_rec *r, enum pyw_level level, const char *text,
-                          size_t len);
-void pyw_log_server_text(server_rec *s, enum pyw_level level, const char *text,
-                         size_t len);
 
 #endif

@@ -1,6 +1,7 @@
 #include "host/journal.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,29 @@
 /* Lines that go into one system call; each is a mark, its text, and its end. */
 #define LINES_AT_ONCE 256
 #define PIECES 3
+
+/* What the supervisor takes for one line, less the mark; longer ones go in parts. */
+#define PART_MAX 8000
+
+/* A pipe that is full lets other threads' writes in between. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void lock(void)
+{
+    (void)pthread_mutex_lock(&mutex);
+}
+
+static void unlock(void)
+{
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+/* An application that forks must not leave its child a mutex that nobody unlocks. */
+static void guard_forks(void)
+{
+    (void)pthread_atfork(lock, unlock, unlock);
+}
 
 /* Takes what was written off the pieces. @return the first that is left. */
 static struct iovec *skip(struct iovec *pieces, struct iovec *end, size_t done)
@@ -27,8 +51,7 @@ static struct iovec *skip(struct iovec *pieces, struct iovec *end, size_t done)
     return pieces;
 }
 
-/* In one system call, so that the lines of several threads do not mix; a signal may cut
- * it short. */
+/* A signal may cut a system call short. */
 static void write_pieces(struct iovec *pieces, size_t count)
 {
     struct iovec *end = pieces + count;
@@ -43,19 +66,23 @@ static void write_pieces(struct iovec *pieces, size_t count)
     }
 }
 
-void pyw_journal_text(enum pyw_level level, const char *text, size_t len)
+static void write_lines(enum pyw_level level, const char *text, size_t len)
 {
-    char mark[3] = {'<', (char)('0' + (unsigned)level % 8), '>'};
+    char more[4] = {'<', (char)('0' + (unsigned)level % 8), '+', '>'};
+    char last[3] = {'<', more[1], '>'};
     char end[1] = {'\n'};
     struct iovec pieces[LINES_AT_ONCE * PIECES];
     size_t count = 0;
 
     while (len > 0) {
-        const char *stop = memchr(text, '\n', len);
-        size_t line_len = stop != NULL ? (size_t)(stop - text) : len;
+        const char *stop = memchr(text, '\n', len < PART_MAX ? len : PART_MAX);
+        size_t line_len = stop != NULL     ? (size_t)(stop - text)
+                          : len < PART_MAX ? len
+                                           : PART_MAX;
         size_t step = stop != NULL ? line_len + 1 : line_len;
 
-        pieces[count++] = (struct iovec){mark, sizeof(mark)};
+        pieces[count++] = step < len ? (struct iovec){more, sizeof(more)}
+                                     : (struct iovec){last, sizeof(last)};
         pieces[count++] = (struct iovec){(void *)(uintptr_t)text, line_len};
         pieces[count++] = (struct iovec){end, sizeof(end)};
         text += step;
@@ -66,6 +93,14 @@ void pyw_journal_text(enum pyw_level level, const char *text, size_t len)
         }
     }
     write_pieces(pieces, count);
+}
+
+void pyw_journal_text(enum pyw_level level, const char *text, size_t len)
+{
+    (void)pthread_once(&once, guard_forks);
+    lock();
+    write_lines(level, text, len);
+    unlock();
 }
 
 void pyw_journal_line(const void *where, enum pyw_level level, const char *format, ...)

@@ -1,6 +1,6 @@
 /* journal.h: the process log, for what belongs to no request: lines on descriptor 2,
  * which the supervisor puts into the server's log. Each line starts with its level as
- * `<0>` to `<7>`.
+ * `<0>` to `<7>`, or `<0+>` to `<7+>` where the next one is of the same entry.
  *
  * Daemon, any thread. **GIL:** not held; blocks while the pipe to the supervisor is
  * full.
@@ -12,8 +12,8 @@
 
 #include "base/codes.h"
 
-/* One entry; line breaks in it make several lines of the same level. A pyw_process_log.
- */
+/* One entry; line breaks in it make several lines of the same level, which stay
+ * together. A pyw_process_log. */
 void pyw_journal_text(enum pyw_level level, const char *text, size_t len);
 
 /* For PYW_LOG(pyw_journal_line, NULL, CODE, ...); the first argument is not used. */

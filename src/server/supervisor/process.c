@@ -39,7 +39,7 @@ void pyw_process_init(struct pyw_process *process, const struct pyw_group *group
     pyw_table_set_state(group->table, slot, PYW_STATE_FREE);
     process->lifeline_fd = -1;
     process->kill_at_ms = PYW_CLOCK_NEVER;
-    pyw_logpipe_init(&process->output, -1);
+    pyw_logpipe_init(&process->output, -1, 0);
 }
 
 bool pyw_process_is_empty(const struct pyw_process *process)
@@ -68,7 +68,7 @@ int pyw_process_spawn(struct pyw_process *process, int notify_fd, const char **s
     process->kill_at_ms = PYW_CLOCK_NEVER;
     process->is_told = false;
     process->is_killed = false;
-    pyw_logpipe_init(&process->output, spawned.log_fd);
+    pyw_logpipe_init(&process->output, spawned.log_fd, process->pid);
     pyw_table_set_process(process->group->table, process->slot, process->generation,
                           process->pid);
     set_state(process, PYW_STATE_STARTING, "spawn");

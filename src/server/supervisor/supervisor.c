@@ -160,17 +160,16 @@ struct speaker {
     struct pyw_process *process;
 };
 
-static void log_line(void *context, enum pyw_level level, const char *line, size_t len)
+static void log_entry(void *context, enum pyw_level level, const char *text, size_t len)
 {
     const struct speaker *speaker = context;
     const struct pyw_process *process = speaker->process;
 
     if (process->state == PYW_STATE_STARTING && level <= PYW_LEVEL_WARNING &&
-        pyw_echo_is_repeated(&speaker->crew->said, line, len)) {
+        pyw_echo_is_repeated(&speaker->crew->said, text, len)) {
         level = PYW_LEVEL_DEBUG;
     }
-    process->log(process->group->log_context, level, "[pid %d] %.*s", (int)process->pid,
-                 (int)len, line);
+    process->log(process->group->log_context, level, "%.*s", (int)len, text);
 }
 
 /* The next start waits, the longer the more came to nothing. */
@@ -276,8 +275,8 @@ static void reap_one(struct supervisor *self, pid_t pid, int status)
             continue;
         }
         /* Its last words come before our sentence about its end. */
-        (void)pyw_logpipe_pump(&process->output, log_line, &speaker);
-        pyw_logpipe_close(&process->output, log_line, &speaker);
+        (void)pyw_logpipe_pump(&process->output, log_entry, &speaker);
+        pyw_logpipe_close(&process->output, log_entry, &speaker);
         is_news = !process->is_told;
         is_quick = pyw_clock_now_ms() - process->spawned_ms < QUICK_END_MS;
         if (pyw_process_reap(process, status, crew->failures > 0)) {
@@ -406,7 +405,7 @@ static void pump_logs(struct supervisor *self)
         struct speaker speaker = {crew, process};
 
         if (process->output.fd >= 0) {
-            (void)pyw_logpipe_pump(&process->output, log_line, &speaker);
+            (void)pyw_logpipe_pump(&process->output, log_entry, &speaker);
         }
     }
 }
