@@ -92,6 +92,22 @@ except TypeError:
     assert [text for _, text in records(server, "mark-", 5)] == [f"mark-{i}" for i in range(1, 6)]
 
 
+@pytest.mark.parametrize("stream", ["sys.stderr", "sys.stdout", "environ['wsgi.errors']"])
+def test_pieces_of_lines(server, stream):
+    code = f"""
+{stream}.writelines(["mark-1 ", "a\\n", "mark-2\\n"])
+result = [{stream}.buffer.writelines([b"mark-3 ", b"b\\n", b"mark-4\\n"])]
+for pieces in (["text"], 5):
+    try:
+        {stream}.buffer.writelines(pieces)
+    except TypeError:
+        result.append("TypeError")
+"""
+    assert ask(server, code) == [None, "TypeError", "TypeError"]
+    texts = [text for _, text in records(server, "mark-", 4)]
+    assert texts == ["mark-1 a", "mark-2", "mark-3 b", "mark-4"]
+
+
 def test_errors_of_a_request_that_is_over(server):
     ask(server, "KEPT['errors'] = environ['wsgi.errors']")
     code = """
@@ -497,3 +513,51 @@ def test_entries_of_many_writers_stay_in_one_piece(start, mode, kind):
         name, size = re.search(r"(mark-\S+)-0-(\d+) ", lines[at]).groups()
         found = [text.split("mark-")[-1] for text in lines[at : at + int(size)]]
         assert found == [f"{name[5:]}-{i}-{size} " + "x" * 490 for i in range(int(size))]
+
+
+def test_an_exception_that_ends_a_thread_is_one_entry(server):
+    """Its lines stay together, among those of other threads and of requests."""
+    code = """
+def fail(number):
+    if number:
+        fail(number - 1)
+    raise ValueError("mark-end")
+threads = [threading.Thread(target=fail, args=(20,), name="mark-start") for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    print("noise")
+    thread.join()
+"""
+    log(server, code, "")
+    server.log.claim("ValueError: mark-end", at_least=8)
+    server.log.allow(r"^\[pid \d+\] |^ |^Exception in thread|^Traceback|noise")
+    pieces = {
+        "start": "Exception in thread mark-start",
+        "end": "ValueError: mark-end",
+        "noise": "noise",
+    }
+    found = [
+        kind
+        for line in server.log.since_mark()
+        for kind, text in pieces.items()
+        if text in line.text
+    ]
+    assert found.count("noise") == 8
+    assert [kind for kind in found if kind != "noise"] == ["start", "end"] * 8
+    assert all(found[at + 1] == "end" for at, kind in enumerate(found) if kind == "start")
+
+
+@pytest.mark.parametrize("order", ["LogHandler first", "stream first"])
+def test_no_record_is_written_by_both_kinds_of_handler(server, order):
+    code = f"""
+handlers = [mod_wsgi.LogHandler(), logging.StreamHandler(environ["wsgi.errors"])]
+for handler in handlers if {order == "LogHandler first"} else handlers[::-1]:
+    logger.addHandler(handler)
+for turn in range(3):
+    logger.warning("mark-%d", turn)
+logger.handlers[0].setLevel(logging.ERROR)
+logger.warning("mark-3")
+"""
+    log(server, code)
+    assert records(server, "mark-", 4) == [("warn", f"mark-{turn}") for turn in range(4)]

@@ -276,6 +276,14 @@ static PyObject *is_log(PyObject *module, PyObject *stream)
         pyw_stream_is_ours(stream, pyw_builtin_state(module)->log_type));
 }
 
+static PyObject *hold(PyObject *module, PyObject *wanted)
+{
+    bool is_wanted = wanted == Py_True;
+
+    (void)module;
+    return PyBool_FromLong(pyw_stream_hold(is_wanted));
+}
+
 /* New reference to what the module `apache` holds. */
 static PyObject *describe_apache(void)
 {
@@ -293,6 +301,7 @@ static PyMethodDef for_python[] = {
     {"log", log_record, METH_VARARGS, NULL},
     {"set_level", set_level, METH_O, NULL},
     {"is_log", is_log, METH_O, NULL},
+    {"hold", hold, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

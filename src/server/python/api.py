@@ -10,7 +10,8 @@ from _thread import _local
 from importlib.machinery import ModuleSpec
 
 server = {}  # functions and values from C, by name: see python/api.c
-thread = _local()  # `logged`: the record that this thread's LogHandler last took
+# `handled`, `streamed`: the records that this thread's LogHandler, and its stream handlers, last wrote
+thread = _local()
 
 
 class Finder:
@@ -102,8 +103,10 @@ def adapt_logging(logging):
     genuine_error = logging.Handler.handleError
 
     def emit(self, record):
-        if is_logged(record) and server["is_log"](self.stream):
-            return  # by LogHandler: not twice
+        if is_last("handled", record) and server["is_log"](self.stream):
+            return  # not twice
+        if "LogHandler" in server["module"].__dict__ and server["is_log"](self.stream):
+            thread.streamed = mark_of(record)
         before = server["set_level"](record.levelno)
         try:
             genuine_emit(self, record)
@@ -124,13 +127,34 @@ def adapt_logging(logging):
     logging.Handler.handleError = handleError
 
 
+def find_threading(genuine):
+    if genuine is not None and genuine.loader is not None:
+        genuine.loader = After(genuine.loader, adapt_threading)
+    return genuine
+
+
+def adapt_threading(threading):
+    """What is printed of an exception that ends a thread is one entry."""
+    genuine = threading.excepthook
+
+    def excepthook(args, /):
+        before = server["hold"](True)
+        try:
+            genuine(args)
+        finally:
+            server["hold"](before)
+
+    excepthook.__doc__ = genuine.__doc__
+    threading.excepthook = excepthook
+
+
 def mark_of(record):
     """Tells records apart without keeping them alive."""
     return id(record), record.created
 
 
-def is_logged(record):
-    return getattr(thread, "logged", None) == mark_of(record)
+def is_last(way, record):
+    return getattr(thread, way, None) == mark_of(record)
 
 
 def make_handler():
@@ -141,9 +165,11 @@ def make_handler():
         """Writes records to Apache's error log: of the request, or of the process."""
 
         def emit(self, record):
+            if is_last("streamed", record):
+                return  # not twice
             try:
                 server["log"](self.format(record), record.levelno)
-                thread.logged = mark_of(record)
+                thread.handled = mark_of(record)
             except RecursionError:
                 raise
             except Exception:
@@ -157,8 +183,12 @@ def make_handler():
 def install(names):
     server.update(names)
     hooks = {"mod_pywsgi": find_twin, "apache": find_apache}
-    if "logging" in sys.modules:
-        adapt_logging(sys.modules["logging"])
-    else:
-        hooks["logging"] = find_logging
+    for name, find, adapt in (
+        ("logging", find_logging, adapt_logging),
+        ("threading", find_threading, adapt_threading),
+    ):
+        if name in sys.modules:
+            adapt(sys.modules[name])
+        else:
+            hooks[name] = find
     sys.meta_path.insert(0, Finder(hooks))

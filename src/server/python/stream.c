@@ -28,6 +28,7 @@ struct log_object {
 
 static __thread struct thread_lines own_lines;
 static __thread int record_level = -1; /* enum pyw_level, of pyw_stream_set_level */
+static __thread bool is_held;          /* of pyw_stream_hold */
 static pthread_key_t lines_key;
 static pthread_once_t lines_once = PTHREAD_ONCE_INIT;
 
@@ -182,7 +183,9 @@ static PyObject *log_write(PyObject *object, PyObject *data)
     } else if (len > 0) {
         void *token = pyw_gil_release();
 
-        if (record_level >= 0) {
+        if (is_held && self->kind != PYW_STREAM_ERRORS) {
+            keep(line, exchange, view.buf, (size_t)len);
+        } else if (record_level >= 0) {
             write_record(exchange, view.buf, (size_t)len);
         } else {
             write_text(line, exchange, view.buf, (size_t)len);
@@ -191,6 +194,27 @@ static PyObject *log_write(PyObject *object, PyObject *data)
     }
     PyBuffer_Release(&view);
     return PyLong_FromSsize_t(len);
+}
+
+static PyObject *log_writelines(PyObject *self, PyObject *lines)
+{
+    PyObject *iterator = PyObject_GetIter(lines);
+    PyObject *line;
+
+    if (iterator == NULL) {
+        return NULL;
+    }
+    while ((line = PyIter_Next(iterator)) != NULL) {
+        PyObject *len = log_write(self, line);
+
+        Py_DECREF(line);
+        if (len == NULL) {
+            break;
+        }
+        Py_DECREF(len);
+    }
+    Py_DECREF(iterator);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *log_nothing(PyObject *self, PyObject *unused)
@@ -248,6 +272,7 @@ static void log_dealloc(PyObject *self)
 
 static PyMethodDef log_methods[] = {
     {"write", log_write, METH_O, "Logs the lines of some bytes."},
+    {"writelines", log_writelines, METH_O, "Logs the lines of some pieces of bytes."},
     /* Not a line's end: text streams flush after each line, with the beginning of the
        next at hand. */
     {"flush", log_nothing, METH_NOARGS,
@@ -332,6 +357,17 @@ int pyw_stream_set_level(int level)
     int before = record_level;
 
     record_level = level;
+    return before;
+}
+
+bool pyw_stream_hold(bool is_wanted)
+{
+    bool before = is_held;
+
+    is_held = is_wanted;
+    if (before && !is_wanted) {
+        pyw_stream_flush_thread();
+    }
     return before;
 }
 

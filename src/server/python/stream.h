@@ -45,6 +45,10 @@ void pyw_stream_sever(PyObject *log);
  * is how a thread begins. @return what was set before. No GIL needed. */
 int pyw_stream_set_level(int level);
 
+/* While it is on, what the thread writes to stdout and stderr is kept, and when it is
+ * turned off written as one entry. @return what was set before. */
+bool pyw_stream_hold(bool is_wanted);
+
 /* True for a text stream over a `mod_wsgi.Log`. May run Python code. */
 bool pyw_stream_is_ours(PyObject *stream, PyObject *log_type);
 
