@@ -230,3 +230,73 @@ def test_off_in_embedded_mode_is_said(start):
         assert f"signal {int(signal.SIGWINCH)}" in line.text or "SIGWINCH" in line.text
     else:
         pytest.fail(answer)
+
+
+# What extensions say in an interpreter that they cannot work in: Cython, PyO3, NumPy, Python itself.
+REFUSALS = [
+    "Interpreter change detected - this module can only be loaded into one interpreter per process.",
+    "PyO3 modules do not yet support subinterpreters, see https://github.com/PyO3/pyo3/issues/576",
+    "cannot load module more than once per process",
+    "module _one does not support loading in subinterpreters",
+]
+IMPORTING = """
+def load():
+    try:
+        raise ImportError({words!r})
+    except ImportError as error:
+        raise {wrapper} from error
+{when}
+def application(environ, start_response):
+    load()
+def allow_access(environ, host):
+    load()
+"""
+
+
+@pytest.fixture
+def importing(start, mode):
+    """A server with scripts that import at once or late, in a sub-interpreter or in main."""
+    files = {}
+    lines = []
+    for number, words in enumerate(REFUSALS):
+        for when, code in (("early", "load()"), ("late", "")):
+            name = f"{when}{number}"
+            wrapper = (
+                "RuntimeError('of a package')" if number % 2 else "ImportError('of a package')"
+            )
+            files[f"{name}.py"] = IMPORTING.format(words=words, wrapper=wrapper, when=code)
+            for group in ("sub", "%{GLOBAL}"):
+                path = f"/{name}/{'sub' if group == 'sub' else 'main'}"
+                lines.append(f"WSGIScriptAlias {path} @ROOT@/{name}.py application-group={group}")
+    lines += [
+        "<Location /private>",
+        "WSGIAccessScript @ROOT@/late0.py application-group=sub",
+        "</Location>",
+    ]
+    return start("\n".join(lines) + "\n", mode=mode, files=files)
+
+
+def test_the_log_names_what_cures_a_failed_import(importing):
+    server = importing
+    for number, words in enumerate(REFUSALS):
+        for when in ("early", "late"):
+            server.log.mark()
+            assert server.get(f"/{when}{number}/sub").status == 500
+            [line] = server.log.claim("PYW0110")
+            assert f"/{when}{number}.py' " in line.text
+            assert "WSGIApplicationGroup %{GLOBAL}" in line.text
+            server.log.claim_traceback("of a package")
+            server.log.claim(words.replace(".", r"\."))
+            server.log.mark()
+            assert server.get(f"/{when}{number}/main").status == 500
+            server.log.claim_traceback("of a package")
+            server.log.claim(words.replace(".", r"\."))
+            assert server.log.find("PYW0110") == []
+
+
+def test_so_does_that_of_a_script_that_decides(importing):
+    assert importing.get("/private").status == 403
+    importing.log.claim("PYW0110")
+    importing.log.claim_traceback("of a package")
+    importing.log.claim("Interpreter change")
+    importing.log.claim("PYW0215")

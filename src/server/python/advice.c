@@ -12,6 +12,14 @@
 /* What an extension cannot do that failed to be imported. */
 enum refusal { NO_REFUSAL, REFUSES_OWN_GIL, REFUSES_SUBINTERPRETER };
 
+/* By what they say: Python first, then PyO3 and Cython, NumPy. */
+static const struct {
+    const char *words;
+    enum refusal refusal;
+} refusals[] = {{"does not support loading in subinterpreters", REFUSES_OWN_GIL},
+                {"interpreter", REFUSES_SUBINTERPRETER},
+                {"more than once per process", REFUSES_SUBINTERPRETER}};
+
 /* No exception is pending before and after. */
 static enum refusal refusal_of(PyObject *exception)
 {
@@ -21,11 +29,11 @@ static enum refusal refusal_of(PyObject *exception)
     const char *utf8 = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
     enum refusal refusal = NO_REFUSAL;
 
-    /* Python's own words, then those of others. */
-    if (utf8 != NULL && strstr(utf8, "does not support loading in subinterpreters")) {
-        refusal = REFUSES_OWN_GIL;
-    } else if (utf8 != NULL && strstr(utf8, "interpreter") != NULL) {
-        refusal = REFUSES_SUBINTERPRETER;
+    for (size_t i = 0; utf8 != NULL && refusal == NO_REFUSAL &&
+                       i < sizeof refusals / sizeof refusals[0];
+         i++) {
+        refusal =
+            strstr(utf8, refusals[i].words) != NULL ? refusals[i].refusal : NO_REFUSAL;
     }
     Py_XDECREF(text);
     PyErr_Clear();
@@ -33,7 +41,7 @@ static enum refusal refusal_of(PyObject *exception)
 }
 
 void pyw_advice_log(const struct pyw_interpreter *interpreter, const char *script,
-                    struct pyw_exchange *exchange)
+                    size_t script_len, struct pyw_exchange *exchange)
 {
     PyObject *pending = interpreter->index != 0 ? pyw_errors_take() : NULL;
     PyObject *exception = Py_XNewRef(pending);
@@ -51,9 +59,10 @@ void pyw_advice_log(const struct pyw_interpreter *interpreter, const char *scrip
     }
     Py_XDECREF(exception);
     if (refusal == REFUSES_OWN_GIL && pyw_gil_is_own(interpreter->index)) {
-        PYW_LOG(pyw_log_print_held, exchange, OWN_GIL_REFUSED, script);
+        PYW_LOG(pyw_log_print_held, exchange, OWN_GIL_REFUSED, (int)script_len, script);
     } else if (refusal != NO_REFUSAL) {
-        PYW_LOG(pyw_log_print_held, exchange, NO_SUBINTERPRETER, script);
+        PYW_LOG(pyw_log_print_held, exchange, NO_SUBINTERPRETER, (int)script_len,
+                script);
     }
     if (pending != NULL) {
         pyw_errors_put(pending);

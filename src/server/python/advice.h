@@ -15,6 +15,6 @@
  * Packages catch what their extension raised and raise something of their own: causes
  * count too. */
 void pyw_advice_log(const struct pyw_interpreter *interpreter, const char *script,
-                    struct pyw_exchange *exchange);
+                    size_t script_len, struct pyw_exchange *exchange);
 
 #endif

@@ -210,7 +210,7 @@ static void log_failure(const struct script *script, struct pyw_exchange *exchan
     char place[PLACE_MAX];
 
     pyw_interpreter_describe(script->interpreter, place, sizeof place);
-    pyw_advice_log(script->interpreter, script->path, exchange);
+    pyw_advice_log(script->interpreter, script->path, strlen(script->path), exchange);
     pyw_errors_class(name);
     PYW_LOG(pyw_errors_log, exchange, SCRIPT_FAILED, name, script->path, place);
 }

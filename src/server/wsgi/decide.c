@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/decision.h"
+#include "python/advice.h"
 #include "python/errors.h"
 #include "python/log.h"
 #include "python/prelude.h"
@@ -203,6 +204,8 @@ static enum pyw_outcome raised(struct pyw_request *request, const char *function
         PyErr_Clear();
         return PYW_OUTCOME_TIMEOUT;
     }
+    pyw_advice_log(request->interpreter, request->exchange->head->script.data,
+                   request->exchange->head->script.len, request->exchange);
     pyw_errors_class(name);
     PYW_LOG(pyw_errors_log, request->exchange, DECIDER_EXCEPTION, name, function,
             PYW_REQUEST_SCRIPT(request), effect);

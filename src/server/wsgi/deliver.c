@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "python/advice.h"
 #include "python/errors.h"
 #include "python/guard.h"
 #include "python/log.h"
@@ -73,6 +74,8 @@ enum pyw_outcome pyw_deliver_exception(struct pyw_request *request)
         PYW_LOG(pyw_errors_log, request->exchange, APP_EXIT,
                 PYW_REQUEST_SCRIPT(request), place, process, effect);
     } else {
+        pyw_advice_log(request->interpreter, request->exchange->head->script.data,
+                       request->exchange->head->script.len, request->exchange);
         pyw_errors_class(name);
         PYW_LOG(pyw_errors_log, request->exchange, APP_EXCEPTION, name,
                 PYW_REQUEST_SCRIPT(request), place, process, effect);
