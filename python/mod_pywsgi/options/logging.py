@@ -17,7 +17,7 @@ LOG_LEVEL = one(
     "log-level",
     LEVEL,
     "warn",
-    "Least severity to log, as for Apache's LogLevel.",
+    "Least severity to log, as for Apache's LogLevel: `info` shows what the application logs at that level.",
     section=_SECTION,
 )
 ACCESS_LOG = flag("access-log", "Write an access log.", section=_SECTION)

@@ -1,6 +1,6 @@
 """What Python code finds: modules, attributes, functions, events, metrics, scripts that decide."""
 
-from mod_pywsgi.migrate.model import Section, differs, same
+from mod_pywsgi.migrate.model import Section, better, differs, same
 
 _INSTALLED = "Where that package is installed: it is not ours."
 
@@ -28,7 +28,7 @@ ATTRIBUTES = Section(
         same("threads_per_process"),
         same("FileWrapper"),
         same("RequestTimeout"),
-        same("LogHandler"),
+        better("LogHandler", "No record twice where a stream handler writes to the same log."),
         same("event_callbacks"),
         same("shutdown_callbacks"),
         same("signal_callbacks"),
@@ -53,9 +53,9 @@ FUNCTIONS = Section(
     "Functions of mod_wsgi",
     "function",
     (
-        same("subscribe_events"),
-        same("subscribe_shutdown"),
-        same("subscribe_signals"),
+        better("subscribe_events", "What cannot be called is a TypeError at once."),
+        better("subscribe_shutdown", "Likewise."),
+        better("subscribe_signals", "Likewise."),
         same("request_data"),
         same("start_recording_metrics"),
         same("request_metrics"),
@@ -136,9 +136,9 @@ SCRIPTS = Section(
     "Functions of scripts that decide",
     "function",
     (
-        same("check_password"),
+        differs("check_password", "A name that it returns is latin-1, like its arguments, not UTF-8."),
         same("get_realm_hash"),
-        same("groups_for_user"),
+        better("groups_for_user", "A single str is an error, not its letters."),
         same("allow_access"),
         same("handle_request"),
         same("reload_required"),
