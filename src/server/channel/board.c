@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -28,7 +27,7 @@ struct shared {
     _Atomic int64_t written_ms; /* 0: never */
     _Atomic uint32_t turn;      /* odd: being written */
     _Atomic uint32_t len;
-    unsigned char bytes[];
+    _Atomic unsigned char bytes[]; /* see copy_in() and copy_out() */
 };
 
 struct pyw_board {
@@ -143,6 +142,23 @@ bool pyw_board_claim(struct pyw_board *board, int64_t now_ms, int64_t age_ms)
     return atomic_compare_exchange_strong(&shared->claimed_ms, &claimed_ms, now_ms);
 }
 
+/* Each byte is stored after the turn was made odd, and loaded before the turn is looked
+ * at again. */
+static void copy_in(struct shared *shared, struct pyw_span bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        atomic_store_explicit(&shared->bytes[i], (unsigned char)bytes.data[i],
+                              memory_order_release);
+    }
+}
+
+static void copy_out(const struct shared *shared, unsigned char *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        data[i] = atomic_load_explicit(&shared->bytes[i], memory_order_acquire);
+    }
+}
+
 void pyw_board_publish(struct pyw_board *board, int64_t now_ms, struct pyw_span bytes)
 {
     struct shared *shared = board->shared;
@@ -151,10 +167,8 @@ void pyw_board_publish(struct pyw_board *board, int64_t now_ms, struct pyw_span 
 
     if (bytes.len > 0 && bytes.len <= capacity_of(board)) {
         atomic_store(&shared->turn, odd);
-        atomic_thread_fence(memory_order_seq_cst);
-        memcpy(shared->bytes, bytes.data, bytes.len);
+        copy_in(shared, bytes);
         atomic_store(&shared->len, (uint32_t)bytes.len);
-        atomic_thread_fence(memory_order_seq_cst);
         atomic_store(&shared->turn, odd + 1);
     }
     atomic_store(&shared->written_ms, now_ms);
@@ -167,7 +181,6 @@ static int try_read(const struct pyw_board *board, struct pyw_writer *writer)
     const struct shared *shared = board->shared;
     uint32_t turn = atomic_load(&shared->turn);
     uint32_t len = atomic_load(&shared->len);
-    size_t start = writer->len;
 
     if ((turn & 1) != 0) {
         return -EBUSY;
@@ -175,15 +188,14 @@ static int try_read(const struct pyw_board *board, struct pyw_writer *writer)
     if (len == 0 || len > capacity_of(board)) {
         return len == 0 ? -EAGAIN : -EPROTO;
     }
-    pyw_bytes_put(writer, shared->bytes, len);
-    if (writer->failed) {
+    if (!pyw_bytes_reserve(writer, len)) {
         return -ENOMEM;
     }
-    atomic_thread_fence(memory_order_seq_cst);
+    copy_out(shared, writer->data + writer->len, len);
     if (atomic_load(&shared->turn) != turn) {
-        writer->len = start;
         return -EBUSY;
     }
+    writer->len += len;
     return 0;
 }
 
