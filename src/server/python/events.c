@@ -3,6 +3,9 @@
 #include "python/errors.h"
 #include "python/interpreter.h"
 #include "python/log.h"
+#include "python/prelude.h"
+
+#define CALLBACKS "callbacks of event"
 
 atomic_bool pyw_events_wanted;
 
@@ -137,6 +140,7 @@ static void publish_stopping(struct pyw_interpreter *interpreter)
         if (PyList_GET_SIZE(lists[i]) > 0) {
             publish_new(lists[i], "process_stopping",
                         Py_BuildValue("{ss}", "shutdown_reason", subject.text));
+            pyw_prelude_leave_fork(CALLBACKS, PYW_SPAN("process_stopping"));
         }
     }
 }
@@ -151,6 +155,7 @@ static void publish_signal(struct pyw_interpreter *interpreter)
             publish_new(lists[i], "process_signal",
                         Py_BuildValue("{sssi}", "signame", subject.text, "signum",
                                       subject.number));
+            pyw_prelude_leave_fork(CALLBACKS, PYW_SPAN("process_signal"));
         }
     }
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "python/errors.h"
+#include "python/prelude.h"
 #include "python/pyw_gil.h"
 
 typedef void handler(int number);
@@ -116,10 +117,19 @@ PyObject *pyw_handlers_signal(PyObject *self, PyObject *arguments)
     return answer;
 }
 
+/* Runs handlers that are due. @return 0: none is left; -1 with an exception. */
+static int check_signals(void)
+{
+    int result = PyErr_CheckSignals();
+
+    pyw_prelude_leave_fork("handlers of", PYW_SPAN("signals"));
+    return result;
+}
+
 /* Inside the main interpreter. */
 static void run_pending(void)
 {
-    while (PyErr_CheckSignals() != 0) {
+    while (check_signals() != 0) {
         if (atomic_load(&has_ended) && PyErr_ExceptionMatches(PyExc_SystemExit)) {
             PyErr_Clear(); /* the process does end */
         } else {

@@ -12,6 +12,7 @@
 #include "python/errors.h"
 #include "python/guard.h"
 #include "python/log.h"
+#include "python/prelude.h"
 #include "python/pyw_gil.h"
 #include "python/source.h"
 
@@ -247,6 +248,8 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
     module = path != NULL ? pyw_source_execute(text, path, *mtime) : NULL;
     free(text);
     Py_XDECREF(path);
+    pyw_prelude_leave_fork(PYW_PRELUDE_SCRIPT,
+                           (struct pyw_span){script->path, script->path_len});
     if (module == NULL) {
         log_failure(script, exchange);
     } else {
@@ -297,6 +300,8 @@ static bool ask(const struct script *script, PyObject *module,
         resource != NULL ? PyObject_CallOneArg(function, resource) : NULL;
     int is_true = answer != NULL ? PyObject_IsTrue(answer) : -1;
 
+    pyw_prelude_leave_fork(PYW_PRELUDE_SCRIPT,
+                           (struct pyw_span){script->path, script->path_len});
     if (function != NULL && is_true < 0) {
         PYW_LOG(pyw_errors_log, exchange, RELOAD_REQUIRED, script->path);
     }

@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <unistd.h>
 
 #include "python/handlers.h"
 #include "python/log.h"
@@ -188,6 +189,14 @@ static PyMethodDef announce_signal_method = {"announce_signal", announce_signal,
 bool pyw_prelude_is_forked(void)
 {
     return atomic_load_explicit(&forked, memory_order_relaxed);
+}
+
+void pyw_prelude_leave_fork(const char *what, struct pyw_span name)
+{
+    if (pyw_prelude_is_forked()) {
+        PYW_LOG(pyw_log_print, NULL, APP_FORK, what, (int)name.len, name.data);
+        _exit(1);
+    }
 }
 
 /* Steals the value. */

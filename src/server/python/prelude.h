@@ -4,6 +4,7 @@
 #ifndef PYW_PYTHON_PRELUDE_H
 #define PYW_PYTHON_PRELUDE_H
 
+#include "base/bytes.h"
 #include "base/setup.h"
 #include "python/interpreter.h"
 
@@ -15,5 +16,9 @@ int pyw_prelude_end(void);
 /* True in a process that the application forked off. Such a process must not touch
  * exchanges. */
 bool pyw_prelude_is_forked(void);
+/* Ends such a process, which has come back from the application: it must not go on as a
+ * server. `what` and `name` say where it was forked. GIL held or not. */
+#define PYW_PRELUDE_SCRIPT "WSGI script"
+void pyw_prelude_leave_fork(const char *what, struct pyw_span name);
 
 #endif

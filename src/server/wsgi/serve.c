@@ -7,7 +7,6 @@
 #include <Python.h>
 
 #include <stdbool.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "python/interpreter.h"
@@ -80,16 +79,6 @@ static enum pyw_outcome run(struct pyw_request *request, PyObject *application)
     return outcome;
 }
 
-/* A process that the application forked must not answer in its parent's name, nor go on
- * as a server. */
-static void leave_fork(const struct pyw_request *request)
-{
-    if (pyw_prelude_is_forked()) {
-        PYW_LOG(pyw_log_print, NULL, APP_FORK, PYW_REQUEST_SCRIPT(request));
-        _exit(1);
-    }
-}
-
 /* From here RequestTimeout does not come any more. */
 static void end_interruptions(struct pyw_request *request)
 {
@@ -117,7 +106,7 @@ static enum pyw_outcome serve(struct pyw_request *request)
         pyw_interrupt_watch(&request->interrupt, request->exchange,
                             request->interpreter);
         outcome = decides ? pyw_decide(request, target) : run(request, target);
-        leave_fork(request);
+        pyw_prelude_leave_fork(PYW_PRELUDE_SCRIPT, request->exchange->head->script);
         end_interruptions(request);
         pyw_kit_sever(request->kit);
         pyw_request_wait_idle(request);
