@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
 import math
 import os
@@ -136,8 +137,6 @@ def test_module_of_a_script(server):
 
 
 def test_first_load_happens_once_however_many_ask(start, mode):
-    import concurrent.futures
-
     if mode == "daemon_multi":
         pytest.skip("each process loads for itself")
     server = start(
@@ -278,3 +277,35 @@ def test_a_script_that_failed_leaves_no_module(start, mode):
     server.log.claim_traceback("ValueError: bad")
     server.log.allow("ValueError: bad")
     assert server.get("/x").body == b"[]"
+
+
+ASKED_BY_TWO = """
+import sys, threading, time
+
+shared = sys.__dict__.setdefault("shared", {"asked": 0, "loads": 0, "both": threading.Barrier(2)})
+shared["loads"] += 1
+
+def reload_required(resource, loads=shared["loads"]):
+    if loads > 1:
+        return False
+    first = shared["both"].wait(10) == 0
+    while not first and shared["loads"] == loads:
+        time.sleep(0.01)  # says so when the other has had its way
+    return True
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"%d" % shared["loads"]]
+"""
+
+
+def test_what_two_wish_at_once_happens_once(start):
+    """The second asked the module that the first has replaced meanwhile."""
+    server = start(
+        "WSGIScriptAlias /x @ROOT@/x.py", mode="embedded", files={"x.py": ASKED_BY_TWO}
+    )
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        assert server.get("/x").text == "1"
+        answers = [pool.submit(server.get, "/x") for _ in range(2)]
+        assert {answer.result().text for answer in answers} == {"2"}
+    assert server.get("/x").text == "2"

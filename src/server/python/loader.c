@@ -29,7 +29,8 @@ struct script {
     size_t path_len;
     _Atomic enum state state;
     _Atomic int64_t mtime; /* of the file that was loaded, or failed to load */
-    _Atomic bool asks; /* it has a reload_required() and has served since its load */
+    _Atomic unsigned loads; /* how often it was tried */
+    _Atomic bool asks;      /* it has a reload_required() and has served since its load */
     PyObject *module;  /* strong; NULL unless it was READY once; see module_of */
     PyObject *name;    /* GIL; the callable's, as last asked for */
     atomic_bool is_reported; /* that the module lacks it */
@@ -160,18 +161,20 @@ static bool has_changed(const struct script *script, const struct demand *demand
 }
 
 /* Waits for a load in progress, then says what is to be done: READY (use it), LOADING
- * (the caller loads), FAILED (not again so soon). **GIL:** not held. */
+ * (the caller loads), FAILED (not again so soon). The module of so many loads wants to
+ * be loaded again, where `is_forced`; another may have seen to that. **GIL:** not held.
+ */
 static enum state claim(struct script *script, const struct demand *demand,
-                        bool is_forced)
+                        bool is_forced, unsigned loads)
 {
     enum state state;
 
     pthread_mutex_lock(&lock);
     while (atomic_load(&script->state) == LOADING) {
         pthread_cond_wait(&changed, &lock);
-        is_forced = false;
     }
     state = atomic_load(&script->state);
+    is_forced = is_forced && atomic_load(&script->loads) == loads;
     if (state == NEW ||
         (state == READY &&
          (is_forced || (is_in_place && has_changed(script, demand)))) ||
@@ -198,6 +201,7 @@ static void settle(struct script *script, enum state state, int64_t mtime)
             pyw_clock_now_ms() + pyw_clock_backoff_ms(script->shared.failures);
     }
     atomic_store(&script->mtime, mtime);
+    atomic_fetch_add(&script->loads, 1);
     atomic_store(&script->state, state);
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
@@ -334,6 +338,7 @@ static bool wants_reload(const struct script *script, PyObject *module,
 static PyObject *provide(struct script *script, struct demand *demand)
 {
     enum state state = atomic_load_explicit(&script->state, memory_order_acquire);
+    unsigned loads = atomic_load(&script->loads);
     PyObject *module = state == READY ? module_of(script) : NULL;
     bool is_forced = module != NULL && wants_reload(script, module, demand);
     void *token;
@@ -343,7 +348,7 @@ static PyObject *provide(struct script *script, struct demand *demand)
     }
     Py_XDECREF(module);
     token = pyw_gil_release();
-    state = claim(script, demand, is_forced);
+    state = claim(script, demand, is_forced, loads);
     pyw_gil_acquire(token);
     if (state == LOADING) {
         state = load(script, demand->exchange, &demand->mtime);
