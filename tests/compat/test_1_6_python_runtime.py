@@ -257,3 +257,5 @@ def test_own_gil_of_an_old_python_is_one_warning(start, mode):
     assert ask(server, "environ['mod_wsgi.application_group']") == "sub"
     if ask(server, "sys.version_info < (3, 12)"):
         one_warning_each(server, "PYW0113")
+    elif not ask(server, "getattr(sys, '_is_gil_enabled', lambda: True)()"):
+        one_warning_each(server, "PYW0114")

@@ -475,6 +475,8 @@ def test_startup_timeout_of_a_preload(run):
 def test_deadlock_timeout(run, pool):
     """A call into C that keeps the GIL: the process is ended, the stacks say where."""
     server = run("deadlock-timeout=1")
+    if not inline.value(server, "getattr(sys, '_is_gil_enabled', lambda: True)()"):
+        pytest.skip("there is no GIL to be kept")
     first = pid_of(server)
     code = """
         import ctypes

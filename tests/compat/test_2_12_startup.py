@@ -109,16 +109,13 @@ def test_python_that_cannot_start_is_tried_again_without_a_long_sleep(start):
     server = start(
         "WSGIDaemonProcess web python-home=@ROOT@/venv daemon-program=@LIBEXEC@/pywsgi-daemon\n"
         "WSGIProcessGroup web\nWSGIApplicationGroup %{GLOBAL}\n"
-        "WSGIScriptAlias /hello @APPS@/hello/wsgi.py"
+        "WSGIScriptAlias /hello @APPS@/hello/wsgi.py\n"
+        "WSGIScriptAlias /embedded @APPS@/inline/wsgi.py process-group=%{GLOBAL}"
     )
     server.log.claim("PYW0052")
     server.log.allow("PYW0052|PYW0004|PYW0154|PYW0008")
     server.expect_new_processes()
-    import sys
-
-    server.write(
-        "venv/pyvenv.cfg",
-        f"home = {sys.base_prefix}/bin\nversion = {sys.version_info[0]}.{sys.version_info[1]}\n",
-    )
+    prefix, major, minor = value(server, "[sys.base_prefix, *sys.version_info[:2]]", "/embedded")
+    server.write("venv/pyvenv.cfg", f"home = {prefix}/bin\nversion = {major}.{minor}\n")
     (server.root / "venv").chmod(0o755)
     wait.until(lambda: server.get("/hello").status == 200, "the group to come up", timeout=15)

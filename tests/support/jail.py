@@ -29,8 +29,15 @@ def build(root: Path, artifacts: Artifacts) -> None:
     shutil.copy(artifacts.folder / "pywsgi-daemon", program)
     for library in re.findall(r"(/\S+) \(0x", output_of(["ldd", str(program)])):
         _copy(root, Path(library))
-    stdlib = Path(sysconfig.get_path("stdlib"))
+    stdlib = _stdlib(output_of(["ldd", str(program)]))
     shutil.copytree(stdlib, root / str(stdlib).lstrip("/"), ignore=_LEFT_OUT)
+
+
+def _stdlib(libraries: str) -> Path:
+    """Beside the library of the program's Python, which need not be the tests' own."""
+    found = re.search(r"(/\S+)/libpython(3\.\d+t?)\.so", libraries)
+    beside = Path(found[1], f"python{found[2]}") if found else Path()
+    return beside if (beside / "os.py").exists() else Path(sysconfig.get_path("stdlib"))
 
 
 def _copy(root: Path, library: Path) -> None:

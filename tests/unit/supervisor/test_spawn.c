@@ -168,12 +168,12 @@ START_TEST(a_limit_is_never_raised)
     write_program("#!/bin/sh\ngrep '^Max data' /proc/$$/limits | sed 's/  */ /g'\n");
     ck_assert_int_eq(getrlimit(RLIMIT_DATA, &before), 0);
     lower = before;
-    lower.rlim_cur = lower.rlim_max = (rlim_t)1 << 45; /* more than a sanitizer maps */
+    lower.rlim_cur = lower.rlim_max = (rlim_t)1 << 47; /* more than a sanitizer maps */
     ck_assert_int_eq(setrlimit(RLIMIT_DATA, &lower),
                      0); /* in this test's own process */
-    group.setup.options.memory_limit = INT64_C(1) << 46;
+    group.setup.options.memory_limit = INT64_C(1) << 48;
     ck_assert_int_eq(live(), 0);
-    ck_assert_str_eq(output, "Max data size 35184372088832 35184372088832 bytes \n");
+    ck_assert_str_eq(output, "Max data size 140737488355328 140737488355328 bytes \n");
 }
 END_TEST
 
