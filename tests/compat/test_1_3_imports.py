@@ -240,6 +240,7 @@ def test_the_group_must_be_visible(configtest, line):
         assert status != 0
         assert "WSGI process group not accessible" in words
     assert configtest(HOSTS.format(GROUP, "one.test", line))[0] == 0
+    assert configtest(main.replace("one.test", "localhost"))[0] == 0, "the main server's name"
     assert configtest(f"{GROUP}\n" + HOSTS.format("", "two.test", line))[0] == 0
 
 

@@ -240,11 +240,9 @@ const char *pyw_conf_refuse_group(const struct pyw_group_conf *group,
     if (owner == s || !owner->is_virtual) {
         return NULL;
     }
-    if (!s->is_virtual) {
-        return "WSGI process group not accessible.";
-    }
     if (owner->server_hostname == NULL || s->server_hostname == NULL) {
-        return "WSGI process group not matchable.";
+        return s->is_virtual ? "WSGI process group not matchable."
+                             : "WSGI process group not accessible.";
     }
     return strcasecmp(owner->server_hostname, s->server_hostname) == 0
                ? NULL
