@@ -3,6 +3,7 @@
 import enum
 import fnmatch
 import itertools
+import locale
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class Context:
     :param own_home: the Python that applications run in without WSGIPythonHome.
     :param root: directory that was read, or that of the file.
     :param symbol: the LoadModule name.
+    :param parameters: those of the macros (mod_macro) that were read so far.
     """
 
     module: str | None
@@ -57,6 +59,7 @@ class Context:
     symbol: str = "wsgi_module"
     has_home: bool = False
     said: set[str] = field(default_factory=set)
+    parameters: set[str] = field(default_factory=set)
 
 
 Rule = Callable[[Line, Context], Iterator[Finding]]
@@ -77,6 +80,16 @@ def _note(line: Line, text: str) -> Finding:
 
 def _person(line: Line, text: str) -> Finding:
     return Finding(Kind.PERSON, line, text)
+
+
+def _is_variable(text: str, context: Context) -> bool:
+    """Whether what stands there is known only to Apache: a variable, a parameter of a macro."""
+    return _VARIABLE in text or any(name in text for name in context.parameters)
+
+
+def _macro(line: Line, context: Context) -> Iterator[Finding]:
+    context.parameters.update(word for word in line.words()[1:] if re.match(r"[$%@].", word))
+    return iter(())
 
 
 # Loading
@@ -139,7 +152,7 @@ def _if_module(line: Line, context: Context) -> Iterator[Finding]:
 
 def _include(line: Line, context: Context) -> Iterator[Finding]:
     for word in line.words()[:1]:
-        if _VARIABLE in word:
+        if _is_variable(word, context):
             yield _note(line, "names files by a variable: see that they were read too.")
         elif _leads_outside(word, context.root):
             yield _note(line, "includes files elsewhere: run this command on them too.")
@@ -208,7 +221,7 @@ def _python_home(line: Line, context: Context) -> Iterator[Finding]:
 
 
 def _environment(line: Line, home: str, context: Context) -> Iterator[Finding]:
-    if _VARIABLE in home or not home.startswith("/") or _is_said(f"home {home}", context):
+    if _is_variable(home, context) or not home.startswith("/") or _is_said(f"home {home}", context):
         return
     if lack := environments.look(home, context.own_version):
         yield _person(line, lack.text) if lack.is_needed else _note(line, lack.text)
@@ -219,7 +232,7 @@ def _daemon_process(line: Line, context: Context) -> Iterator[Finding]:
     pairs, nonsense = reader.options(rest)
     for name, value in pairs:
         yield from _option(line, name, value, context)
-    if nonsense and _VARIABLE not in nonsense:
+    if nonsense and not _is_variable(nonsense, context):
         yield _person(line, f"no option of the form name=value: {nonsense}")
 
 
@@ -230,7 +243,7 @@ def _option(line: Line, name: str, value: str, context: Context) -> Iterator[Fin
     if fact is None:
         yield _person(line, f"{name}= is no option of mod_wsgi's.")
         return
-    if _VARIABLE in value:
+    if _is_variable(value, context):
         yield _note(line, f"{name}= is a variable: its value is not checked here.")
         return
     if fact.number and (wrong := _wrong_number(fact.number, value)):
@@ -239,9 +252,22 @@ def _option(line: Line, name: str, value: str, context: Context) -> Iterator[Fin
     if fact.is_path and not value.startswith("/"):
         yield _person(line, f"{name}={value}: give an absolute path.")
         return
+    if name in ("lang", "locale") and not _has_locale(value):
+        yield _person(line, f"{name}={value}: this system has no such locale (`locale -a`).")
+        return
     yield from _verdict(line, f"{name}=", fact, context)
     if name == "python-home":
         yield from _environment(line, value, context)
+
+
+def _has_locale(name: str) -> bool:
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        locale.setlocale(locale.LC_ALL, name)
+    except (locale.Error, ValueError):
+        return False
+    locale.setlocale(locale.LC_ALL, before)
+    return True
 
 
 def _wrong_number(rule: Number, value: str) -> str | None:
@@ -271,6 +297,7 @@ def _not_a_number(rule: Number, value: str) -> str:
 
 _RULES: dict[str, Rule] = {
     "loadmodule": _load_module,
+    "macro": _macro,
     "loadfile": _load_file,
     "ifmodule": _if_module,
     "include": _include,

@@ -193,3 +193,30 @@ def test_a_file_that_cannot_be_changed(
     monkeypatch.setattr(os, "replace", fail)
     assert run(str(path), "--write") == 2
     assert "cannot be changed: Permission denied" in capsys.readouterr().err
+
+
+def test_parameters_of_macros_are_not_taken_for_values(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = place / "a.conf"
+    path.write_text(
+        "<Macro Host $name $threads @home>\n"
+        "WSGIDaemonProcess $name threads=$threads umask=007@home home=@home display-name=%{GROUP}\n"
+        "</Macro>\nWSGIDaemonProcess x threads=$other\n"
+    )
+    assert run(str(path)) == 1
+    shown = capsys.readouterr().out
+    for name in ("threads", "umask", "home"):
+        assert f"a.conf:2: note: {name}= is a variable" in shown
+    assert "a.conf:4: to do: threads=$other is not a number" in shown
+    assert shown.count("to do:") == 1
+
+
+def test_a_locale_that_is_not_there(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Apache would not start."""
+    path = place / "a.conf"
+    path.write_text("WSGIDaemonProcess a lang=C locale=xx_NONE.UTF-8\n")
+    assert run(str(path)) == 1
+    shown = capsys.readouterr().out
+    assert "a.conf:1: to do: locale=xx_NONE.UTF-8: this system has no such locale" in shown
+    assert "lang=" not in shown
