@@ -19,8 +19,8 @@ int pyw_cgi_env_build(request_rec *r, const struct pyw_target *target,
                       struct pyw_request_head *head);
 
 /* The smaller environ of a script that decides (compat 4.1), and `more` behind it. One
- * that dispatches has what SetEnv and other modules made, and our own names, but for the
- * route. @return as above. */
+ * that dispatches has what SetEnv and other modules made, and our own names, but for
+ * the route. @return as above. */
 int pyw_cgi_env_build_reduced(request_rec *r, const struct pyw_target *target,
                               bool is_dispatch, const apr_array_header_t *more,
                               struct pyw_request_head *head);

@@ -23,7 +23,8 @@ const char *pyw_decide_set(cmd_parms *cmd, void *dir_conf, const char *arguments
 struct pyw_question {
     enum pyw_role role;
     const struct pyw_decider *script;
-    const char *handler_script; /* of the request's route; NULL where there is none yet */
+    const char
+        *handler_script; /* of the request's route; NULL where there is none yet */
     /* Without those of the client, up to the first NULL. */
     const char *arguments[PYW_HEAD_MAX_ARGUMENTS];
 };

@@ -108,23 +108,22 @@ static const char run_source[] =
     "else:\n"
     "    refuse_forks()\n";
 
-/* Both are tried, whatever the first does. Before 3.13 the main thread's lock is that of
- * the thread that imported `threading`, of a request perhaps, which is not waited for;
- * if it has ended, the lock is what threading takes for that of a main thread. */
-static const char end_source[] =
-    "import sys\n"
-    "try:\n"
-    "    if 'threading' in sys.modules:\n"
-    "        threading = sys.modules['threading']\n"
-    "        main = threading.main_thread()\n"
-    "        lock = getattr(main, '_tstate_lock', None)\n"
-    "        if lock:\n"
-    "            lock.acquire(False)\n"
-    "            threading._shutdown_locks.discard(lock)\n"
-    "        threading._shutdown()\n"
-    "finally:\n"
-    "    import atexit\n"
-    "    atexit._run_exitfuncs()\n";
+/* Both are tried, whatever the first does. Before 3.13 the main thread's lock is that
+ * of the thread that imported `threading`, of a request perhaps, which is not waited
+ * for; if it has ended, the lock is what threading takes for that of a main thread. */
+static const char end_source[] = "import sys\n"
+                                 "try:\n"
+                                 "    if 'threading' in sys.modules:\n"
+                                 "        threading = sys.modules['threading']\n"
+                                 "        main = threading.main_thread()\n"
+                                 "        lock = getattr(main, '_tstate_lock', None)\n"
+                                 "        if lock:\n"
+                                 "            lock.acquire(False)\n"
+                                 "            threading._shutdown_locks.discard(lock)\n"
+                                 "        threading._shutdown()\n"
+                                 "finally:\n"
+                                 "    import atexit\n"
+                                 "    atexit._run_exitfuncs()\n";
 
 static PyObject *note_fork(PyObject *self, PyObject *unused)
 {
