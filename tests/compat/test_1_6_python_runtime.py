@@ -123,7 +123,8 @@ def test_no_bytecode_is_written(start, mode):
     assert not (server.scratch / "__pycache__").exists()
 
 
-# WSGIPythonEggs, WSGIPythonPath, WSGISwitchInterval: embedded mode; groups have options
+# WSGIPythonEggs, WSGIPythonPath: embedded mode; groups have options. They have one for
+# WSGISwitchInterval too, which holds for them without.
 
 EMBEDDED_ONLY = """
 WSGIPythonEggs @ROOT@/eggs
@@ -141,13 +142,14 @@ def test_what_is_for_embedded_mode(start):
     assert ask(server, FOUND) == [f"{server.root}/eggs", 0.25, True]
 
 
-def test_groups_do_not_take_it(start):
+def test_groups_take_the_interval_alone(start):
     server = start(EMBEDDED_ONLY, mode="daemon", files={"lib/x": ""})
-    assert ask(server, FOUND) == ["", 0.005, False]
+    assert ask(server, FOUND) == ["", 0.25, False]
 
 
 def test_groups_have_options_instead(start):
     server = start(
+        EMBEDDED_ONLY,
         mode="daemon",
         options="python-eggs=@ROOT@/eggs switch-interval=0.125 python-path=@ROOT@/lib",
         files={"lib/x": ""},

@@ -213,6 +213,8 @@ void pyw_python_conf_fill(struct pyw_setup *setup)
         /* A group has options of its own instead. */
         setup->options.python_path = conf->python_settings.python_path;
         setup->options.python_eggs = conf->python_eggs;
+    }
+    if (setup->options.switch_interval_us == 0) {
         setup->options.switch_interval_us = conf->python_settings.switch_interval_us;
     }
     rule = pyw_python_options_add(&setup->python, NULL);
