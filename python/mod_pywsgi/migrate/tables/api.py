@@ -141,7 +141,7 @@ SCRIPTS = Section(
         better("groups_for_user", "A single str is an error, not its letters."),
         same("allow_access"),
         same("handle_request"),
-        same("reload_required"),
+        same("reload_required", "First asked once the script has served a request in the process."),
         same("process_group, application_group, callable_object", "Of a dispatch script."),
     ),
 )

@@ -9,7 +9,7 @@ SECTIONS = (
         "Mapping and routing",
         "directive",
         (
-            same("WSGIScriptAlias"),
+            same("WSGIScriptAlias", "The URL begins with `/`."),
             same("WSGIScriptAliasMatch"),
             same("WSGIHandlerScript"),
             same("WSGIImportScript"),
@@ -21,8 +21,11 @@ SECTIONS = (
             ),
             same("WSGICaseSensitivity"),
             same("WSGIProcessGroup"),
-            same("WSGIApplicationGroup"),
-            same("WSGIRestrictProcess"),
+            better(
+                "WSGIApplicationGroup",
+                "A port that only the client names (`Host: x:99`) makes no interpreter.",
+            ),
+            same("WSGIRestrictProcess", "At least one name."),
             same("WSGIRestrictEmbedded"),
         ),
     ),
@@ -41,8 +44,11 @@ SECTIONS = (
             differs(
                 "WSGIEnableSendfile", "On, unless Apache's `EnableSendfile` is Off; in both modes."
             ),
-            better("WSGITrustedProxyHeaders", "An unknown name is a warning in the log."),
-            same("WSGITrustedProxies"),
+            better(
+                "WSGITrustedProxyHeaders",
+                "An unknown name is a warning in the log; a header without a meaning changes nothing.",
+            ),
+            same("WSGITrustedProxies", "At least one address."),
         ),
     ),
     Section(
@@ -52,7 +58,7 @@ SECTIONS = (
             better("WSGIPythonHome", "Any version of Python; a wrong directory is said once."),
             same("WSGIPythonPath"),
             same("WSGIPythonEggs"),
-            same("WSGIPythonOptimize"),
+            same("WSGIPythonOptimize", "0 to 2."),
             same("WSGIPythonWarnings"),
             same("WSGIDontWriteBytecode"),
             better("WSGIPythonHashSeed", "`random` is random; mod_wsgi makes it seed 0."),

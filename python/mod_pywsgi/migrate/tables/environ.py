@@ -8,7 +8,7 @@ CGI = Section(
     (
         same("REQUEST_METHOD", "As `WSGIMapHEADToGET` says."),
         same("REQUEST_SCHEME"),
-        same("REQUEST_URI"),
+        differs("REQUEST_URI", "Without scheme and host, where the client sent them."),
         same("QUERY_STRING"),
         same("SCRIPT_NAME"),
         same("PATH_INFO"),
@@ -32,8 +32,14 @@ CGI = Section(
         same("CONTENT_TYPE"),
         same("CONTENT_LENGTH"),
         same("HTTP_*", "The same headers are withheld."),
-        same("SetEnv, SetEnvIf, PassEnv, RewriteRule [E=], SSL_*"),
-        same("PATH, PATH_TRANSLATED, REMOTE_HOST, REMOTE_IDENT, HTTPS", "Not there."),
+        better(
+            "SetEnv, SetEnvIf, PassEnv, RewriteRule [E=], SSL_*",
+            "They make up no `wsgi.*`, nor `CONTENT_TYPE` and `CONTENT_LENGTH`.",
+        ),
+        same(
+            "PATH, PATH_TRANSLATED, REMOTE_HOST, REMOTE_IDENT, HTTPS",
+            "Not there. `PassEnv PATH` is heeded.",
+        ),
         same("SERVER_SIGNATURE, GATEWAY_INTERFACE", "Not there."),
     ),
 )
@@ -44,10 +50,13 @@ WSGI = Section(
     (
         same("wsgi.version"),
         same("wsgi.url_scheme"),
-        same("wsgi.input"),
+        better("wsgi.input", "`read(None)` and its kin read to the end."),
         same("wsgi.input_terminated"),
-        same("wsgi.errors"),
-        same("wsgi.file_wrapper"),
+        better("wsgi.errors", "Records of `logging` have their own level."),
+        better(
+            "wsgi.file_wrapper",
+            "`gzip.open()` gives what is in the file, not the compressed bytes.",
+        ),
         same("wsgi.multithread"),
         same("wsgi.multiprocess"),
         same("wsgi.run_once"),

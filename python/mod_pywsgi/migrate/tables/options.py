@@ -10,7 +10,7 @@ SECTION = Section(
     "Options of WSGIDaemonProcess",
     "option",
     (
-        same("user"),
+        same("user", "`USER` and `LOGNAME` are set, not only where they were."),
         same("group"),
         same("supplementary-groups"),
         same("processes", "At most 1024.", number=Number(1, 1024)),
@@ -22,7 +22,7 @@ SECTION = Section(
         same("umask", number=Number(0, 0o777, base=8)),
         better("chroot", "A script outside is 500 and said, not 502.", path=True),
         same("home", path=True),
-        same("lang"),
+        better("lang", "One that the system has not stops Apache."),
         better("locale", "One that the system has not stops Apache. Without it, UTF-8."),
         better(
             "python-home",

@@ -38,6 +38,9 @@ SECTION = Section(
         differs("500: header line is too long", "Only with `header-buffer-size=`."),
         differs("500: header line is malformed", "Refused in the process, or 502."),
         better("process dies in mid body", "The response is cut visibly."),
-        same("500, 403, denied: script for users, hosts, groups is broken"),
+        differs(
+            "500, 403, denied: script for users, hosts, groups is broken",
+            "`Require wsgi-group` without a `WSGIAuthGroupScript` is 500, not denied.",
+        ),
     ),
 )
