@@ -169,3 +169,29 @@ def test_an_index_is_served_by_its_own_alias(start):
         assert found["mod_wsgi.application_group"] == "a", url
         assert found["SCRIPT_NAME"].endswith("/index.wsgi"), url
         assert found["PATH_INFO"] == "", url
+
+
+def test_an_alias_serves_what_other_modules_lead_to_it(start):
+    """By a sub-request that becomes the request: the alias and its options hold for it."""
+    server = start(
+        "WSGIDaemonProcess web\n"
+        "WSGIScriptAlias /first @APPS@/hello/wsgi.py\n"
+        "WSGIScriptAlias /e @APPS@/environ/wsgi.py application-group=e\n"
+        "WSGIScriptAlias /w @APPS@/environ/wsgi.py process-group=web application-group=w\n"
+        "<Directory @ROOT@/htdocs/fallback>\nFallbackResource /w/none\n</Directory>\n"
+        "<Directory @ROOT@/htdocs/index>\nDirectoryIndex none.html /e/index\n</Directory>\n"
+        "<Directory @ROOT@/htdocs/script>\nDirectoryIndex index.wsgi\n"
+        "AddHandler wsgi-script .wsgi\n</Directory>",
+        files={name: "" for name in ("htdocs/fallback/x", "htdocs/index/x", "htdocs/script/x")}
+        | {"htdocs/script/index.wsgi": "raise ValueError\n"},
+    )
+    for target, script, info, group in (
+        ("/fallback/nowhere?a=b", "/w", "/none", ("web", "w")),
+        ("/index/", "/e", "/index", ("", "e")),
+    ):
+        found = {name: value for name, (_, value) in server.get(target).json().items()}
+        assert (found["SCRIPT_NAME"], found["PATH_INFO"]) == (script, info)
+        assert found["REQUEST_URI"] == target
+        assert (found["mod_wsgi.process_group"], found["mod_wsgi.application_group"]) == group
+    assert server.get("/script/").status == 403, "no alias, no ExecCGI"
+    server.log.claim("PYW0200")

@@ -3,14 +3,10 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 #include <http_request.h>
-#include <stdlib.h>
 
 #include "apache/group_rules.h"
 #include "apache/module.h"
 #include "apache/script_options.h"
-
-/* A note of sub-requests: which of the server's aliases translated it. */
-#define ALIAS_NOTE "pywsgi-alias"
 
 /* --- directives --- */
 
@@ -214,19 +210,39 @@ static char *translate_match(request_rec *r, const struct pyw_alias *alias)
     return file != NULL ? ap_server_root_relative(r->pool, file) : NULL;
 }
 
-/* DirectoryIndex and MultiViews have a request go on as one of its sub-requests: it
- * gets their file, handler and notes, and keeps its own translation. */
-static void note_alias(request_rec *r, int index)
+/* mod_dir (DirectoryIndex, FallbackResource) and mod_negotiation let a sub-request find
+ * a resource and then make it the request's: filename, handler and notes go over to it,
+ * what modules keep in request_config does not. So a sub-request notes its alias, by
+ * number, and the file that shows later that the note is about the same resource. */
+static const char note_name[] = "mod_pywsgi.alias";
+
+static void note_alias(request_rec *r, int number)
 {
-    if (r->main != NULL) {
-        apr_table_setn(r->notes, ALIAS_NOTE, apr_itoa(r->pool, index));
+    apr_table_setn(r->notes, note_name,
+                   apr_psprintf(r->pool, "%d %s", number, r->filename));
+}
+
+static const struct pyw_alias *noted_alias(const request_rec *r)
+{
+    const apr_array_header_t *aliases = pyw_conf_server(r->server)->aliases;
+    const char *note = apr_table_get(r->notes, note_name);
+    char *file;
+    apr_int64_t number;
+
+    if (note == NULL || r->filename == NULL) {
+        return NULL;
     }
+    number = apr_strtoi64(note, &file, 10);
+    if (number < 0 || number >= aliases->nelts || *file != ' ' ||
+        strncmp(file + 1, r->filename, strlen(r->filename)) != 0) {
+        return NULL;
+    }
+    return APR_ARRAY_IDX(aliases, (int)number, const struct pyw_alias *);
 }
 
 static int translate_name(request_rec *r)
 {
     const apr_array_header_t *aliases = pyw_conf_server(r->server)->aliases;
-
     struct mapping mapping = {NULL, NULL};
 
     if (r->uri[0] != '/') {
@@ -244,9 +260,11 @@ static int translate_name(request_rec *r)
         r->filename = file;
         r->handler = PYW_ALIAS_HANDLER;
         mapping.alias = alias;
-        note_alias(r, i);
         ap_set_module_config(r->request_config, pyw_module,
                              apr_pmemdup(r->pool, &mapping, sizeof(mapping)));
+        if (r->main != NULL) {
+            note_alias(r, i);
+        }
         return OK;
     }
     return DECLINED;
@@ -278,11 +296,10 @@ bool pyw_alias_is_handler(const char *name)
 const struct pyw_alias *pyw_alias_of(const request_rec *r)
 {
     const struct mapping *mapping = ap_get_module_config(r->request_config, pyw_module);
-    const char *note = apr_table_get(r->notes, ALIAS_NOTE);
+    const struct pyw_alias *noted = noted_alias(r);
 
-    if (note != NULL) {
-        return APR_ARRAY_IDX(pyw_conf_server(r->server)->aliases, atoi(note),
-                             const struct pyw_alias *);
+    if (noted != NULL) {
+        return noted; /* the request's own translation was of what came before */
     }
     return mapping != NULL ? mapping->alias : NULL;
 }
