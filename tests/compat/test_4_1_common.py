@@ -497,12 +497,27 @@ def test_mod_ssl(start, place):
     assert found["SSL_CLIENT_S_DN_CN"] == "secure.test"
     assert found["SSL_CLIENT_CERT"] == found["SSL_SERVER_CERT"]
 
-    # No https: there is nothing to look up.
+    # No https: mod_ssl has nothing to tell.
     assert server.get("/", [header("allow_access", look)]).status == 200
     is_https, found, protocol = report(server, "ssl")
     assert is_https is False
-    assert set(found.values()) == {None}
-    assert protocol is None
+    assert found.pop("HTTPS") == "off"
+    assert set(found.values()) == {""}
+    assert protocol == ""
+
+
+def test_without_mod_ssl_there_is_nothing_to_look_up(start, place):
+    server = start(
+        "WSGIDaemonProcess scripts\nWSGIScriptAlias / @ROOT@/app.py\n"
+        f"<Location />\nWSGIAccessScript @ROOT@/who.py {OPTIONS[place]}\n</Location>",
+        files={"app.py": APPLICATION, "who.py": SCRIPT},
+    )
+    look = (
+        "leave('ssl', [environ['mod_ssl.is_https'](), environ['mod_ssl.var_lookup']('HTTPS')])"
+        " or True"
+    )
+    assert server.get("/", [header("allow_access", look)]).status == 200
+    assert report(server, "ssl") == [False, None]
 
 
 def test_var_lookup_takes_text(deciding, place):

@@ -120,8 +120,12 @@ static void fetch_lists(request_rec *r, apr_array_header_t *pairs,
 
 void pyw_ssl_vars_add(request_rec *r, apr_array_header_t *pairs)
 {
-    if (ssl_is_https == NULL || ssl_var_lookup == NULL ||
-        !ssl_is_https(r->connection)) {
+    if (ssl_is_https == NULL || ssl_var_lookup == NULL) {
+        return;
+    }
+    if (!ssl_is_https(r->connection)) {
+        /* "off" of mod_ssl; nothing of Apache itself, which has the functions too. */
+        (void)fetch(r, pairs, "HTTPS");
         return;
     }
     add(r, pairs, "HTTPS", "on");

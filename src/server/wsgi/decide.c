@@ -18,12 +18,15 @@
 
 /* --- environ: mod_ssl.* -------------------------------------------------------- */
 
-/* Both functions are bound to the dict of variables, which is empty unless the
- * connection is https. */
+/* Both functions are bound to the dict of variables, which is empty where Apache has no
+ * mod_ssl, and has HTTPS alone where the connection is not https. */
 static PyObject *is_https(PyObject *variables, PyObject *unused)
 {
+    PyObject *value = PyDict_GetItemString(variables, "HTTPS");
+
     (void)unused;
-    return PyBool_FromLong(PyDict_GET_SIZE(variables) > 0);
+    return PyBool_FromLong(value != NULL && PyUnicode_Check(value) &&
+                           PyUnicode_CompareWithASCIIString(value, "on") == 0);
 }
 
 static PyObject *var_lookup(PyObject *variables, PyObject *name)
@@ -58,7 +61,7 @@ static PyObject *var_lookup(PyObject *variables, PyObject *name)
 static PyMethodDef ssl_methods[] = {
     {"is_https", is_https, METH_NOARGS, "Whether the client came by https."},
     {"var_lookup", var_lookup, METH_O,
-     "The value of a variable of mod_ssl; empty where it has none, None without https."},
+     "The value of a variable of mod_ssl; empty where it has none, None without mod_ssl."},
 };
 
 static bool is_ssl_pair(const struct pyw_pair *pair)
