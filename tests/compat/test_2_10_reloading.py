@@ -155,6 +155,33 @@ def test_first_load_happens_once_however_many_ask(start, mode):
     assert (server.scratch / "loads").read_text() == "x"
 
 
+def test_a_script_that_loads_holds_up_no_other(start, mode):
+    """In mod_wsgi one lock for all scripts of a process makes other interpreters wait."""
+    import concurrent.futures
+
+    server = start(
+        "WSGIScriptAlias /slow @ROOT@/slow.py application-group=slow\n"
+        "WSGIScriptAlias /fast @ROOT@/fast.py application-group=fast",
+        mode=mode,
+        files={
+            "slow.py": "import os, time\n"
+            "open('@SCRATCH@/loading', 'w').close()\n"
+            "while not os.path.exists('@SCRATCH@/go'):\n    time.sleep(0.01)\n"
+            + SCRIPT.format(version="slow"),
+            "fast.py": SCRIPT.format(version="fast"),
+        },
+    )
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(server.get, "/slow")
+        try:
+            wait.until((server.scratch / "loading").exists, "the script to load")
+            answers = [server.get("/fast").text for _ in range(4)]
+        finally:
+            (server.scratch / "go").touch()
+        assert slow.result().text.startswith("slow ")
+    assert all(text.startswith("fast ") for text in answers)
+
+
 def test_what_the_module_knows_of_itself(start, mode):
     server = start(
         "WSGIScriptAlias /x @ROOT@/x.py",
