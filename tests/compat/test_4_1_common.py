@@ -59,7 +59,10 @@ def test_environ_is_a_reduced_one(deciding, place, name, function):
 @pytest.mark.parametrize(("name", "function"), ASKED)
 def test_environ_has_nothing_that_is_not_for_scripts(deciding, place, name, function):
     environ = environ_of(deciding, place, name, function)["environ"]
-    for key in ("HTTP_AUTHORIZATION", "set.env", "wsgi.input", "wsgi.file_wrapper"):
+    names = ("HTTP_AUTHORIZATION", "set.env", "wsgi.input", "wsgi.file_wrapper")
+    # The user that is claimed is an argument; whether it is one, is the question.
+    claims = () if function == "groups_for_user" else ("REMOTE_USER", "AUTH_TYPE")
+    for key in (*names, *claims):
         assert key not in environ
     assert not [key for key in environ if key.startswith(("mod_wsgi.x-", "mod_pywsgi", "SSL_"))]
 

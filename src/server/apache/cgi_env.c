@@ -158,9 +158,13 @@ static void add_server(struct env *env)
     add(env, PYW_KEY_CONTEXT_DOCUMENT_ROOT, ap_context_document_root(r));
     add_or_told(env, PYW_KEY_REMOTE_ADDR, PYW_PROXY_CLIENT, r->useragent_ip);
     add(env, PYW_KEY_REMOTE_PORT, decimal(r->pool, r->useragent_addr->port));
-    if (r->user != NULL) {
-        add(env, PYW_KEY_REMOTE_USER, r->user);
-        add(env, PYW_KEY_AUTH_TYPE, r->ap_auth_type);
+}
+
+static void add_user(struct env *env)
+{
+    if (env->r->user != NULL) {
+        add(env, PYW_KEY_REMOTE_USER, env->r->user);
+        add(env, PYW_KEY_AUTH_TYPE, env->r->ap_auth_type);
     }
 }
 
@@ -375,6 +379,7 @@ int pyw_cgi_env_build(request_rec *r, const struct pyw_target *target,
     pyw_proxy_read(r, &env.proxy);
     add_request(&env, target);
     add_server(&env);
+    add_user(&env);
     add_route(&env, target);
     add_own(&env, target);
     add_headers(&env, target);
@@ -385,7 +390,7 @@ int pyw_cgi_env_build(request_rec *r, const struct pyw_target *target,
 }
 
 int pyw_cgi_env_build_reduced(request_rec *r, const struct pyw_target *target,
-                              bool is_dispatch, const apr_array_header_t *more,
+                              enum pyw_role role, const apr_array_header_t *more,
                               struct pyw_request_head *head)
 {
     struct env env = {.r = r};
@@ -400,7 +405,10 @@ int pyw_cgi_env_build_reduced(request_rec *r, const struct pyw_target *target,
     add_request(&env, target);
     add_server(&env);
     add_headers(&env, target);
-    if (is_dispatch) {
+    if (role == PYW_ROLE_GROUPS || role == PYW_ROLE_DISPATCH) {
+        add_user(&env); /* others are asked before it is known who that is */
+    }
+    if (role == PYW_ROLE_DISPATCH) {
         add_own(&env, target);
         add_variables(&env);
     }

@@ -22,7 +22,7 @@ int pyw_cgi_env_build(request_rec *r, const struct pyw_target *target,
  * that dispatches has what SetEnv and other modules made, and our own names, but for
  * the route. @return as above. */
 int pyw_cgi_env_build_reduced(request_rec *r, const struct pyw_target *target,
-                              bool is_dispatch, const apr_array_header_t *more,
+                              enum pyw_role role, const apr_array_header_t *more,
                               struct pyw_request_head *head);
 
 #endif

@@ -165,7 +165,7 @@ static bool fill_head(request_rec *r, const struct pyw_question *question,
             span_of(question->arguments[head->argument_count]);
         head->argument_count++;
     }
-    if (pyw_cgi_env_build_reduced(r, &target, question->role == PYW_ROLE_DISPATCH,
+    if (pyw_cgi_env_build_reduced(r, &target, question->role,
                                   extra_pairs(r, question, group), head) != 0) {
         PYW_LOG(pyw_log_request, r, HEAD_TOO_LARGE);
         return false;
