@@ -39,7 +39,7 @@ SECTIONS = (
             ),
             differs("WSGIChunkedRequest", "On by default: chunked bodies are bounded and served."),
             better("WSGIErrorOverride", "In embedded mode too."),
-            same("WSGIMapHEADToGET"),
+            same("WSGIMapHEADToGET", "`Off`: filters see no body of a HEAD."),
             same("WSGIIgnoreActivity"),
             differs(
                 "WSGIEnableSendfile", "On, unless Apache's `EnableSendfile` is Off; in both modes."
