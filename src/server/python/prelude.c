@@ -93,8 +93,9 @@ static const char run_source[] =
     "if main.ident != main_ident_:\n"
     "    with threading._active_limbo_lock:\n"
     "        threading._active.pop(main.ident, None)\n"
-    "        main._ident, main._native_id = main_ident_, main_native_id_\n"
+    "        main._ident = main_ident_\n"
     "        threading._active[main_ident_] = main\n"
+    "main._native_id = main_native_id_\n" /* of whoever is first, in 3.13 still */
     "if is_main_:\n"
     "    import faulthandler\n" /* an interpreter with its own GIL cannot */
     "    if not is_embedded_:\n"
