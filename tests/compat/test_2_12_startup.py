@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support import wait
 from support.inline import value
 
@@ -80,17 +82,27 @@ def test_a_script_of_a_sub_interpreter_is_imported_on_the_same_thread(start):
     assert found["is_main_thread"]
 
 
-def test_the_main_thread_of_a_sub_interpreter_is_that_of_the_process(start, mode):
+MAIN_THREAD = (
+    "(threading.current_thread() is threading.main_thread(),"
+    " threading.main_thread().is_alive(), threading.main_thread().native_id == os.getpid())"
+)
+
+
+@pytest.mark.parametrize("group", ["sub", "%{GLOBAL}"])
+def test_the_main_thread_of_every_interpreter_is_that_of_the_process(start, mode, group):
     """Not the request's that was the first to import `threading` there."""
-    server = start("WSGIApplicationGroup sub", mode=mode)
-    found = (
-        "(threading.current_thread() is threading.main_thread(),"
-        " threading.main_thread().is_alive(), threading.main_thread().native_id == os.getpid())"
-    )
+    server = start(f"WSGIApplicationGroup {group}\nWSGIRestrictEmbedded Off", mode=mode)
     for _ in range(4):
-        is_main, is_alive, is_first = value(server, found)
-        assert (is_main, is_alive) == (False, True)
-        assert is_first or mode == "embedded", "there it is the thread that started Python"
+        assert value(server, MAIN_THREAD) == [False, True, True]
+
+
+def test_python_that_starts_with_a_request_has_its_thread_for_main(start):
+    """In embedded mode, where nothing asks for Python earlier; one and the same everywhere."""
+    server = start("WSGIApplicationGroup sub", mode="embedded")
+    native = value(server, "threading.main_thread().native_id")
+    for _ in range(4):
+        assert value(server, "threading.main_thread().native_id") == native
+        assert value(server, "threading.main_thread().is_alive()")
 
 
 def test_nothing_is_shared_between_processes(start):
