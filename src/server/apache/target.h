@@ -17,7 +17,7 @@ struct pyw_target {
     apr_time_t script_mtime;    /* 0: not known */
     const char *process_group;  /* "" is embedded mode; pyw_target_set_group */
     const struct pyw_group_conf *group; /* NULL: embedded mode, or none of that name */
-    const char *application_group; /* "" is the main interpreter */
+    const char *application_group;      /* "" is the main interpreter */
     const char *callable;
     const char *script_name;     /* SCRIPT_NAME, slashes collapsed */
     const char *path_info;       /* PATH_INFO, likewise */
