@@ -80,7 +80,7 @@ def test_server_metrics_are_none_by_default(server):
 def check_server(server, metrics):
     assert set(metrics) == SERVER_KEYS
     assert len(metrics["processes"]) == metrics["server_limit"]
-    assert metrics["thread_limit"] == 16
+    assert metrics["thread_limit"] == (1 if server.settings.mpm == "prefork" else 16)
     assert metrics["running_generation"] == 0
     assert type(metrics["running_time"]) is int
     assert metrics["restart_time"] <= metrics["current_time"] <= time.time() + 1
