@@ -145,6 +145,9 @@ DirectoryIndex index.wsgi
 WSGIScriptAlias /apart/index.wsgi @APPS@/environ/wsgi.py process-group=first application-group=a
 WSGIScriptAlias /scripts/index.wsgi @APPS@/environ/wsgi.py process-group=first application-group=a
 WSGIScriptAlias /scripts @ROOT@/scripts process-group=second application-group=b
+<Directory @ROOT@/htdocs/fall>
+FallbackResource /apart/index.wsgi
+</Directory>
 <Directory @ROOT@>
 Options +Includes
 AddOutputFilter INCLUDES .shtml
@@ -159,11 +162,12 @@ def test_an_index_is_served_by_its_own_alias(start):
         modules=("include",),
         files={
             "htdocs/apart/x": "",
+            "htdocs/fall/x": "",
             "scripts/x": "",
             "htdocs/page.shtml": '<!--#include virtual="/scripts/" -->',
         },
     )
-    for url in ("/apart/", "/scripts/", "/page.shtml"):
+    for url in ("/apart/", "/scripts/", "/page.shtml", "/fall/nothing"):
         found = {key: value for key, (_, value) in server.get(url).json().items()}
         assert found["mod_wsgi.process_group"] == "first", url
         assert found["mod_wsgi.application_group"] == "a", url
