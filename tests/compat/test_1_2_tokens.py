@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from support import inline
 from support.counter import ask as counter
 from support.httpd import Settings
 
@@ -167,6 +168,18 @@ def test_variables_name_groups(by_env, target, expected):
     found = counter(by_env, target)
     assert (found["process_group"], found["application_group"]) == ("web", by_env.fill(expected))
     assert found["callable_object"] == "application", "of a token that is none, too"
+
+
+def test_an_embedded_application_does_not_change_the_servers_environment(start):
+    server = start(
+        "<Location /inline>\nWSGIApplicationGroup %{ENV:GROUP_FROM_OUTSIDE}\n</Location>",
+        mode="embedded",
+        env=(("GROUP_FROM_OUTSIDE", "first"),),
+    )
+    change = "os.environ['GROUP_FROM_OUTSIDE'] = 'second'"
+    inline.value(server, f"exec({change!r}, {{'os': __import__('os')}})")
+    assert inline.value(server, "__import__('os').environ['GROUP_FROM_OUTSIDE']") == "second"
+    assert inline.value(server, "environ['mod_wsgi.application_group']") == "first"
 
 
 NOTES = """

@@ -384,7 +384,7 @@ static void init_child(apr_pool_t *pchild, server_rec *s)
     int is_single =
         ap_exists_config_define("ONE_PROCESS") || ap_exists_config_define("DEBUG");
 
-    pyw_places_init_child();
+    pyw_places_init_child(pchild);
     pools = apr_hash_make(pchild);
     for (size_t i = 0; i < launch.plan.group_count; i++) {
         struct pyw_group *group = launch.plan.groups[i];

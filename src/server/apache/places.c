@@ -3,6 +3,7 @@
 #include <httpd.h>
 #include <ap_mpm.h>
 #include <ap_release.h>
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <dlfcn.h>
 #include <limits.h>
@@ -15,6 +16,7 @@
 
 static const char *module_dir = "";
 static char pid_text[16] = "";
+static apr_hash_t *environment; /* of this child; name -> value */
 
 void pyw_places_find(apr_pool_t *pool)
 {
@@ -43,9 +45,31 @@ const char *pyw_places_libexec_dir(void)
     return PYW_LIBEXECDIR;
 }
 
-void pyw_places_init_child(void)
+static void copy_environment(apr_pool_t *pool)
+{
+    environment = apr_hash_make(pool);
+    for (char **entry = environ; *entry != NULL; entry++) {
+        const char *equals = strchr(*entry, '=');
+
+        if (equals != NULL) {
+            const char *name =
+                apr_pstrmemdup(pool, *entry, (apr_size_t)(equals - *entry));
+
+            apr_hash_set(environment, name, APR_HASH_KEY_STRING,
+                         apr_pstrdup(pool, equals + 1));
+        }
+    }
+}
+
+void pyw_places_init_child(apr_pool_t *pchild)
 {
     apr_snprintf(pid_text, sizeof(pid_text), "%d", (int)getpid());
+    copy_environment(pchild);
+}
+
+const char *pyw_places_env(const char *name)
+{
+    return apr_hash_get(environment, name, APR_HASH_KEY_STRING);
 }
 
 const char *pyw_places_pid(void)

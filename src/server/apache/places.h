@@ -16,9 +16,13 @@ void pyw_places_find(apr_pool_t *pool);
 const char *pyw_places_module_dir(void);  /* of mod_pywsgi.so, links resolved */
 const char *pyw_places_libexec_dir(void); /* where `make install` puts the programs */
 
-/* The process id of this child, in decimal. Set by pyw_places_init_child. */
+/* Before there are threads. */
+void pyw_places_init_child(apr_pool_t *pchild);
+/* The process id of this child, in decimal. */
 const char *pyw_places_pid(void);
-void pyw_places_init_child(void);
+/* A variable of the environment as this child began with it, or NULL. Not getenv(): an
+ * embedded application may write to the environment at any time. */
+const char *pyw_places_env(const char *name);
 
 /* Apache's version, software name and MPM. */
 void pyw_places_fill_setup(struct pyw_setup *setup);

@@ -3,11 +3,11 @@
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_protocol.h>
-#include <stdlib.h>
 #include <util_filter.h>
 #include <util_script.h>
 
 #include "apache/alias.h"
+#include "apache/places.h"
 
 #define DEFAULT_CALLABLE "application"
 #define HANDLER_CALLABLE "handle_request"
@@ -88,7 +88,7 @@ static const char *expand_env(request_rec *r, const char *token)
     if (value == NULL) {
         value = apr_table_get(r->subprocess_env, name);
     }
-    return value != NULL ? value : getenv(name);
+    return value != NULL ? value : pyw_places_env(name);
 }
 
 /* One round; NULL when it is no token, or an unknown one. */
