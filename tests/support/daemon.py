@@ -122,7 +122,6 @@ class Daemon:
             "slot": "0",
             "generation": str(GENERATION),
             "peer-uid": str(os.geteuid()),
-            "server-software": "Apache/2.4.62 (Test)",
             "mpm-name": "event",
             "server-version-major": "2",
             "server-version-minor": "4",

@@ -94,7 +94,6 @@ void pyw_places_fill_setup(struct pyw_setup *setup)
     setup->server_version[0] = (uint32_t)version.major;
     setup->server_version[1] = (uint32_t)version.minor;
     setup->server_version[2] = (uint32_t)version.patch;
-    setup->server_software = ap_get_server_banner();
     setup->server_description = ap_get_server_description();
     setup->server_built = ap_get_server_built();
     pyw_telemetry_fill_setup(setup);

@@ -24,7 +24,7 @@ const char *pyw_places_pid(void);
  * embedded application may write to the environment at any time. */
 const char *pyw_places_env(const char *name);
 
-/* Apache's version, software name and MPM. */
+/* Apache's version and MPM. */
 void pyw_places_fill_setup(struct pyw_setup *setup);
 
 #endif

@@ -27,7 +27,6 @@ static const struct field_row fields[] = {
     FIELD("slot", FIELD_U32, slot),
     FIELD("generation", FIELD_U32, generation),
     FIELD("peer-uid", FIELD_U32, peer_uid),
-    FIELD("server-software", FIELD_TEXT, server_software),
     FIELD("mpm-name", FIELD_TEXT, mpm_name),
     FIELD("server-version-major", FIELD_U32, server_version[0]),
     FIELD("server-version-minor", FIELD_U32, server_version[1]),

@@ -20,7 +20,6 @@ static void fill(struct pyw_setup *setup)
     setup->generation = 0xfffffffe;
     memset(setup->secret, 0x5a, sizeof(setup->secret));
     setup->peer_uid = 33;
-    setup->server_software = "Apache/2.4.62 (Debian)";
     setup->mpm_name = "event";
     setup->server_version[1] = 4;
     setup->maximum_processes = 2;

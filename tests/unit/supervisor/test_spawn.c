@@ -43,7 +43,6 @@ static void set_up(void)
     group.module_dir = "/nonexistent/module";
     group.libexec_dir = "/nonexistent/libexec";
     group.setup.group = "tested";
-    group.setup.server_software = "";
     group.setup.mpm_name = "";
     pyw_options_init(&group.setup.options);
     group.setup.options.daemon_program = program;
