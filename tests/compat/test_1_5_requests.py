@@ -111,6 +111,22 @@ def test_override_by_a_file_and_by_an_application(server):
     assert response.json()["REDIRECT_STATUS"] == ["str", "410"]
 
 
+def test_override_spares_the_page_that_an_application_makes_for_the_error(start, mode):
+    server = start(
+        "ErrorDocument 404 /app/page\nWSGIErrorOverride On\nWSGIScriptAlias /app @ROOT@/app.wsgi",
+        mode=mode,
+        files={
+            "app.wsgi": "def application(environ, start_response):\n"
+            "    start_response('404 Not Found', [('X-Own', 'kept')])\n"
+            "    return [environ['PATH_INFO'].encode()]\n"
+        },
+    )
+    for target in ("/nothing", "/app", "/app/other"):
+        response = server.get(target)
+        assert (response.status, response.body) == (404, b"/page")
+        assert response.header("X-Own") == "kept"
+
+
 @pytest.mark.parametrize("status", ["200 OK", "204 No Content", "302 Found", "399 Odd", "600 Odd"])
 def test_override_is_for_errors_only(server, status):
     headers = "[('Location', 'http://other.test/')]" if status[0] == "3" else "[]"

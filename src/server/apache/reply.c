@@ -30,6 +30,14 @@ static bool may_sendfile(const request_rec *r)
                             : own == PYW_ON;
 }
 
+/* WSGIErrorOverride, but for a page that is itself an ErrorDocument: in its place,
+ * Apache could only say that there was another error. */
+static bool has_override(const request_rec *r)
+{
+    return pyw_conf_dir(r)->error_override == PYW_ON &&
+           (r->prev == NULL || !ap_is_HTTP_ERROR(r->prev->status));
+}
+
 void pyw_reply_init(struct pyw_reply *reply, request_rec *r)
 {
     reply->r = r;
@@ -37,7 +45,7 @@ void pyw_reply_init(struct pyw_reply *reply, request_rec *r)
     reply->brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     reply->has_head = false;
     reply->may_sendfile = may_sendfile(r);
-    reply->has_override = pyw_conf_dir(r)->error_override == PYW_ON;
+    reply->has_override = has_override(r);
     reply->overridden = 0;
     reply->is_over = false;
     reply->is_early = false;

@@ -38,7 +38,10 @@ SECTIONS = (
                 "WSGIPassApacheRequest", "The capsule gives nothing any more after the request."
             ),
             differs("WSGIChunkedRequest", "On by default: chunked bodies are bounded and served."),
-            better("WSGIErrorOverride", "In embedded mode too."),
+            better(
+                "WSGIErrorOverride",
+                "In embedded mode too; an application may make the `ErrorDocument`.",
+            ),
             same("WSGIMapHEADToGET", "`Off`: filters see no body of a HEAD."),
             same("WSGIIgnoreActivity"),
             differs(
