@@ -45,7 +45,7 @@ struct pyw_setup {
     uint32_t slot;     /* index in the group table */
     uint32_t generation;
     unsigned char secret[PYW_FRAME_SECRET_LEN];
-    uint32_t peer_uid;           /* the only user, beside root, who may connect */
+    uint32_t peer_uid; /* the only user, beside root, who may connect */
     const char *mpm_name;
     uint32_t server_version[3];     /* Apache's: apache.version */
     const char *server_description; /* Apache's, in full: apache.description */
