@@ -119,6 +119,16 @@ result["same"] = apache.version == environ["apache.version"]
     assert shown["maximum_processes"] >= 1
 
 
+def test_apache_is_described_with_modules_that_are_loaded_later(start, mode):
+    def load(server):
+        module = server.around.facts.modules / "mod_ssl.so"
+        server.write("later.conf", f"LoadModule ssl_module {module}\n")
+
+    server = start("Include @ROOT@/later.conf", mode=mode, prepare=load)
+    server.log.allow("AH01873")
+    assert " OpenSSL/" in ask(server, "import apache\nresult = apache.description")
+
+
 def test_apache_of_the_application(start, mode):
     """In embedded mode a module of that name is found first; a daemon process has the server's."""
     server = start(

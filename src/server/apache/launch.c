@@ -405,6 +405,8 @@ void pyw_launch_register_hooks(apr_pool_t *pool)
 {
     (void)pool;
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Last: by then all modules have named themselves in the description of the server,
+     * and a configuration that another module refuses starts no supervisor. */
+    ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_LAST);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
 }
