@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import re
 
 import pytest
@@ -378,15 +377,19 @@ logger.info("mark-info")
     assert records(server, "mark-") == [("info", "mark-info")]
 
 
-def test_handler_and_stream_write_a_record_once(server):
-    code = """
-logger.addHandler(mod_wsgi.LogHandler())
-logger.addHandler(logging.StreamHandler())
+@pytest.mark.parametrize("order", ["LogHandler first", "stream first"])
+def test_no_record_is_written_by_both_kinds_of_handler(server, order):
+    code = f"""
+handlers = [mod_wsgi.LogHandler(), logging.StreamHandler()]
+for handler in handlers if {order == "LogHandler first"} else handlers[::-1]:
+    logger.addHandler(handler)
 for turn in range(3):
     logger.warning("mark-%d", turn)
+logger.handlers[0].setLevel(logging.ERROR)
+logger.warning("mark-3")
 """
     log(server, code)
-    assert records(server, "mark-", 3) == [("warn", f"mark-{turn}") for turn in range(3)]
+    assert records(server, "mark-", 4) == [("warn", f"mark-{turn}") for turn in range(4)]
 
 
 def test_handler_without_a_request(server):
@@ -440,124 +443,3 @@ def test_records_go_to_the_log_of_the_virtual_host(start, mode):
         found = wait.until(lambda log_of=log_of: log_of.find("mark-here"), "the record")
         assert [line.level for line in found] == ["warn"]
         log_of.claim("mark-here")
-
-
-# --- entries of several lines, with many writers ---
-
-TOGETHER = """
-import logging
-logger = logging.getLogger("together")
-if not logger.handlers:
-    logger.propagate = False
-    logger.addHandler(logging.StreamHandler(sys.stderr))
-def write(who):
-    for turn in range(5):
-        name = f"{os.getpid()}-{who}-{turn}"
-        size = 3 if turn else 100
-        logger.warning("\\n".join(f"mark-{name}-{i}-{size} " + "x" * 490 for i in range(size)))
-        print(f"noise-{name}")
-def on_thread(who):
-    thread = threading.Thread(target=write, args=(who,))
-    thread.start()
-    return thread
-threads = [on_thread(f"{environ['QUERY_STRING']}t{number}") for number in range(3)]
-write(environ["QUERY_STRING"])
-for thread in threads:
-    thread.join()
-start_response("200 OK", [])
-return []
-"""
-
-
-READERS = {
-    "pipe": ("fast.sh", 'exec cat >> "$1"\n'),
-    "slow pipe": ("slow.sh", 'while IFS= read -r line; do echo "$line"; done >> "$1"\n'),
-}
-
-
-@pytest.mark.parametrize("kind", ["file", *READERS])
-def test_entries_of_many_writers_stay_in_one_piece(start, mode, kind):
-    """Requests and threads of several processes at once: 50 KB in a hundred lines, three lines, one."""
-    log = (
-        "@ROOT@/our_log"
-        if kind == "file"
-        else f'"|/bin/sh @ROOT@/{READERS[kind][0]} @ROOT@/our_log"'
-    )
-    server = start(
-        f"<VirtualHost *>\nErrorLog {log}\nWSGIDaemonProcess two processes=2 threads=4\n"
-        + ("WSGIProcessGroup two\n" if mode != "embedded" else "")
-        + "</VirtualHost>\n",
-        mode=mode,
-        files=dict(READERS.values()),
-    )
-    ours = server.extra_log("our_log")
-    with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        answers = [
-            pool.submit(inline.run, server, TOGETHER, path=f"/inline?r{number}")
-            for number in range(6)
-        ]
-        assert [answer.result(30).status for answer in answers] == [200] * 6
-    entries = 6 * 4
-    wait.until(
-        lambda: sum(len(log.find("noise-")) for log in (ours, server.log)) == 5 * entries,
-        "all records",
-        30,
-    )
-    logs = (ours, server.log)
-    lines = [line.text for log in logs for line in log.since_mark()]
-    for log in logs:
-        log.allow("noise-|mark-")
-    starts = [at for at, text in enumerate(lines) if re.search(r"mark-\S+-0-\d+ ", text)]
-    assert len(starts) == 5 * entries
-    for at in starts:
-        name, size = re.search(r"(mark-\S+)-0-(\d+) ", lines[at]).groups()
-        found = [text.split("mark-")[-1] for text in lines[at : at + int(size)]]
-        assert found == [f"{name[5:]}-{i}-{size} " + "x" * 490 for i in range(int(size))]
-
-
-def test_an_exception_that_ends_a_thread_is_one_entry(server):
-    """Its lines stay together, among those of other threads and of requests."""
-    code = """
-def fail(number):
-    if number:
-        fail(number - 1)
-    raise ValueError("mark-end")
-threads = [threading.Thread(target=fail, args=(20,), name="mark-start") for _ in range(8)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    print("noise")
-    thread.join()
-"""
-    log(server, code, "")
-    server.log.claim("ValueError: mark-end", at_least=8)
-    server.log.allow(r"^\[pid \d+\] |^ |^Exception in thread|^Traceback|noise")
-    pieces = {
-        "start": "Exception in thread mark-start",
-        "end": "ValueError: mark-end",
-        "noise": "noise",
-    }
-    found = [
-        kind
-        for line in server.log.since_mark()
-        for kind, text in pieces.items()
-        if text in line.text
-    ]
-    assert found.count("noise") == 8
-    assert [kind for kind in found if kind != "noise"] == ["start", "end"] * 8
-    assert all(found[at + 1] == "end" for at, kind in enumerate(found) if kind == "start")
-
-
-@pytest.mark.parametrize("order", ["LogHandler first", "stream first"])
-def test_no_record_is_written_by_both_kinds_of_handler(server, order):
-    code = f"""
-handlers = [mod_wsgi.LogHandler(), logging.StreamHandler(environ["wsgi.errors"])]
-for handler in handlers if {order == "LogHandler first"} else handlers[::-1]:
-    logger.addHandler(handler)
-for turn in range(3):
-    logger.warning("mark-%d", turn)
-logger.handlers[0].setLevel(logging.ERROR)
-logger.warning("mark-3")
-"""
-    log(server, code)
-    assert records(server, "mark-", 4) == [("warn", f"mark-{turn}") for turn in range(4)]

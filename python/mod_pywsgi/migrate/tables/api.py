@@ -136,7 +136,9 @@ SCRIPTS = Section(
     "Functions of scripts that decide",
     "function",
     (
-        differs("check_password", "A name that it returns is latin-1, like its arguments, not UTF-8."),
+        differs(
+            "check_password", "A name that it returns is latin-1, like its arguments, not UTF-8."
+        ),
         same("get_realm_hash"),
         better("groups_for_user", "A single str is an error, not its letters."),
         same("allow_access"),
