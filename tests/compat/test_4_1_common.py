@@ -103,6 +103,31 @@ def test_wsgi_errors_and_prints_are_log_records_of_the_request(deciding, place):
     assert first.log_id == second.log_id == shown(response)["mod_wsgi.request_id"]
 
 
+def test_the_request_of_apache_is_in_environ_where_it_is_passed(start, place):
+    script = """
+def is_as(environ):
+    return type(environ.get("apache.request_rec")).__name__ == environ.get("HTTP_X_TYPE")
+def allow_access(environ, host):
+    return is_as(environ)
+def process_group(environ):
+    assert is_as(environ) or "HTTP_X_TYPE" not in environ
+"""
+    passing = "WSGIPassApacheRequest On\n"
+    location = (
+        "<Location {}>\n{}WSGIAccessScript @ROOT@/who.py " + OPTIONS[place] + "\n</Location>\n"
+    )
+    server = start(
+        "WSGIDaemonProcess scripts\nWSGIScriptAlias / @ROOT@/app.py\n"
+        + f"WSGIDispatchScript @ROOT@/who.py {OPTIONS[place]}\n"
+        + location.format("/passed", passing)
+        + location.format("/kept", ""),
+        files={"app.py": APPLICATION, "who.py": script},
+    )
+    capsule = "PyCapsule" if place == "embedded" else "NoneType"
+    assert server.get("/passed", [("X-Type", capsule)]).status == 200
+    assert server.get("/kept", [("X-Type", "NoneType")]).status == 200
+
+
 # Loading
 
 

@@ -12,6 +12,7 @@
 #include "python/stream.h"
 #include "wsgi/deliver.h"
 #include "wsgi/environ.h"
+#include "wsgi/native.h"
 #include "wsgi/verdict.h"
 
 #define PREFIX_LEN (sizeof(PYW_DECISION_SSL_PREFIX) - 1)
@@ -134,7 +135,7 @@ static int set_constants(PyObject *environ, const struct pyw_wsgi *state)
 }
 
 /* New reference. */
-static PyObject *build_environ(const struct pyw_request *request)
+static PyObject *build_environ(struct pyw_request *request)
 {
     const struct pyw_request_head *head = request->exchange->head;
     const struct pyw_wsgi *state = request->wsgi;
@@ -148,6 +149,7 @@ static PyObject *build_environ(const struct pyw_request *request)
         (pyw_environ_put_pairs(state, head->pairs, visible, environ) != 0 ||
          set_constants(environ, state) != 0 ||
          PyDict_SetItem(environ, state->errors_key, request->kit->errors) != 0 ||
+         pyw_native_put(request, environ) != 0 ||
          (head->role != PYW_ROLE_DISPATCH &&
           set_ssl(environ, request, visible) != 0))) {
         Py_CLEAR(environ);
@@ -380,6 +382,7 @@ enum pyw_outcome pyw_decide(struct pyw_request *request, PyObject *module)
     }
     pyw_bytes_free(&asking.writer);
     Py_DECREF(environ);
+    pyw_native_sever(request);
     return outcome;
 }
 
