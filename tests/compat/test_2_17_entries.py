@@ -166,3 +166,21 @@ def test_a_fork_can_write_while_other_threads_did(start, mode, kind):
     wait.until(lambda: sum(len(log.find("mark-")) for log in logs) == 60, "all records")
     for log in logs:
         log.allow("mark-|noise")
+
+
+@pytest.mark.parametrize("how", ["raise ValueError(text)", "logging.warning(text)"])
+def test_what_is_longer_than_an_entry_is_written_to_its_end(server, how):
+    """200 KB are several entries; no line is lost or cut."""
+    server.log.mark()
+    code = f"""
+import logging
+text = "mark-first\\n" + "".join(f"mark-{{i}} {{'x' * 90}} end\\n" for i in range(2000)) + "mark-last"
+{how}
+start_response("200 OK", [])
+return []
+"""
+    inline.run(server, code)
+    lines = server.log.claim("mark-", at_least=2002, timeout=20)
+    server.log.allow("PYW0250|Traceback|^  ")
+    assert "mark-first" in lines[0].text and "mark-last" in lines[-1].text
+    assert [line.text for line in lines[1:-1]] == [f"mark-{i} {'x' * 90} end" for i in range(2000)]

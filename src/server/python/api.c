@@ -221,8 +221,6 @@ static PyObject *log_record(PyObject *module, PyObject *arguments)
 {
     PyObject *text;
     PyObject *bytes;
-    const char *at;
-    size_t left;
     long number;
     void *token;
 
@@ -234,16 +232,9 @@ static PyObject *log_record(PyObject *module, PyObject *arguments)
     if (bytes == NULL) {
         return NULL;
     }
-    at = PyBytes_AS_STRING(bytes);
-    left = (size_t)PyBytes_GET_SIZE(bytes);
     token = pyw_gil_release();
-    while (left > 0) {
-        size_t piece = left < PYW_LOG_MAX ? left : PYW_LOG_MAX;
-
-        pyw_log_text(pyw_log_bound(), level_of(number), at, piece);
-        at += piece;
-        left -= piece;
-    }
+    pyw_log_text(pyw_log_bound(), level_of(number), PyBytes_AS_STRING(bytes),
+                 (size_t)PyBytes_GET_SIZE(bytes));
     pyw_gil_acquire(token);
     Py_DECREF(bytes);
     Py_RETURN_NONE;

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "python/pyw_gil.h"
 
@@ -25,14 +26,29 @@ struct pyw_exchange *pyw_log_bound(void)
     return bound;
 }
 
+static size_t entry_len(const char *text, size_t len)
+{
+    const char *end = len > PYW_LOG_MAX ? memrchr(text, '\n', PYW_LOG_MAX) : NULL;
+
+    if (end != NULL) {
+        return (size_t)(end - text) + 1;
+    }
+    return len > PYW_LOG_MAX ? PYW_LOG_MAX : len;
+}
+
 void pyw_log_text(struct pyw_exchange *exchange, enum pyw_level level, const char *text,
                   size_t len)
 {
-    len = len > PYW_LOG_MAX ? PYW_LOG_MAX : len;
-    if (exchange != NULL) {
-        exchange->ops->log(exchange, level, text, len);
-    } else if (process_log != NULL) {
-        process_log(level, text, len);
+    while (len > 0) {
+        size_t part = entry_len(text, len);
+
+        if (exchange != NULL) {
+            exchange->ops->log(exchange, level, text, part);
+        } else if (process_log != NULL) {
+            process_log(level, text, part);
+        }
+        text += part;
+        len -= part;
     }
 }
 

@@ -13,7 +13,8 @@
 #include "base/embed_api.h"
 #include "base/pyw_exchange.h"
 
-/* The longest entry that is passed on; the rest is cut. A LOG frame holds as much. */
+/* The longest entry; a longer text is several, cut between lines where there are any. A
+ * LOG frame holds as much. */
 #define PYW_LOG_MAX 65536
 
 /* Once, before anything is logged. */
@@ -23,7 +24,7 @@ void pyw_log_init(pyw_process_log *log);
 void pyw_log_bind(struct pyw_exchange *exchange);
 struct pyw_exchange *pyw_log_bound(void);
 
-/* One entry on the exchange, or with NULL in the log of the process. */
+/* On the exchange, or with NULL in the log of the process. */
 void pyw_log_text(struct pyw_exchange *exchange, enum pyw_level level, const char *text,
                   size_t len);
 

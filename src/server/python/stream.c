@@ -34,18 +34,6 @@ static pthread_once_t lines_once = PTHREAD_ONCE_INIT;
 
 /* --- lines: no GIL needed ------------------------------------------------------ */
 
-static void write_pieces(struct pyw_exchange *exchange, enum pyw_level level,
-                         const char *text, size_t len)
-{
-    while (len > 0) {
-        size_t piece = len > PYW_LOG_MAX ? PYW_LOG_MAX : len;
-
-        pyw_log_text(exchange, level, text, piece);
-        text += piece;
-        len -= piece;
-    }
-}
-
 static void write_line(struct line *line, struct pyw_exchange *exchange)
 {
     if (line->len > 0) {
@@ -76,7 +64,7 @@ static void keep(struct line *line, struct pyw_exchange *exchange, const char *t
     }
     if (wanted > line->capacity) {
         write_line(line, exchange);
-        write_pieces(exchange, PYW_LEVEL_ERR, text, len);
+        pyw_log_text(exchange, PYW_LEVEL_ERR, text, len);
         return;
     }
     memcpy(line->data + line->len, text, len);
@@ -95,7 +83,7 @@ static void write_text(struct line *line, struct pyw_exchange *exchange,
             keep(line, exchange, text, (size_t)(stop - text));
             write_line(line, exchange);
         } else if (stop > text) {
-            write_pieces(exchange, PYW_LEVEL_ERR, text, (size_t)(stop - text));
+            pyw_log_text(exchange, PYW_LEVEL_ERR, text, (size_t)(stop - text));
         }
         text = stop + 1;
     }
@@ -137,7 +125,7 @@ static void write_record(struct pyw_exchange *exchange, const char *text, size_t
     while (len > 0 && text[len - 1] == '\n') {
         len--;
     }
-    write_pieces(exchange, (enum pyw_level)record_level, text, len);
+    pyw_log_text(exchange, (enum pyw_level)record_level, text, len);
 }
 
 /* --- the type ------------------------------------------------------------------ */
