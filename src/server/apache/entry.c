@@ -185,20 +185,16 @@ static void write_together(int log_fd, bool is_stream, const struct entry *entry
 
 /* --- streams --- */
 
-static void lock_mutex(void)
+/* The child of a fork has no thread that would unlock what another held here. Whoever
+ * forks does not wait for it: he has the GIL. */
+static void renew_mutex(void)
 {
-    (void)pthread_mutex_lock(&stream_mutex);
+    (void)pthread_mutex_init(&stream_mutex, NULL);
 }
 
-static void unlock_mutex(void)
-{
-    (void)pthread_mutex_unlock(&stream_mutex);
-}
-
-/* An application that forks must not leave its child a mutex that nobody unlocks. */
 static void guard_forks(void)
 {
-    (void)pthread_atfork(lock_mutex, unlock_mutex, unlock_mutex);
+    (void)pthread_atfork(NULL, NULL, renew_mutex);
 }
 
 /* Among processes; the kernel gives it up for one that dies. */
@@ -234,7 +230,7 @@ static void put(const struct entry *entry)
     is_stream = !S_ISREG(about.st_mode);
     if (is_stream) {
         (void)pthread_once(&stream_once, guard_forks);
-        lock_mutex();
+        (void)pthread_mutex_lock(&stream_mutex);
         lock_file(fd, F_WRLCK);
     }
     if (has_lines(entry)) {
@@ -244,7 +240,7 @@ static void put(const struct entry *entry)
     }
     if (is_stream) {
         lock_file(fd, F_UNLCK);
-        unlock_mutex();
+        (void)pthread_mutex_unlock(&stream_mutex);
     }
 }
 

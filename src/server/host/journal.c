@@ -21,20 +21,16 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void lock(void)
+/* The child of a fork has no thread that would unlock what another held here. Whoever
+ * forks does not wait for it: he has the GIL. */
+static void renew(void)
 {
-    (void)pthread_mutex_lock(&mutex);
+    (void)pthread_mutex_init(&mutex, NULL);
 }
 
-static void unlock(void)
-{
-    (void)pthread_mutex_unlock(&mutex);
-}
-
-/* An application that forks must not leave its child a mutex that nobody unlocks. */
 static void guard_forks(void)
 {
-    (void)pthread_atfork(lock, unlock, unlock);
+    (void)pthread_atfork(NULL, NULL, renew);
 }
 
 /* Takes what was written off the pieces. @return the first that is left. */
@@ -98,9 +94,9 @@ static void write_lines(enum pyw_level level, const char *text, size_t len)
 void pyw_journal_text(enum pyw_level level, const char *text, size_t len)
 {
     (void)pthread_once(&once, guard_forks);
-    lock();
+    (void)pthread_mutex_lock(&mutex);
     write_lines(level, text, len);
-    unlock();
+    (void)pthread_mutex_unlock(&mutex);
 }
 
 void pyw_journal_line(const void *where, enum pyw_level level, const char *format, ...)
