@@ -154,13 +154,8 @@ return [json.dumps(statuses).encode()]
 def test_a_fork_can_write_while_other_threads_did(start, mode, kind):
     name, text = READERS["pipe"]
     log = "@ROOT@/our_log" if kind == "file" else f'"|/bin/sh @ROOT@/{name} @ROOT@/our_log"'
-    server = start(
-        f"<VirtualHost *>\nErrorLog {log}\nWSGIDaemonProcess two threads=4\n"
-        + ("WSGIProcessGroup two\n" if mode != "embedded" else "")
-        + "</VirtualHost>\n",
-        mode=mode,
-        files={name: text},
-    )
+    # Of the whole server: a fork has no request any more.
+    server = start(f"ErrorLog {log}\n", mode=mode, files={name: text})
     logs = (server.extra_log("our_log"), server.log)
     assert inline.run(server, FORKING).json() == [0] * 30
     wait.until(lambda: sum(len(log.find("mark-")) for log in logs) == 60, "all records")
