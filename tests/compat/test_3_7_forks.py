@@ -108,6 +108,11 @@ def test_a_fork_that_comes_back_while_a_process_starts(start):
     assert server.get("/x").body == str(daemon).encode()
 
 
+BESIDE = """
+WSGITelemetryService unix:@ROOT@/run/telemetry interval=0.5
+WSGISlowRequests 0.001
+WSGIScriptAlias /y @ROOT@/x.wsgi process-group=web application-group=beside
+"""
 BUSY = """
 import logging, multiprocessing, os, signal, subprocess, sys, threading, time, mod_wsgi
 
@@ -118,7 +123,8 @@ def note(name, request_data=None, **_):
 mod_wsgi.subscribe_events(note)
 mod_wsgi.subscribe_signals(note)
 mod_wsgi.start_recording_metrics()
-signal.signal(signal.SIGUSR2, lambda *_: None)
+if mod_wsgi.application_group == "":
+    signal.signal(signal.SIGUSR2, lambda *_: None)
 logging.basicConfig(level=logging.INFO)
 forks = multiprocessing.get_context("fork")
 
@@ -167,6 +173,11 @@ def terminated():
 def program():
     return subprocess.run(["/bin/sh", "-c", "exit 3"], preexec_fn=os.setsid).returncode
 
+def beside():
+    logging.info("from another interpreter")
+    mod_wsgi.request_metrics()
+    return len([str(number) for number in range(10_000)])
+
 def application(environ, start_response):
     start_response("200 OK", [])
     return [str(globals()[environ["PATH_INFO"][1:]]()).encode()]
@@ -176,14 +187,20 @@ def application(environ, start_response):
 def test_forks_of_a_busy_process_do_not_hang(start):
     """With events, metrics, telemetry, handlers and other threads about."""
     server = start(
-        CONF + "WSGITelemetryService unix:@ROOT@/run/telemetry interval=0.5\nWSGISlowRequests 0.001",
+        CONF + BESIDE,
         files={"x.wsgi": BUSY},
         options="server-metrics=On",
     )
-    kinds = {"fork": b"7", "process": b"0", "terminated": b"-15", "program": b"3"}
+    kinds = {
+        "x/fork": b"7",
+        "x/process": b"0",
+        "x/terminated": b"-15",
+        "x/program": b"3",
+        "y/beside": b"10000",
+    }
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         for _ in range(3):
-            asked = {pool.submit(server.get, f"/x/{kind}"): kind for kind in [*kinds] * 8}
+            asked = {pool.submit(server.get, f"/{kind}"): kind for kind in [*kinds] * 8}
             for future, kind in asked.items():
                 assert future.result().body == kinds[kind], kind
-    server.log.allow("from the child|from a thread")
+    server.log.allow("from the child|from a thread|from another")
