@@ -30,7 +30,8 @@ struct script {
     _Atomic enum state state;
     _Atomic int64_t mtime; /* of the file that was loaded, or failed to load */
     _Atomic unsigned loads; /* how often it was tried */
-    _Atomic bool asks;      /* it has a reload_required() and has served since its load */
+    atomic_bool can_ask;    /* it has a reload_required() */
+    atomic_bool asks;       /* it has, and has served since its load */
     PyObject *module;  /* strong; NULL unless it was READY once; see module_of */
     PyObject *name;    /* GIL; the callable's, as last asked for */
     atomic_bool is_reported; /* that the module lacks it */
@@ -220,6 +221,26 @@ static void log_failure(const struct script *script, struct pyw_exchange *exchan
     PYW_LOG(pyw_errors_log, exchange, SCRIPT_FAILED, name, script->path, place);
 }
 
+/* New reference to the module's function reload_required(); NULL: it has none. */
+static PyObject *find_ask(const struct script *script, PyObject *module)
+{
+    const struct pyw_builtin *builtin = pyw_builtin_state(script->interpreter->module);
+    PyObject *function = pyw_guard_item(PyModule_GetDict(module), builtin->reload_name);
+
+    if (function == NULL) {
+        PyErr_Clear();
+    }
+    return function;
+}
+
+static bool can_ask(const struct script *script, PyObject *module)
+{
+    PyObject *function = find_ask(script, module);
+
+    Py_XDECREF(function);
+    return function != NULL;
+}
+
 /* Loads the script; failure is logged. @return READY or FAILED. **GIL:** held. */
 static enum state load(struct script *script, struct pyw_exchange *exchange,
                        int64_t *mtime)
@@ -260,9 +281,10 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
         atomic_store(&waits_since_ms, -1);
     }
     state = module != NULL ? READY : FAILED;
+    atomic_store(&script->can_ask, module != NULL && can_ask(script, module));
+    atomic_store(&script->asks, false);
     set_module(script, module);
     script->is_reported = false;
-    atomic_store(&script->asks, false);
     return state;
 }
 
@@ -280,18 +302,6 @@ static PyObject *resource_of(const struct pyw_request_head *head)
         }
     }
     return PyUnicode_DecodeFSDefaultAndSize(path.data, (Py_ssize_t)path.len);
-}
-
-/* New reference to the module's function reload_required(); NULL: it has none. */
-static PyObject *find_ask(const struct script *script, PyObject *module)
-{
-    const struct pyw_builtin *builtin = pyw_builtin_state(script->interpreter->module);
-    PyObject *function = pyw_guard_item(PyModule_GetDict(module), builtin->reload_name);
-
-    if (function == NULL) {
-        PyErr_Clear();
-    }
-    return function;
 }
 
 /* The module's own word; `exchange` takes the log, NULL: the process. */
@@ -466,13 +476,10 @@ PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,
     struct script *script = find_or_append(interpreter, exchange->head->script);
     PyObject *module = module_for(script, exchange);
     PyObject *callable = module != NULL ? look_up(script, module, exchange) : NULL;
-    PyObject *function =
-        callable != NULL && !is_in_place ? find_ask(script, module) : NULL;
 
-    if (function != NULL) {
+    if (callable != NULL && atomic_load(&script->can_ask)) {
         atomic_store(&script->asks, true);
     }
-    Py_XDECREF(function);
     Py_XDECREF(module);
     return callable;
 }
