@@ -1,6 +1,7 @@
 #include "python/events.h"
 
 #include "python/errors.h"
+#include "python/guard.h"
 #include "python/interpreter.h"
 #include "python/log.h"
 #include "python/prelude.h"
@@ -62,14 +63,15 @@ int pyw_events_list(struct pyw_builtin *state, struct pyw_active *active)
     if (active->environ == NULL || active->id != NULL) {
         return 0;
     }
-    id = PyDict_GetItemWithError(active->environ, state->id_name);
+    id = pyw_guard_item(active->environ, state->id_name);
     if (id == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
     if (PyDict_SetItem(state->active_requests, id, data) != 0) {
+        Py_DECREF(id);
         return -1;
     }
-    active->id = Py_NewRef(id);
+    active->id = id;
     return 0;
 }
 

@@ -45,4 +45,19 @@ static inline PyObject *pyw_guard_item(PyObject *dict, PyObject *key)
     return value;
 }
 
+/* Likewise, by name; an exception is none. */
+static inline PyObject *pyw_guard_named(PyObject *dict, const char *name)
+{
+    PyObject *value = NULL;
+
+#if PY_VERSION_HEX >= 0x030D0000
+    if (PyDict_GetItemStringRef(dict, name, &value) < 0) {
+        PyErr_Clear();
+    }
+#else
+    value = Py_XNewRef(PyDict_GetItemString(dict, name));
+#endif
+    return value;
+}
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/decision.h"
 #include "python/advice.h"
 #include "python/errors.h"
+#include "python/guard.h"
 #include "python/log.h"
 #include "python/prelude.h"
 #include "python/stream.h"
@@ -235,10 +236,10 @@ static PyObject *find(PyObject *module, const char *name)
 {
     PyObject *key = PyUnicode_InternFromString(name);
     PyObject *function =
-        key != NULL ? PyDict_GetItemWithError(PyModule_GetDict(module), key) : NULL;
+        key != NULL ? pyw_guard_item(PyModule_GetDict(module), key) : NULL;
 
     Py_XDECREF(key);
-    return Py_XNewRef(function);
+    return function;
 }
 
 /* New reference to environ and the arguments of the request. */

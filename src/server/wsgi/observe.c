@@ -7,6 +7,7 @@
 #include "python/counters.h"
 #include "python/dicts.h"
 #include "python/errors.h"
+#include "python/guard.h"
 #include "python/prelude.h"
 #include "python/pyw_gil.h"
 #include "wsgi/request.h"
@@ -59,13 +60,6 @@ void pyw_observe_begin(struct pyw_request *request)
     request->observed.is_on = false;
     if (is_wanted(request)) {
         begin(request);
-    }
-}
-
-void pyw_observe_lost(struct pyw_request *request)
-{
-    if (request->observed.is_on) {
-        pyw_counters_begin(0); /* the thread is idle */
     }
 }
 
@@ -136,16 +130,15 @@ static int put_from_environ(PyObject *fields, const struct pyw_request *request,
                             const char *name, const char *key, bool is_number)
 {
     PyObject *environ = request->active.environ;
-    PyObject *value =
-        environ != NULL ? PyDict_GetItemString(environ, key) : NULL; /* borrowed */
+    PyObject *value = environ != NULL ? pyw_guard_named(environ, key) : NULL;
 
     if (value == NULL) {
         return 0;
     }
     if (is_number && PyUnicode_Check(value)) {
-        return pyw_dicts_put(fields, name, PyLong_FromUnicodeObject(value, 10));
+        Py_SETREF(value, PyLong_FromUnicodeObject(value, 10));
     }
-    return PyDict_SetItemString(fields, name, value);
+    return pyw_dicts_put(fields, name, value);
 }
 
 /* New reference to the fields that all events of a request have; NULL with an

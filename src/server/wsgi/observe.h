@@ -41,8 +41,6 @@ struct pyw_observation {
 
 /* The thread takes a request. No GIL. */
 void pyw_observe_begin(struct pyw_request *request);
-/* It could not get into Python, and is over. No GIL. */
-void pyw_observe_lost(struct pyw_request *request);
 /* It has got into Python. */
 void pyw_observe_entered(struct pyw_request *request);
 /* The script is there. Those who it brought want to know of this request. */
