@@ -392,6 +392,28 @@ def test_signals(start):
     assert ask(server, "result = os.getpid()") == pid, "and nothing else happens"
 
 
+def test_programs_that_callbacks_start_block_no_signals(start):
+    server = start(mode="daemon")
+    code = """
+import subprocess
+def note(name, **fields):
+    if name != "process_signal" and name != "process_stopping":
+        return
+    blocked = subprocess.run(["grep", "SigBlk", "/proc/self/status"], stdout=subprocess.PIPE).stdout
+    with open(environ["test.scratch"] + "/" + name, "w") as file:
+        file.write(blocked.decode())
+mod_wsgi.subscribe_events(note)
+result = os.getpid()
+"""
+    pid = ask(server, code)
+    server.expect_new_processes()
+    for number, name in ((signal.SIGHUP, "process_signal"), (signal.SIGTERM, "process_stopping")):
+        os.kill(pid, number)
+        path = server.scratch / name
+        wait.until(lambda path=path: path.exists() and path.read_text(), "the program to end")
+        assert int(path.read_text().split()[1], 16) == 0
+
+
 def test_no_signal_is_lost_while_callbacks_run(start):
     """Twenty signals, each sent when the one before was delivered, while the first callback is busy."""
     server = start(mode="daemon")

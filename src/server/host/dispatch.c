@@ -1,11 +1,11 @@
 #include "host/dispatch.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/thread.h"
 #include "host/journal.h"
 #include "python/events.h"
 #include "python/reporter.h"
@@ -68,12 +68,16 @@ static void *run(void *argument)
 
 void pyw_dispatch_start(struct pyw_host *host)
 {
-    int rv = pyw_thread_start(run, host);
+    pthread_t thread;
+    /* It blocks no signals: programs that callbacks start would inherit that. */
+    int error = pthread_create(&thread, NULL, run, host);
 
-    host->dispatch.is_running = rv == 0;
-    if (rv != 0) {
+    host->dispatch.is_running = error == 0;
+    if (error == 0) {
+        pthread_detach(thread);
+    } else {
         PYW_LOG(pyw_journal_line, NULL, DISPATCH_THREAD, (int)getpid(),
-                host->setup->group, strerror(-rv));
+                host->setup->group, strerror(error));
     }
 }
 
