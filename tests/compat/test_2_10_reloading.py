@@ -328,9 +328,7 @@ def application(environ, start_response):
 
 def test_what_two_wish_at_once_happens_once(start):
     """The second asked the module that the first has replaced meanwhile."""
-    server = start(
-        "WSGIScriptAlias /x @ROOT@/x.py", mode="embedded", files={"x.py": ASKED_BY_TWO}
-    )
+    server = start("WSGIScriptAlias /x @ROOT@/x.py", mode="embedded", files={"x.py": ASKED_BY_TWO})
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         assert server.get("/x").text == "1"
         answers = [pool.submit(server.get, "/x") for _ in range(2)]

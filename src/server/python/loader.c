@@ -28,12 +28,12 @@ struct script {
     char *path;
     size_t path_len;
     _Atomic enum state state;
-    _Atomic int64_t mtime; /* of the file that was loaded, or failed to load */
-    _Atomic unsigned loads; /* how often it was tried */
-    atomic_bool can_ask;    /* it has a reload_required() */
-    atomic_bool asks;       /* it has, and has served since its load */
-    PyObject *module;  /* strong; NULL unless it was READY once; see module_of */
-    PyObject *name;    /* GIL; the callable's, as last asked for */
+    _Atomic int64_t mtime;   /* of the file that was loaded, or failed to load */
+    _Atomic unsigned loads;  /* how often it was tried */
+    atomic_bool can_ask;     /* it has a reload_required() */
+    atomic_bool asks;        /* it has, and has served since its load */
+    PyObject *module;        /* strong; NULL unless it was READY once; see module_of */
+    PyObject *name;          /* GIL; the callable's, as last asked for */
     atomic_bool is_reported; /* that the module lacks it */
     struct {                 /* under `lock` */
         unsigned failures;
