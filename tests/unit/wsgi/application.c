@@ -47,7 +47,9 @@ const char *application_process_log(void)
 
 void application_forget_log(void)
 {
+    pthread_mutex_lock(&log_lock);
     pyw_bytes_clear(&process_log);
+    pthread_mutex_unlock(&log_lock);
 }
 
 void application_await_log(const char *text)

@@ -297,9 +297,11 @@ START_TEST(exit_functions_run_in_every_interpreter)
 
     application_start_with_own_gils();
     script = application_write(
-        "import atexit, mod_wsgi, threading, time\n"
+        "import atexit, mod_wsgi, threading\n"
+        "is_ending = threading.Event()\n"
+        "threading._register_atexit(is_ending.set)\n"
         "atexit.register(lambda: print('end of ' + mod_wsgi.application_group + '.'))\n" APP
-        "    threading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()\n" SAY(
+        "    threading.Thread(target=lambda: (is_ending.wait(), print('thread'))).start()\n" SAY(
             "1"));
     script_expect(script, "", 0, "1");
     script_expect(script, "a", 0, "1");
