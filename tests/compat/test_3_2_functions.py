@@ -117,3 +117,36 @@ return [str(mod_wsgi.request_data()).encode()]
         assert response.text.endswith("]{'mark': 1}")
     for line in server.log.claim("mark after", at_least=2):
         assert line.log_id not in ("", "-"), "in the name of the outer request"
+
+
+INNER = """
+import mod_wsgi
+
+try:
+    found = mod_wsgi.request_data()
+except RuntimeError:
+    found = "nothing"
+listed = list(mod_wsgi.active_requests.values())
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [repr((found, listed)).encode()]
+"""
+
+
+def test_a_script_that_is_loaded_inside_of_a_request_does_not_see_it(start):
+    """It may be another interpreter's."""
+    server = start(
+        "<Location /inline>\nSetOutputFilter INCLUDES\nOptions +Includes\n</Location>\n"
+        "WSGIScriptAlias /inner @ROOT@/inner.wsgi application-group=inner",
+        mode="embedded",
+        modules=("include",),
+        files={"inner.wsgi": INNER},
+    )
+    code = """
+import mod_wsgi
+mod_wsgi.request_data()["mark"] = 1
+start_response("200 OK", [("Content-Type", "text/html")])
+return [b'[<!--#include virtual="/inner" -->]']
+"""
+    assert inline.run(server, code).text == "[('nothing', [])]"

@@ -24,18 +24,30 @@ struct pyw_active *pyw_events_current(void)
     return current;
 }
 
+struct pyw_active *pyw_events_hide(void)
+{
+    struct pyw_active *active = current;
+
+    current = NULL;
+    return active;
+}
+
+void pyw_events_show(struct pyw_active *active)
+{
+    current = active;
+}
+
 void pyw_events_enter(struct pyw_active *active, PyObject *environ)
 {
     active->environ = environ;
     active->data = NULL;
     active->id = NULL;
-    active->outer = current;
     current = active;
 }
 
 void pyw_events_leave(struct pyw_builtin *state, struct pyw_active *active)
 {
-    current = active->outer;
+    current = NULL;
     active->environ = NULL;
     if (active->id != NULL && PyDict_DelItem(state->active_requests, active->id) != 0) {
         PyErr_Clear(); /* the application took it out */

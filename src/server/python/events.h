@@ -26,8 +26,6 @@ struct pyw_active {
     PyObject *environ; /* borrowed; NULL while there is none */
     PyObject *data;    /* strong; request_data(), NULL until it is wanted */
     PyObject *id;      /* strong; its key in active_requests, NULL: it is not there */
-    struct pyw_active *outer; /* a request in the midst of which this one is served:
-                                 another application's page includes its response */
 };
 
 /* Somebody wants to know of requests; never taken back. Atomic. */
@@ -39,6 +37,12 @@ static inline bool pyw_events_is_wanted(void)
     return atomic_load_explicit(&pyw_events_wanted, memory_order_relaxed);
 }
 void pyw_events_want(void);
+
+/* The request that the thread serves, hidden from now on until it is shown again, NULL
+ * included: another is served in its midst, where its page includes another response or
+ * a script decides on that, maybe in another interpreter. No GIL needed. */
+struct pyw_active *pyw_events_hide(void);
+void pyw_events_show(struct pyw_active *active);
 
 /* The thread's request begins: its environ is there. It ends: what it had is forgotten.
  */

@@ -125,6 +125,7 @@ void pyw_serve_run(struct pyw_exchange *exchange)
     /* In an Apache child, filters of a response that is on its way may begin requests
      * of their own on this thread. */
     struct pyw_exchange *outer = pyw_log_bound();
+    struct pyw_active *outer_active = pyw_events_hide();
     struct pyw_request request;
     enum pyw_outcome outcome = PYW_OUTCOME_ERROR;
 
@@ -135,7 +136,7 @@ void pyw_serve_run(struct pyw_exchange *exchange)
     request.read_error = 0;
     request.kit = NULL;
     request.native = NULL;
-    request.active = (struct pyw_active){NULL, NULL, NULL, NULL};
+    request.active = (struct pyw_active){NULL, NULL, NULL};
     pyw_response_init(&request.response);
     pyw_log_bind(exchange);
     pyw_observe_begin(&request);
@@ -150,6 +151,7 @@ void pyw_serve_run(struct pyw_exchange *exchange)
     } else {
         pyw_observe_end(&request, outcome);
     }
+    pyw_events_show(outer_active);
     pyw_log_bind(outer);
     exchange->ops->end(exchange, outcome);
 }
