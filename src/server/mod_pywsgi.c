@@ -2,14 +2,16 @@
  *
  * Two records, one code: `LoadModule wsgi_module` keeps existing files and their
  * <IfModule> lines working, `LoadModule pywsgi_module` is the project's own name.
- * Loading both is an error. Under either name <IfModule mod_wsgi.c> and
- * <IfModule mod_pywsgi.c> hold: a third record, with nothing but a name, bears the file
- * name that the loaded one has not.
+ * Loading both is an error, and so is mod_wsgi itself beside them. Under either name
+ * <IfModule mod_wsgi.c> and <IfModule mod_pywsgi.c> hold: a third record, with nothing
+ * but a name, bears the file name that the loaded one has not.
  */
 #include <httpd.h>
 
 #include <http_config.h>
 #include <http_log.h>
+
+#include <string.h>
 
 #include "apache/alias.h"
 #include "apache/auth.h"
@@ -29,16 +31,39 @@ module *pyw_module;
 
 static bool is_loaded_twice;
 
+/* mod_wsgi itself beside this module under its other name: each would act on the
+ * other's directives, and the symbol wsgi_module means one of the two to both. For that
+ * reason the records are told apart by their directives, not by that symbol's address.
+ */
+static bool is_mod_wsgi_loaded(void)
+{
+    for (const module *record = ap_top_module; record != NULL; record = record->next) {
+        if (strcmp(record->name, "mod_wsgi.c") == 0 && record->cmds != NULL &&
+            record->cmds != pyw_directives) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Before any directive but LoadModule is acted on. */
 static int check_loaded_once(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
+    const char *why = NULL;
+
     (void)pconf;
     (void)plog;
     (void)ptemp;
     if (is_loaded_twice) {
-        ap_log_error(
-            APLOG_MARK, APLOG_CRIT, 0, NULL,
-            "mod_pywsgi is loaded as wsgi_module and as pywsgi_module: keep one of the two "
-            "LoadModule lines.");
+        why =
+            "mod_pywsgi is loaded as wsgi_module and as pywsgi_module: keep one of the "
+            "two LoadModule lines.";
+    } else if (is_mod_wsgi_loaded()) {
+        why = "mod_wsgi is loaded beside mod_pywsgi: take its LoadModule line out "
+              "(Debian: a2dismod wsgi).";
+    }
+    if (why != NULL) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, NULL, "%s", why);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

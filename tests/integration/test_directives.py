@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import pytest
 
+from support import machine
 from support.counter import ask as counter
 
 ALIAS = "WSGIScriptAlias /x @APPS@/counter/wsgi.py"
@@ -24,12 +28,59 @@ def test_both_records_at_once_are_refused_or_one(configtest):
     assert status in (0, 1)
 
 
+# As much of mod_wsgi as its neighbour sees: the file's name, the symbol and a directive.
+OTHER = """
+#include <httpd.h>
+#include <http_config.h>
+static const command_rec words[] = {{0}};
+AP_DECLARE_MODULE(wsgi) = {
+    STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, words, NULL, AP_MODULE_FLAG_NONE};
+"""
+
+
+@pytest.fixture(scope="module")
+def other():
+    """The path of a module that looks like mod_wsgi."""
+    root = machine.make_root()
+    (root / "mod_wsgi.c").write_text(OTHER)
+    apxs = shutil.which("apxs") or shutil.which("apxs2") or "apxs"
+    flags = ["-D_REENTRANT", "-D_GNU_SOURCE"]
+    places = (
+        subprocess.run([apxs, "-q", name], check=True, capture_output=True, text=True).stdout
+        for name in ("INCLUDEDIR", "APR_INCLUDEDIR")
+    )
+    flags += [f"-I{place.strip()}" for place in places]
+    library = root / "mod_wsgi.so"
+    command = ["cc", "-shared", "-fPIC", *flags, "-o", str(library), str(root / "mod_wsgi.c")]
+    subprocess.run(command, check=True)
+    yield library
+    machine.remove_tree(root)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_mod_wsgi_beside_it_is_refused(configtest, other, is_first):
+    lines = [f"LoadModule wsgi_module {other}", "LoadModule pywsgi_module @MODULE@"]
+    extra = "\n".join([*(lines if is_first else reversed(lines)), ALIAS])
+    status, words = configtest(extra, load=False)
+    assert status == 1
+    assert "mod_wsgi is loaded beside mod_pywsgi" in words
+
+
 def test_server_header_names_the_module(start):
     server = start(ALIAS + "\nServerTokens Full")
     assert "mod_pywsgi/" in server.get("/alive").header("Server")
 
 
 # What a request gets for a mistake
+
+
+def test_an_environment_that_is_none(start):
+    """Embedded mode: one sentence in the log, with one full stop."""
+    server = start("WSGIPythonHome @ROOT@/none\n" + ALIAS)
+    assert server.get("/x").status == 500
+    server.log.claim("PYW0207")
+    (entry,) = server.log.claim("PYW0208")
+    assert entry.text.endswith("none' does not exist.")
 
 
 def test_access_rules_hold(start):
