@@ -27,7 +27,9 @@ static void explain(int error, const char *component, const char *path, char *wh
         snprintf(why, why_size, "'%s'%s%s%s %s", component,
                  is_end ? "" : " on the way to '", is_end ? "" : path,
                  is_end ? "" : "'",
-                 error == ENOENT ? "does not exist" : strerror(error));
+                 error == ENOENT    ? "does not exist"
+                 : error == ENOTDIR ? "is not a directory"
+                                    : strerror(error));
     } else if (is_end) {
         snprintf(
             why, why_size,
@@ -47,6 +49,17 @@ static void explain(int error, const char *component, const char *path, char *wh
 static int try_access(const char *path, int mode)
 {
     return faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+/* The same for going through `component`. A file there may have any mode. */
+static int try_search(const char *component)
+{
+    struct stat info;
+
+    if (stat(component, &info) == 0 && !S_ISDIR(info.st_mode)) {
+        return ENOTDIR;
+    }
+    return try_access(component, X_OK);
 }
 
 int pyw_path_check(const char *path, int mode, char *why, size_t why_size)
@@ -71,7 +84,7 @@ int pyw_path_check(const char *path, int mode, char *why, size_t why_size)
         }
         memcpy(component, path, i);
         component[i] = '\0';
-        on_the_way = try_access(component, X_OK);
+        on_the_way = try_search(component);
         if (on_the_way != 0) {
             explain(on_the_way, component, path, why, why_size);
             return -on_the_way;

@@ -80,6 +80,8 @@ START_TEST(a_home_must_exist)
     put("file", "");
     setup.options.python_home = inside("file");
     expect("is not a directory; it must name a virtual environment");
+    setup.options.python_home = inside("file/lib");
+    expect("' is not a directory");
 }
 END_TEST
 
