@@ -43,6 +43,7 @@ ERRORS = {
         "Only one of script-user and script-group allowed."
     ),
     "WSGIDaemonProcess a bare": "Invalid option to WSGI daemon process definition.",
+    "WSGIDaemonProcess a threads = 5": "'threads' is not name=value, without blanks",
     "WSGIDaemonProcess a no-such=1": "Invalid option to WSGI daemon process definition",
     f"WSGIScriptAlias /x {SCRIPT} bare": "Invalid option to WSGI script alias definition.",
     "WSGIDaemonProcess a user=nobody-of-that-name": "Invalid user 'nobody-of-that-name'",

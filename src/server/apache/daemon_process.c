@@ -29,7 +29,12 @@ const char *pyw_daemon_process_next_option(cmd_parms *cmd, const char **line,
      */
     equals = strpbrk((char *)(uintptr_t)*line, "= \t\"'");
     if (equals == NULL || *equals != '=' || equals == *line) {
-        return apr_psprintf(cmd->pool, "Invalid option to WSGI %s definition.", what);
+        const char *rest = *line;
+
+        return apr_psprintf(cmd->pool,
+                            "Invalid option to WSGI %s definition. '%s' is not "
+                            "name=value, without blanks around the '='.",
+                            what, ap_getword_conf(cmd->pool, &rest));
     }
     word = apr_pstrmemdup(cmd->pool, *line, (apr_size_t)(equals - *line));
     *line = equals + 1;
