@@ -77,6 +77,8 @@ def check(root: Path) -> Iterator[str]:
     known = {f"PYW{row.number}" for row in found}
     for code in sorted(set(documented) - known):
         yield f"{PAGE}: {code} is not in {TABLE}"
+    for code in sorted(set(re.findall(r"PYW\d{4}", page)) - known - set(documented)):
+        yield f"{PAGE}: speaks of {code}, which is not in {TABLE}"
     for code in sorted({code for code in documented if documented.count(code) > 1}):
         yield f"{PAGE}: {code} has more than one row"
 

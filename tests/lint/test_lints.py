@@ -130,6 +130,7 @@ def test_codes_pass(tmp_path):
         (GOOD_ROWS, PAGE.replace("PYW0002", "PYW0004"), "no row for PYW0002"),
         (GOOD_ROWS, PAGE.replace("PYW0002", "PYW0004"), "PYW0004 is not in"),
         (GOOD_ROWS, PAGE + "| PYW0002 | c |\n", "PYW0002 has more than one row"),
+        (GOOD_ROWS, PAGE.replace("| a |", "| as PYW0009 |"), "speaks of PYW0009"),
     ],
 )
 def test_codes_refuse(tmp_path, rows, page, words):
