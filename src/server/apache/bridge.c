@@ -264,9 +264,13 @@ static apr_status_t stop(void *data)
 
 static void start(void)
 {
+    char reason[1000] = "";
     char why[1024] = "";
-    const struct pyw_embed_api *api = load(why, sizeof(why));
+    const struct pyw_embed_api *api = load(reason, sizeof(reason));
 
+    if (api == NULL) {
+        apr_snprintf(why, sizeof(why), "%s.", reason);
+    }
     if (api != NULL && pyw_conf_global()->server_metrics == PYW_ON) {
         api->offer_scoreboard(pyw_score_read);
     }
