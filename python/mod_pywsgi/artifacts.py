@@ -21,7 +21,7 @@ VARIABLE = "PYWSGI_LIBEXEC"
 
 _REINSTALL = (
     f"Install it again with this Python:\n"
-    f"{sys.executable} -m pip install --force-reinstall --no-deps {DISTRIBUTION}"
+    f"{sys.executable} -m pip install --force-reinstall --no-deps /path/to/mod_pywsgi"
 )
 
 

@@ -22,7 +22,7 @@ def look(home: str, own_version: str) -> Lack | None:
     :param own_version: the Python that this installation of mod_pywsgi was built for.
     """
     directory = Path(home)
-    install = f"{_python(directory)} -m pip install mod_pywsgi"
+    install = f"{_python(directory)} -m pip install /path/to/mod_pywsgi"
     try:
         if (directory / _PROGRAM).is_file():
             return None

@@ -131,8 +131,8 @@ static int check_venv(const struct why *why, const char *home,
         return fail(
             why,
             "The virtual environment '%s' is for Python %s but this program is for Python %s. Install "
-            "mod_pywsgi in that environment ('%s/bin/python -m pip install mod_pywsgi'), and its own "
-            "daemon program is used.",
+            "mod_pywsgi in that environment too ('%s/bin/python -m pip install /path/to/mod_pywsgi'): what "
+            "that builds for its Python is used then.",
             home, venv->version, PYW_PYTHON_VERSION, home);
     }
     snprintf(path, sizeof path, "%s/lib/" PYW_PYTHON_NAME "/site-packages", home);
