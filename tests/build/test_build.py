@@ -152,6 +152,8 @@ def test_install_below_destdir(tmp_path):
     assert {"mod_pywsgi.so", "pywsgi-daemon"} <= set(installed)
     assert installed["pywsgi-daemon"].parent == tmp_path / "usr/local/libexec/mod_pywsgi"
     assert os.access(installed["pywsgi-daemon"], os.X_OK)
+    run("make", "-C", BUILT, "uninstall", f"DESTDIR={tmp_path}")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +197,15 @@ def test_make_dist(tmp_path):
     run("make", "dist", cwd=tmp_path)
     (archive,) = tmp_path.glob("mod_pywsgi-*.tar.gz")
     check_release(archive)
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="an unpacked release")
+def test_make_dist_packs_nothing_where_git_does_not_answer(tmp_path):
+    run(ROOT / "configure", "-q", "--without-python", cwd=tmp_path)
+    env = {**os.environ, "GIT_DIR": str(tmp_path / "none")}
+    done = subprocess.run(["make", "dist"], cwd=tmp_path, env=env, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert not list(tmp_path.glob("*.tar.gz"))
 
 
 def test_sdist(tmp_path):
