@@ -122,7 +122,8 @@ def _find_module(request: Request) -> Target:
     if not is_module_name(name):
         raise ApplicationError(
             f"{name!r} is not the name of a module.",
-            "With --application-type module give a dotted name such as mysite.wsgi.",
+            "With --application-type module give a dotted name such as mysite.wsgi,"
+            " and the callable by --callable-object.",
         )
     spec = _module_spec(name, request.search_path)
     origin = spec.origin or ""
