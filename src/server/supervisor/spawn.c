@@ -254,8 +254,8 @@ static int find_program(struct birth *birth)
             birth->why, sizeof(birth->why),
             "there is no " PROGRAM_NAME
             " in %s/libexec/mod_pywsgi, '%s' or '%s': run 'pip "
-            "install mod_pywsgi' with the Python of the application, or name one with "
-            "daemon-program=",
+            "install /path/to/mod_pywsgi' with the Python of the application, or name one "
+            "with daemon-program=",
             options->python_home != NULL ? options->python_home : "<python-home>",
             group->module_dir, group->libexec_dir);
     }
