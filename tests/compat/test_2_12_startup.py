@@ -111,8 +111,10 @@ def test_nothing_is_shared_between_processes(start):
     seen = set()
 
     def both():
-        seen.add((value(server, "os.getpid()"), value(server, "KEPT.setdefault('n', 1)")))
-        return len({pid for pid, _ in seen}) == 2
+        pid, kept = value(server, "[os.getpid(), KEPT.setdefault('pid', os.getpid())]")
+        assert kept == pid
+        seen.add(pid)
+        return len(seen) == 2
 
     wait.until(both, "both processes")
 
