@@ -13,8 +13,8 @@
 /* Once, when all modules have been loaded. */
 void pyw_ssl_vars_find(void);
 
-/* Adds a struct pyw_pair for each variable that has a value, HTTPS first; none where
- * the connection is not https. */
+/* Adds a struct pyw_pair for each variable that has a value, HTTPS first. Where the
+ * connection is not https that is the only one; none where Apache has no mod_ssl. */
 void pyw_ssl_vars_add(request_rec *r, apr_array_header_t *pairs);
 
 #endif
