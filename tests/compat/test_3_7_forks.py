@@ -25,6 +25,8 @@ def fork(place):
         with open(HERE + "/scratch/new", "w") as file:
             file.write(str(pid))
         os.rename(HERE + "/scratch/new", HERE + "/scratch/child")
+        if place in ("process_stopping", "shutdown"):
+            os.waitpid(pid, 0)  # nobody listens to it once this process has ended
 
 HERE = os.path.dirname(__file__)
 mod_wsgi.subscribe_events(lambda name, **_: fork(name))
