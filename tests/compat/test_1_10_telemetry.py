@@ -172,11 +172,19 @@ def test_user_agent_of_slow_requests(listened):
 
 def test_the_end(listened, mode):
     server, listener = listened()
-    wait.until(lambda: listener.of_kind(STARTED), "the first datagram")
+    ready = set()
+
+    def is_all_ready() -> bool:
+        ready.add(server.get("/identity").json()["pid"])
+        return len(ready) == (2 if mode == "daemon_multi" else 1)
+
+    wait.until(is_all_ready, "all processes to be ready: others end without a word")
+    wait.until(lambda: len(listener.of_kind(STARTED)) == len(ready), "their first datagrams")
     server.stop()
+    wait.until(lambda: len(listener.of_kind(STOPPED)) == len(ready), "their last datagrams")
     reasons = {fields[132] for fields in listener.of_kind(STOPPING)}
     assert reasons == ({""} if mode == "embedded" else {"shutdown_signal"})
-    assert len(listener.of_kind(STOPPED)) == len(listener.of_kind(STARTED))
+    assert len(listener.of_kind(STARTED)) == len(ready)
     assert listener.came[-1][0] == STOPPED
 
 
