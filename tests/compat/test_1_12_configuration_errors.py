@@ -31,10 +31,12 @@ ERRORS = {
         "WSGI process group not yet configured"
     ),
     HOSTS.format(first="ServerName a.test", second="ServerName b.test"): (
-        "WSGI process group not accessible."
+        "WSGI process group not accessible. It belongs to a virtual host of another ServerName"
     ),
     OUTSIDE: "WSGI process group not accessible.",
-    HOSTS.format(first="ServerName a.test", second=""): "WSGI process group not matchable.",
+    HOSTS.format(first="ServerName a.test", second=""): (
+        "WSGI process group not matchable. It belongs to another virtual host: give both"
+    ),
     HOSTS.format(first="", second="ServerName a.test"): "WSGI process group not matchable.",
     "WSGIDaemonProcess a\nWSGIDaemonProcess a": "Name duplicates previous WSGI daemon definition",
     "WSGIDaemonProcess": "Name of WSGI daemon process not supplied.",

@@ -232,6 +232,13 @@ struct pyw_group_conf *pyw_conf_find_group(const char *name)
     return apr_hash_get(global_conf->groups_by_name, name, APR_HASH_KEY_STRING);
 }
 
+#define NOT_ACCESSIBLE                                                                 \
+    "WSGI process group not accessible. It belongs to a virtual host of another "      \
+    "ServerName: put its WSGIDaemonProcess outside of virtual hosts, or in this one."
+#define NOT_MATCHABLE                                                                  \
+    "WSGI process group not matchable. It belongs to another virtual host: give both " \
+    "the same ServerName, or put its WSGIDaemonProcess outside of virtual hosts."
+
 const char *pyw_conf_refuse_group(const struct pyw_group_conf *group,
                                   const server_rec *s)
 {
@@ -241,12 +248,10 @@ const char *pyw_conf_refuse_group(const struct pyw_group_conf *group,
         return NULL;
     }
     if (owner->server_hostname == NULL || s->server_hostname == NULL) {
-        return s->is_virtual ? "WSGI process group not matchable."
-                             : "WSGI process group not accessible.";
+        return s->is_virtual ? NOT_MATCHABLE : NOT_ACCESSIBLE;
     }
-    return strcasecmp(owner->server_hostname, s->server_hostname) == 0
-               ? NULL
-               : "WSGI process group not accessible.";
+    return strcasecmp(owner->server_hostname, s->server_hostname) == 0 ? NULL
+                                                                       : NOT_ACCESSIBLE;
 }
 
 const char *pyw_conf_need_group(cmd_parms *cmd, const char *name,
