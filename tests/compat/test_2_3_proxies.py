@@ -93,7 +93,8 @@ def meaning(header, value, scope):
             return "https", value
         return ("http", value) if value.lower() in no else None
     if category == "port":
-        return (value, value) if value.isdigit() and len(value) <= 5 else None
+        is_port = value.isdigit() and len(value) <= 5 and int(value) < 65536
+        return (value, value) if is_port else None
     if category == "script name":
         return value, value
     return (value, value) if value else None

@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <http_core.h>
 #include <http_protocol.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -42,7 +44,10 @@ static const char *read_port(request_rec *r, const char *text)
     size_t len = strlen(text);
 
     (void)r;
-    return len > 0 && len <= 5 && strspn(text, "0123456789") == len ? text : NULL;
+    return len > 0 && len <= 5 && strspn(text, "0123456789") == len &&
+                   atoi(text) <= UINT16_MAX
+               ? text
+               : NULL;
 }
 
 static const char *one_of(const char *text, const char *const *https,
