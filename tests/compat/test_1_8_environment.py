@@ -195,6 +195,21 @@ def test_single_application_is_the_default_where_nothing_else_chooses(start):
     }
 
 
+def test_single_application_is_the_default_where_a_dispatch_script_chooses_the_group(start):
+    routes = "\n".join(
+        f"WSGIScriptAlias /{old}-{new} @APPS@/inline/wsgi.py process-group={old}\n"
+        f"<Location /{old}-{new}>\nWSGIDispatchScript @ROOT@/{new}.py\n</Location>"
+        for old, new in (("plain", "single"), ("single", "plain"))
+    )
+    script = "def process_group(environ):\n    return '{}'\n"
+    server = start(
+        SINGLE.format(routes),
+        files={f"{name}.py": script.format(name) for name in ("single", "plain")},
+    )
+    assert ask(server, GROUP_NAME, "/plain-single") == ""
+    assert ask(server, GROUP_NAME, "/single-plain") == f"localhost:{server.port}|/single-plain"
+
+
 def test_single_application_is_imported_at_start(start):
     server = start(SINGLE.format(""))
     loaded = wait.until(lambda: server.log.find("PYW0103"), "the import")

@@ -53,6 +53,11 @@ INVALID = [
     ("WSGIDaemonProcess a threads=1 threads=x", "threads"),
     ("WSGIDaemonProcess a chroot=/nonexistent/jail", "chroot"),
     ("WSGIDaemonProcess a chroot=@APPS@/hello/wsgi.py", "chroot"),
+    (
+        "WSGIDaemonProcess a chroot=@ROOT@\n"
+        "WSGIImportScript /out.py process-group=a application-group=%{GLOBAL}",
+        "chroot",
+    ),
     ("WSGIDaemonProcess a script-user=no-such-user-here", "no-such-user-here"),
     ("WSGIDaemonProcess a script-group=no-such-group-here", "no-such-group-here"),
     ("WSGIDaemonProcess a send-buffer-size=100", "512 bytes, or 0"),
