@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from support import wait
+from support import inline, wait
 
 # Forks where FORKS says, once; the parent leaves the child's pid.
 COMES_BACK = """
@@ -204,3 +204,20 @@ def test_forks_of_a_busy_process_do_not_hang(start):
             for future, kind in asked.items():
                 assert future.result().body == kinds[kind], kind
     server.log.allow("from the child|from a thread|from another")
+
+
+def test_a_process_that_the_application_forks_can_be_terminated(server):
+    """Its signals are its own: none of those that are blocked, or handled, for the server."""
+    code = """
+    import multiprocessing
+    worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    worker.start()
+    worker.terminate()
+    worker.join(10)
+    code = worker.exitcode
+    worker.kill()
+    worker.join()
+    start_response("200 OK", [])
+    return [str(code).encode()]
+    """
+    assert inline.run(server, code).body == b"-15"

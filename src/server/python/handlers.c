@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "python/builtin.h"
 #include "python/errors.h"
 #include "python/prelude.h"
 #include "python/pyw_gil.h"
@@ -156,8 +157,27 @@ void pyw_handlers_end(void)
     }
 }
 
+/* What Apache's children do with these, and that their threads block them, is for
+ * Apache's children. */
+static void release_servers(void)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGWINCH};
+    sigset_t none;
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (atomic_load(&entries[numbers[i]].of_python) == NULL) {
+            (void)signal(numbers[i], SIG_DFL);
+        }
+    }
+    sigemptyset(&none);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
 void pyw_handlers_release(void)
 {
+    if (pyw_builtin_setup()->group[0] == '\0') {
+        release_servers();
+    }
     for (int number = 1; number < NSIG; number++) {
         handler *python = atomic_load(&entries[number].of_python);
         struct sigaction action;
