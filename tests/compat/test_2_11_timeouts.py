@@ -13,17 +13,7 @@ import signal
 import pytest
 
 from support import inline, procs, wait
-
-ROUTES = (
-    "WSGIApplicationGroup %{GLOBAL}\nWSGIProcessGroup web\nSetEnv test.scratch @SCRATCH@\n"
-    "WSGIScriptAlias /inline @APPS@/inline/wsgi.py\n"
-)
-PID = 'start_response("200 OK", [])\nreturn [str(os.getpid()).encode()]'
-WAIT = """
-open(environ["test.scratch"] + "/running", "w").close()
-while not os.path.exists(environ["test.scratch"] + "/go"):
-    time.sleep(0.01)
-"""
+from support.waiting import PID, ROUTES, WAIT
 
 
 @pytest.fixture
