@@ -59,6 +59,32 @@ result = environ["mod_wsgi.thread_id"] in threads
     assert ask(server, code) is True
 
 
+IMPORTED = """
+import threading, mod_wsgi
+
+mod_wsgi.start_recording_metrics()
+is_main = threading.current_thread() is threading.main_thread()
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    rows = mod_wsgi.process_metrics()["threads"]
+    return [repr((is_main, environ["mod_wsgi.thread_id"], rows)).encode()]
+"""
+
+
+def test_only_threads_of_requests_have_a_row(start):
+    """The main thread ran a script that was imported, and has none; in mod_wsgi it has row 0."""
+    server = start(
+        "WSGIDaemonProcess web threads=1\n"
+        "WSGIScriptAlias /x @ROOT@/x.wsgi process-group=web application-group=%{GLOBAL}",
+        files={"x.wsgi": IMPORTED},
+    )
+    is_main, thread, rows = eval(server.get("/x").body)
+    assert is_main
+    assert thread >= 1
+    assert [row["thread_id"] for row in rows] == [thread]
+
+
 # --- server_metrics ---
 
 SERVER = "result = mod_wsgi.server_metrics()"
@@ -112,6 +138,25 @@ def test_server_metrics_embedded(start):
     assert any(worker["request"].startswith("GET /hello?mine") for worker in workers)
     assert sum(worker["access_count"] for worker in workers) >= 3
     assert any(worker["vhost"] for worker in workers)
+
+
+@pytest.mark.parametrize("mode", ["embedded", "daemon"])
+def test_details_of_workers_need_extended_status(start, mode):
+    """Without it the letters are there, and who asked for what is not."""
+    server = start(
+        "WSGIServerMetrics On\nExtendedStatus Off\n", mode=mode, options="server-metrics=On"
+    )
+    for _ in range(3):
+        server.get("/hello")
+
+    def seen():
+        metrics = ask(server, SERVER)
+        workers = [worker for process in metrics["processes"] for worker in process["workers"]]
+        return workers if "W" in {worker["status"] for worker in workers} else None
+
+    for worker in wait.until(seen, "a worker that is busy"):
+        assert (worker["client"], worker["request"], worker["vhost"]) == ("", "", "")
+        assert (worker["access_count"], worker["bytes_served"]) == (0, 0)
 
 
 def test_server_metrics_in_interpreters(start):

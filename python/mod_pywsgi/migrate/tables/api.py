@@ -125,7 +125,9 @@ METRICS = Section(
         same("request_metrics: CPU"),
         same("request_metrics: memory"),
         same("process_metrics: process"),
-        same("process_metrics: threads"),
+        differs(
+            "process_metrics: threads", "Those that serve requests: no row 0 of the main thread."
+        ),
         same("server_metrics: server"),
         same("server_metrics: processes and workers"),
         differs("telemetry datagrams", "The same framing; ids of fields are our own."),
