@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from support import wait
+from support import procs, wait
 
 SCRIPT = """
 import os
@@ -304,6 +304,42 @@ def test_a_script_that_failed_leaves_no_module(start, mode):
     server.log.claim_traceback("ValueError: bad")
     server.log.allow("ValueError: bad")
     assert server.get("/x").body == b"[]"
+
+
+SLOW = """
+import os, time
+
+def application(environ, start_response):
+    if environ["QUERY_STRING"] == "wait":
+        open("@SCRATCH@/running", "w").close()
+        while not os.path.exists("@SCRATCH@/go"):
+            time.sleep(0.01)
+    start_response("200 OK", [])
+    return [b"%d" % os.getpid()]
+"""
+
+
+def test_a_touched_script_disturbs_no_running_request(start):
+    """mod_wsgi ends it after shutdown-timeout=, and the request that noticed waits for that."""
+    server = start(
+        "WSGIScriptAlias /x @ROOT@/x.py",
+        mode="daemon",
+        options="shutdown-timeout=1 graceful-timeout=60",
+        files={"x.py": SLOW},
+    )
+    server.expect_new_processes()
+    first = int(server.get("/x").text)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(server.get, "/x?wait")
+        try:
+            wait.until((server.scratch / "running").exists, "the request to run")
+            os.utime(server.root / "x.py", (5, 5))
+            assert int(server.get("/x").text) != first, "answered meanwhile, by new code"
+            wait.holds(lambda: procs.alive(first), "the request runs on", 2.5)
+        finally:
+            (server.scratch / "go").touch()
+        assert int(slow.result().text) == first
+    wait.until(lambda: not procs.alive(first), "the old process to end")
 
 
 ASKED_BY_TWO = """
