@@ -114,6 +114,18 @@ def test_a_client_that_leaves(server, mode):
     wait.until(lambda: f'/inline?{name} HTTP/1.1" 201' in log.read_text(), "the access log")
 
 
+@pytest.mark.parametrize("size", [100_000, 1_000_000, 2_500_000])
+def test_a_client_that_does_not_read_yet_keeps_no_thread(start, size):
+    """A response of this size is in the buffers of the sockets; the only thread serves others."""
+    server = start(GROUP.format("threads=1"))
+    code = f'start_response("200 OK", [])\nreturn [b"x" * {size}]'
+    with server.connect() as connection:
+        connection.send(raw.encode("GET", "/inline", [inline.header(code)]))
+        wait.until(lambda: server.log.find("PYW0103"), "the request to run")
+        assert answer(server, "200 OK", []).body == b"the body"
+        assert len(connection.read_response().body) == size
+
+
 # Sockets
 
 
