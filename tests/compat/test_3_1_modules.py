@@ -34,6 +34,14 @@ def test_a_name_that_is_not_there(server):
     assert ask(server, code) == [1, False]
 
 
+def test_types_that_have_no_name_in_the_module_are_called_as_ever(server):
+    code = """
+objects = (environ["wsgi.input"], environ["wsgi.errors"].buffer, start_response)
+result = [f"{type(each).__module__}.{type(each).__name__}" for each in objects]
+"""
+    assert ask(server, code) == ["mod_wsgi.Input", "mod_wsgi.Log", "mod_wsgi.Adapter"]
+
+
 def test_everything_by_star(server):
     names = ask(server, "names = {}\nexec('from mod_wsgi import *', names)\nresult = sorted(names)")
     assert set(NAMES) <= set(names)
