@@ -57,6 +57,7 @@ ELSEWHERE = {
     ],
     # A graceful restart stalls new requests.
     15: [
+        "test_graceful_restart_disturbs_nobody",
         "test_no_request_fails_during_graceful_restarts",
         "test_graceful_lets_a_running_request_finish",
     ],
@@ -84,7 +85,7 @@ HASH = 'start_response("200 OK", [])\nreturn [f"{os.getpid()} {hash(\'x\')}".enc
 
 def test_1_hashes_are_random_in_every_process(start):
     """mod_wsgi: one and the same in all processes, where `random` was asked for."""
-    server = start(mode="daemon_multi")
+    server = start("WSGIPythonHashSeed random", mode="daemon_multi")
     found: dict[bytes, set[bytes]] = {}
 
     def is_enough() -> bool:
