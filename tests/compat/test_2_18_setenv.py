@@ -130,3 +130,28 @@ def test_routing_is_only_through_env_tokens(start):
     assert (plain["process_group"], plain["callable_object"]) == ("", "application")
     assert plain["application_group"] == server.fill("localhost:@PORT@|/plain")
     assert (chosen["process_group"], chosen["application_group"]) == ("web", "web")
+
+
+OPTIONS = """
+WSGIDaemonProcess web
+WSGIProcessGroup %{GLOBAL}
+WSGIApplicationGroup directive
+WSGICallableObject application
+WSGIPassAuthorization Off
+SetEnv mod_wsgi.process_group ""
+SetEnv mod_wsgi.application_group variable
+SetEnv mod_wsgi.callable_object application
+SetEnv mod_wsgi.pass_authorization 0
+WSGIScriptAlias /environ @APPS@/environ/wsgi.py process-group=web application-group=option \
+    pass-authorization=On
+WSGIScriptAlias /callable @APPS@/counter/wsgi.py callable-object=other
+"""
+
+
+def test_options_of_an_alias_beat_directives_and_variables(start):
+    server = start(OPTIONS)
+    found = environ(server, headers=[("Authorization", "Bearer x")])
+    assert found["mod_wsgi.process_group"] == "web"
+    assert found["mod_wsgi.application_group"] == "option"
+    assert found["HTTP_AUTHORIZATION"] == "Bearer x"
+    assert server.get("/callable").body == b"other callable"
