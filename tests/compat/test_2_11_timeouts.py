@@ -82,6 +82,17 @@ def test_no_graceful_timeout_leaves_shutdown_timeout(run, pool, number):
     assert pid_of(server) != first
 
 
+def test_after_graceful_timeout_there_is_no_shutdown_timeout(run, pool):
+    """What still runs is cut at once; mod_wsgi goes on to wait for it."""
+    server = run("graceful-timeout=1 shutdown-timeout=300")
+    first = pid_of(server)
+    slow = begin(server, pool)
+    os.kill(first, signal.SIGUSR1)
+    assert slow.result(30).status == 500
+    (server.scratch / "go").touch()
+    gone(first)
+
+
 def test_eviction_timeout_is_for_sigusr1_alone(run, pool):
     """What the process does by itself has graceful-timeout=."""
     server = run("eviction-timeout=1 graceful-timeout=60 maximum-requests=2")
