@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from compat.test_2_11_each_timeout import NONE
 from mod_pywsgi.options import BY_NAME
 from mod_pywsgi.options.unbuilt import UNBUILT
 from support import inline, procs, shown, wait
@@ -28,7 +29,10 @@ ELSEWHERE = {
         "test_restart_interval",
     ],
     # New requests put off the end of a process that has had its maximum-requests.
-    3: ["test_maximum_requests_under_overlapping_load"],
+    3: [
+        "test_maximum_requests_under_overlapping_load",
+        "test_counts_of_maximum_requests_are_exact",
+    ],
     # restart-interval is not told as the reason.
     4: ["test_restart_interval_is_the_reason_with_requests_in_flight"],
     # A missing callable is 404 in one mode and 500 in the other.
@@ -72,6 +76,11 @@ def test_shown_elsewhere(number):
 def test_no_number_is_left_out():
     here = {int(name.split("_")[1]) for name in globals() if re.match(r"test_\d", name)}
     assert here | ELSEWHERE.keys() == set(range(1, 16))
+
+
+def test_2_is_shown_where_no_other_timeout_is_set():
+    assert "deadlock-timeout=0" in NONE.split()
+    assert "inactivity-timeout" not in NONE
 
 
 def test_a_test_that_is_gone_would_be_missed():
