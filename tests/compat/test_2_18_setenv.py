@@ -155,3 +155,28 @@ def test_options_of_an_alias_beat_directives_and_variables(start):
     assert found["mod_wsgi.application_group"] == "option"
     assert found["HTTP_AUTHORIZATION"] == "Bearer x"
     assert server.get("/callable").body == b"other callable"
+
+
+# As mod_wsgi writes them itself for an alias with options.
+NOTES = """
+function set_notes(r)
+    r.notes["mod_wsgi.process_group"] = "web"
+    r.notes["mod_wsgi.application_group"] = "internal"
+    r.notes["mod_wsgi.callable_object"] = "other"
+    r.notes["chosen"] = "noted"
+    return apache2.DECLINED
+end
+"""
+
+
+def test_notes_of_other_modules_route_through_env_tokens_alone(start):
+    server = start(
+        "WSGIDaemonProcess web\nWSGIApplicationGroup %{ENV:chosen}\n"
+        "LuaHookFixups @ROOT@/notes.lua set_notes\n"
+        "WSGIScriptAlias /counter @APPS@/counter/wsgi.py",
+        modules=("lua",),
+        files={"notes.lua": NOTES},
+    )
+    found = server.get("/counter").json()
+    assert (found["process_group"], found["callable_object"]) == ("", "application")
+    assert found["application_group"] == "noted", "as the note `chosen` says"
