@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from support import wait
+from support import inline, wait
 from support.servers import GROUP
 
 
@@ -67,6 +67,15 @@ def test_path(server, target, script_name, path_info, query):
     assert found["REQUEST_URI"] == target
     assert found["mod_wsgi.script_name"] == script_name
     assert found["mod_wsgi.path_info"] == path_info
+
+
+def test_an_absolute_target_is_shown_without_scheme_and_host(server):
+    with server.connect() as connection:
+        connection.send(b"GET http://b.test/environ//x?y=//z HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        found = {key: value for key, (_, value) in connection.read_response().json().items()}
+    assert found["REQUEST_URI"] == "/environ//x?y=//z"
+    assert (found["PATH_INFO"], found["QUERY_STRING"]) == ("/x", "y=//z")
+    assert found["SERVER_NAME"] == found["HTTP_HOST"] == "b.test"
 
 
 def test_server_and_peer(server):
@@ -228,6 +237,33 @@ def test_concurrency_flags_follow_the_options(start, options, multithread, multi
     assert found["wsgi.multiprocess"] is multiprocess
 
 
+RUN_ONCE = {
+    "both": "threads=1 maximum-requests=1",
+    "requests": "threads=2 maximum-requests=1",
+    "thread": "threads=1",
+    "two": "threads=1 maximum-requests=2",
+}
+
+
+def test_run_once_is_a_process_with_one_thread_for_one_request(start):
+    lines = [
+        f"WSGIDaemonProcess {name} {options}\n"
+        f"WSGIScriptAlias /{name} @APPS@/environ/wsgi.py process-group={name}"
+        for name, options in RUN_ONCE.items()
+    ]
+    server = start("\n".join([*lines, "WSGIScriptAlias /embedded @APPS@/environ/wsgi.py"]))
+    server.expect_new_processes()
+    server.log.allow("PYW0065")
+    found = {name: environ(server, f"/{name}")["wsgi.run_once"] for name in [*RUN_ONCE, "embedded"]}
+    assert found == {
+        "both": True,
+        "requests": False,
+        "thread": False,
+        "two": False,
+        "embedded": False,
+    }
+
+
 def test_module_keys(server, mode):
     found, kinds = environ(server, "/environ/x"), types(server)
     for key in ("apache.version", "mod_wsgi.version"):
@@ -269,6 +305,22 @@ def test_request_id_is_in_the_access_log(server):
     found = environ(server)
     log, request_id = server.root / "access_log", found["mod_wsgi.request_id"]
     wait.until(lambda: request_id in log.read_text(), "the access log to name the request")
+
+
+def test_the_connections_id_is_there_once_apache_has_made_one(server):
+    """It makes one when it writes the first record about the connection, here the application's."""
+    code = """
+        print("a record", file=environ["wsgi.errors"])
+        start_response("200 OK", [])
+        return [environ.get("mod_wsgi.connection_id", "none").encode()]
+    """
+    with server.connect() as connection:
+        first, second = (
+            connection.request("GET", "/inline", [inline.header(code)]).text for _ in range(2)
+        )
+    one, other = server.log.claim("a record", at_least=2)
+    assert first == "none"
+    assert second == one.conn_id == other.conn_id
 
 
 def test_two_hundred_headers(server):
