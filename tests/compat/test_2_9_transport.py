@@ -5,6 +5,10 @@ What mod_wsgi does to responses in daemon mode alone is not done here: both mode
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
+import os
+import signal
 import socket
 
 import pytest
@@ -129,11 +133,16 @@ def test_a_client_that_does_not_read_yet_keeps_no_thread(start, size):
 # Sockets
 
 
+def sockets(server):
+    """Those of processes that may yet start, too."""
+    return [path for path in (server.root / "run").rglob("*") if path.is_socket()]
+
+
 def open_socket(server):
     wait.until(lambda: server.get("/inline").status == 500, "the group to serve")
     server.log.claim("KeyError")
     server.log.allow(".")
-    [path, *_] = [path for path in (server.root / "run").rglob("*") if path.is_socket()]
+    [path, *_] = sockets(server)
     peer = socket.socket(socket.AF_UNIX)
     peer.settimeout(10)
     peer.connect(str(path))
@@ -163,6 +172,64 @@ def test_connect_timeout_is_503(start):
     assert server.get("/slow").status == 503
     server.log.claim("PYW0155")
     server.log.allow("PYW")
+
+
+PID = 'start_response("200 OK", [])\nreturn [str(os.getpid()).encode()]'
+UNTIL_TOLD = """
+    write_result(environ, "pid", os.getpid())
+    while not os.path.exists(environ["test.scratch"] + "/go"):
+        time.sleep(0.01)
+    start_response("200 OK", [])
+    return []
+"""
+
+
+@contextlib.contextmanager
+def full_backlog(server):
+    """The group's process is stopped, and as many have knocked as it has place for.
+
+    The request that it is busy with holds the one connection that is already there.
+    """
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as peers:
+        busy = pool.submit(inline.run, server, UNTIL_TOLD)
+        peers.callback((server.scratch / "go").touch)
+        pid = inline.result(server, "pid")
+        os.kill(pid, signal.SIGSTOP)
+        peers.callback(os.kill, pid, signal.SIGCONT)
+        for path in sockets(server):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    peer = peers.enter_context(socket.socket(socket.AF_UNIX))
+                    peer.setblocking(False)
+                    peer.connect(str(path))
+        yield pid
+    assert busy.result().status == 200
+
+
+def test_a_full_backlog_is_503_after_connect_timeout(start):
+    server = start(GROUP.format("listen-backlog=1 connect-timeout=1"))
+    with full_backlog(server):
+        assert inline.run(server, PID).status == 503
+    server.log.claim("PYW0155")
+    server.log.allow("PYW005[56]")
+
+
+def test_a_full_backlog_is_tried_again_until_there_is_place(start):
+    server = start(GROUP.format("listen-backlog=1 connect-timeout=60"))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with full_backlog(server) as pid:
+            answer = pool.submit(inline.run, server, PID)
+            wait.holds(lambda: not answer.done(), "the request to wait", 0.5)
+        assert (answer.result().status, answer.result().text) == (200, str(pid))
+    server.log.allow("PYW005[56]")
+
+
+def test_a_socket_that_is_gone_is_503_at_once(start):
+    server = start(GROUP.format("connect-timeout=60"))
+    for path in sockets(server):
+        path.unlink()
+    assert inline.run(server, PID).status == 503
+    server.log.claim("PYW0156: No connection to process group 'web': No such file")
 
 
 def test_socket_timeout_before_a_header_is_504(start):
