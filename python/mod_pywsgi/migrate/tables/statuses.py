@@ -27,7 +27,7 @@ SECTION = Section(
         same("403: script-user= or script-group= does not hold"),
         same("500: dispatch function raises or returns another type"),
         same("503: no process accepts within connect-timeout="),
-        better("503: socket cannot be reached", "A successor is waited for first."),
+        same("503: socket cannot be reached"),
         better("504: queue-timeout= is over", "Also while no process is there."),
         differs(
             "503: restarted too often", "Tried until `connect-timeout=` is over, not so many times."
