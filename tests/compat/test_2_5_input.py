@@ -367,6 +367,17 @@ def test_malformed_chunks(server):
     assert inline.result(server, "aborted").endswith("and again")
 
 
+def test_malformed_chunks_are_400_where_the_application_fails_for_them(server):
+    """In mod_wsgi's daemon mode 500."""
+    code = 'environ["wsgi.input"].read()\nstart_response("200 OK", [])\nreturn []'
+    with server.connect() as connection:
+        connection.send(raw.encode("POST", "/inline", [inline.header(code)], [b""]))
+        connection.send(b"3\r\nabc\r\nzz\r\nnonsense\r\n0\r\n\r\n")
+        assert connection.read_response().status == 400
+    server.log.claim("PYW0157")
+    server.log.allow("AH0158[89]|AH02896")
+
+
 def test_chunked_request_off(start, mode):
     server = start("<Location /hello>\nWSGIChunkedRequest Off\n</Location>", mode=mode)
     assert server.post("/hello", [b"abc"]).status == 411
