@@ -378,6 +378,17 @@ def test_malformed_chunks_are_400_where_the_application_fails_for_them(server):
     server.log.allow("AH0158[89]|AH02896")
 
 
+def test_a_client_too_slow_with_its_body_is_told_so(start, mode):
+    """By the page for 408, where the application fails for it."""
+    server = start("Timeout 1", mode=mode)
+    code = 'environ["wsgi.input"].read()\nstart_response("200 OK", [])\nreturn []'
+    with server.connect() as connection:
+        head = raw.encode("POST", "/inline", [inline.header(code), ("Content-Length", "9")])
+        connection.send(head + b"abc")
+        assert connection.read_response().status == 408
+    server.log.claim("PYW0157")
+
+
 def test_chunked_request_off(start, mode):
     server = start("<Location /hello>\nWSGIChunkedRequest Off\n</Location>", mode=mode)
     assert server.post("/hello", [b"abc"]).status == 411

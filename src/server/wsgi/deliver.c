@@ -30,12 +30,15 @@ static void describe_process(char *text, size_t size)
     }
 }
 
-static enum pyw_outcome outcome_of_error(int error)
+/* A client that was too slow to send its body is still there to be told so; one that
+ * takes nothing of its response is not. */
+static enum pyw_outcome outcome_of_error(int error, bool is_of_sending)
 {
     switch (error) {
     case -EPIPE:
-    case -ETIMEDOUT:
         return PYW_OUTCOME_GONE;
+    case -ETIMEDOUT:
+        return is_of_sending ? PYW_OUTCOME_GONE : PYW_OUTCOME_ERROR;
     case -ECANCELED:
         return PYW_OUTCOME_TIMEOUT;
     default:
@@ -61,7 +64,7 @@ enum pyw_outcome pyw_deliver_exception(struct pyw_request *request)
     if (error != 0 && PyErr_ExceptionMatches(PyExc_OSError)) {
         PYW_LOG(pyw_errors_log, request->exchange, CLIENT_GONE,
                 PYW_REQUEST_SCRIPT(request), pyw_request_reason(error));
-        return outcome_of_error(error);
+        return outcome_of_error(error, request->send_error != 0);
     }
     if (PyErr_ExceptionMatches(
             pyw_builtin_state(request->interpreter->module)->request_timeout)) {
@@ -93,7 +96,7 @@ static enum pyw_outcome fail(struct pyw_request *request)
         PYW_LOG(pyw_log_print_held, request->exchange, CLIENT_GONE,
                 PYW_REQUEST_SCRIPT(request), pyw_request_reason(request->send_error));
     }
-    return outcome_of_error(request->send_error);
+    return outcome_of_error(request->send_error, true);
 }
 
 /* As the functions of response.h, for the request's own thread: others may be in

@@ -34,7 +34,7 @@ SECTION = Section(
         ),
         differs(
             "408 or 500: client fails while its body is read",
-            "Nonsense is 400, not 500. One that is too slow is cut off, with 408 in the access log.",
+            "Nonsense is 400, not 500.",
         ),
         same("504: no header within socket-timeout="),
         better("502: process dies before the headers", "The signal is in the request's log."),
