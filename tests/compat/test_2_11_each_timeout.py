@@ -445,7 +445,7 @@ def test_startup_timeout(run, pool, loading):
         files={"never.py": f"import time\n{loading}\n"},
         rest="WSGIScriptAlias /never @ROOT@/never.py\n",
     )
-    first = server.daemons()
+    first = wait.until(server.daemons, "the process")
     time.sleep(1.5)
     assert server.daemons() == first, "the clock starts with the first load"
     assert pool.submit(server.get, "/never").result().status == 500

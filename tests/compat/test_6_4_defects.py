@@ -158,7 +158,7 @@ def test_12_slow_but_legal_requests_are_waited_for(start):
         start_response("200 OK", [])
         return [str(os.getpid()).encode()]
     """
-    [pid] = server.daemons()
+    [pid] = wait.until(server.daemons, "the process")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         slow = pool.submit(inline.run, server, code)
         wait.until((server.scratch / "running").exists, "the request to run")
