@@ -313,7 +313,7 @@ void pyw_bridge_init_child(apr_pool_t *pchild, server_rec *s)
     setup->group = "";
     setup->options.python_home = conf->python_home;
     pyw_python_conf_fill(setup);
-    if (conf->restrict_embedded != PYW_ON && setup->options.python_eggs != NULL) {
+    if (setup->options.python_eggs != NULL) {
         /* Python starts later, when other threads may be looking into the environment.
          */
         (void)setenv("PYTHON_EGG_CACHE", setup->options.python_eggs, 1);
