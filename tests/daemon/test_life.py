@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support import procs, wait, wire
-from support.daemon import DRAINING, Daemon
+from support.daemon import DRAINING, READY, Daemon
 
 from .conftest import HELLO
 
@@ -48,26 +48,33 @@ def let_end(daemon: Daemon) -> None:
     (daemon.root / "may_end").touch()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-def test_an_idle_process_ends_at_once(hello: Started, number: signal.Signals) -> None:
+def tell_end(daemon: Daemon, how: str) -> None:
+    if how == "drain":
+        daemon.drain()
+    else:
+        daemon.signal(signal.Signals[how])
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "drain"])
+def test_an_idle_process_ends_at_once(hello: Started, how: str) -> None:
     daemon, script = hello
     channel = daemon.channel()
     channel.request(script)
     began = time.monotonic()
-    daemon.signal(number)
+    tell_end(daemon, how)
     assert daemon.wait_end() == 0
     assert time.monotonic() - began < 3
     assert daemon.table.report == DRAINING
     assert channel.is_closed()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_running_request_is_finished(hello: Started, number: signal.Signals) -> None:
+@pytest.mark.parametrize("how", ["SIGTERM", "drain"])
+def test_a_running_request_is_finished(hello: Started, how: str) -> None:
     daemon, script = hello
     idle = daemon.channel()
     idle.request(script)
     busy = start_slow(daemon)
-    daemon.signal(number)
+    tell_end(daemon, how)
     wait.until(lambda: daemon.table.report == DRAINING, "the report")
     assert idle.is_closed()
     let_end(daemon)
@@ -97,6 +104,17 @@ def test_the_second_signal_ends_it_at_once(daemon: Start) -> None:
     one.signal(signal.SIGTERM)
     assert one.wait_end(3) == 0
     assert busy.collect().closed
+
+
+def test_sigusr1_wishes_a_successor_and_serves_on(hello: Started) -> None:
+    daemon, script = hello
+    channel = daemon.channel()
+    channel.request(script)
+    daemon.signal(signal.SIGUSR1)
+    daemon.wait_wish(1)
+    assert channel.request(script).status == 200
+    daemon.drain()
+    assert daemon.wait_end() == 0
 
 
 def test_signals_that_mean_nothing_yet(hello: Started) -> None:
@@ -138,7 +156,7 @@ def test_no_request_is_lost_between_idle_and_closed(daemon: Start) -> None:
     for thread in threads:
         thread.start()
     time.sleep(0.3)
-    one.signal(signal.SIGUSR1)
+    one.drain()
     for thread in threads:
         thread.join()
     assert seen["unknown"] == 0, seen
@@ -150,7 +168,7 @@ def test_who_comes_while_it_drains_is_sent_away(daemon: Start) -> None:
     """Left in the backlog, it would wait until the process has ended."""
     one = daemon()
     busy = start_slow(one)
-    one.signal(signal.SIGUSR1)
+    one.drain()
     wait.until(lambda: one.table.report == DRAINING, "the report")
     with socket.socket(socket.AF_UNIX) as late:
         late.settimeout(10)
@@ -231,7 +249,7 @@ def test_a_crash_is_a_crash(hello: Started) -> None:
     assert daemon.wait_end() == -signal.SIGABRT
 
 
-def test_a_changed_script_is_refused_and_drains(daemon: Start) -> None:
+def test_a_changed_script_wishes_successors_and_serves_on(daemon: Start) -> None:
     one = daemon()
     script = one.script(HELLO)
     channel = one.channel()
@@ -240,10 +258,12 @@ def test_a_changed_script_is_refused_and_drains(daemon: Start) -> None:
     one.script(HELLO.replace("World", "again"))
     # Without the flag nothing is compared (WSGIScriptReloading Off).
     assert channel.request(script).body == b"Hello World!"
-    answer = channel.request(script, flags=wire.RELOAD)
-    assert answer.types == ["REFUSE"]
-    assert answer.one("REFUSE").reason == wire.RESTART
-    assert one.table.report == DRAINING
+    assert one.table.wish == 0
+    assert channel.request(script, flags=wire.RELOAD).body == b"Hello World!"
+    one.wait_wish(2)
+    assert one.table.report == READY
+    one.drain()
+    wait.until(lambda: one.table.report == DRAINING, "the report")
     let_end(one)
     assert busy.collect().body == b"finished"
     assert one.wait_end() == 0

@@ -26,7 +26,8 @@ FIRST_FREE_FD = 8
 SLOTS = 4
 TABLE_HEAD = 384
 SLOT_SIZE = 128
-REPORT_AT, CAPACITY_AT, ACTIVE_AT, SERVED_AT = 64, 68, 72, 80
+ROSTER_SIZE = 64 * (4 + 4096 + 512)
+REPORT_AT, CAPACITY_AT, ACTIVE_AT, SERVED_AT, WISH_AT = 64, 68, 72, 80, 88
 READY, DRAINING = 1, 2
 GENERATION = 7
 SECRET = secrets.token_bytes(32)
@@ -63,13 +64,18 @@ class Table:
     """The group table, as its creator sees it."""
 
     def __init__(self) -> None:
-        size = TABLE_HEAD + SLOTS * SLOT_SIZE
+        size = TABLE_HEAD + SLOTS * SLOT_SIZE + ROSTER_SIZE
         self.fd = _memfd("group", struct.pack("<III", 0x54575950, 1, SLOTS).ljust(size, b"\0"))
 
     def number(self, at: int, code: str = "I", slot: int = 0) -> int:
         raw = os.pread(self.fd, struct.calcsize(code), TABLE_HEAD + slot * SLOT_SIZE + at)
         value: int = struct.unpack("<" + code, raw)[0]
         return value
+
+    @property
+    def wish(self) -> int:
+        """PYW_WISH_*; 0: none."""
+        return self.number(WISH_AT) & 0xFF
 
     @property
     def report(self) -> int:
@@ -140,11 +146,11 @@ class Daemon:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(self.path))
         listener.listen(100)
-        lifeline_read, self.lifeline = os.pipe()
+        lifeline, self.lifeline = socket.socketpair()
         self.notify, notify_write = os.pipe()
         os.set_blocking(self.notify, False)
         setup_fd = _memfd("setup", setup)
-        fds = [setup_fd, self.table.fd, listener.fileno(), lifeline_read, notify_write]
+        fds = [setup_fd, self.table.fd, listener.fileno(), lifeline.fileno(), notify_write]
         # Above what the launcher uses, so that nothing is overwritten.
         fds = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in fds]
         self.process = subprocess.Popen(
@@ -156,8 +162,9 @@ class Daemon:
             env={**os.environ, **(environ or {})},
             start_new_session=True,
         )
-        for fd in [*fds, setup_fd, lifeline_read, notify_write]:
+        for fd in [*fds, setup_fd, notify_write]:
             os.close(fd)
+        lifeline.close()
         listener.close()
         assert self.process.stdout is not None
         self._reader = threading.Thread(target=self._read_log, args=(self.process.stdout,))
@@ -166,6 +173,10 @@ class Daemon:
     def _read_log(self, stream: IO[bytes]) -> None:
         for line in stream:
             self.log += line.decode("utf-8", "replace")
+
+    def wait_wish(self, wish: int) -> None:
+        """Wait until it wants a successor: 1 for itself, 2 for the whole group."""
+        wait.until(lambda: self.table.wish == wish, "the wish")
 
     @property
     def pid(self) -> int:
@@ -200,9 +211,16 @@ class Daemon:
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
+    def tell(self, word: bytes) -> None:
+        """Say a word of channel/lifeline.h, as the supervisor does."""
+        self.lifeline.sendall(word)
+
+    def drain(self) -> None:
+        """Have it drain, as when a successor is ready."""
+        self.tell(b"D")
+
     def cut_lifeline(self) -> None:
-        os.close(self.lifeline)
-        self.lifeline = -1
+        self.lifeline.close()
 
     def wait_end(self, timeout: float = 15) -> int:
         """Exit status, after all of the log was read."""
@@ -217,8 +235,7 @@ class Daemon:
         for channel in self._channels:
             with contextlib.suppress(OSError):
                 channel.close()
-        if self.lifeline >= 0:
-            self.cut_lifeline()
+        self.cut_lifeline()
         try:
             self.process.wait(15)
         except subprocess.TimeoutExpired:

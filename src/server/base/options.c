@@ -77,6 +77,7 @@ static const struct option_row rows[] = {
     TEXT("display-name", display_name),
     PATH("daemon-program", daemon_program),
     NUMBER("processes", processes, 1, PYW_OPTIONS_MAX_PROCESSES, 1),
+    NUMBER("max-unavailable", max_unavailable, 0, PYW_OPTIONS_MAX_PROCESSES, 0),
     NUMBER("threads", threads, 1, PYW_OPTIONS_MAX_THREADS, 15),
     OCTAL("umask", umask),
     NUMBER("connect-timeout", connect_timeout_s, 0, INT_MAX, 15),

@@ -26,6 +26,7 @@ static const struct field_row fields[] = {
     FIELD("group", FIELD_TEXT, group),
     FIELD("slot", FIELD_U32, slot),
     FIELD("generation", FIELD_U32, generation),
+    FIELD("must-load", FIELD_BOOL, must_load),
     FIELD("peer-uid", FIELD_U32, peer_uid),
     FIELD("mpm-name", FIELD_TEXT, mpm_name),
     FIELD("server-version-major", FIELD_U32, server_version[0]),

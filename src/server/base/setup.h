@@ -24,7 +24,7 @@ enum pyw_setup_fds {
     PYW_SETUP_FD = 3,    /* this setup, read-only */
     PYW_TABLE_FD = 4,    /* the group table (channel/table) */
     PYW_LISTENER_FD = 5, /* listening unix socket */
-    PYW_LIFELINE_FD = 6, /* pipe: its end of file = end now */
+    PYW_LIFELINE_FD = 6, /* channel/lifeline: its end = end now */
     PYW_NOTIFY_FD = 7,   /* pipe: any byte = look at the group table again */
     PYW_FIRST_FREE_FD = 8,
     PYW_BOARD_FD = 8, /* with server-metrics=On: the snapshots (channel/board); closed
@@ -33,6 +33,9 @@ enum pyw_setup_fds {
 };
 
 #define PYW_SETUP_MAX_PRELOADS 256
+
+/* Exit status of a process that had to load its scripts and could not. */
+#define PYW_EXIT_LOAD 3
 
 /* A script that is imported before the process counts as ready. */
 struct pyw_preload {
@@ -44,6 +47,8 @@ struct pyw_setup {
     const char *group; /* name of the process group; "" in embedded mode */
     uint32_t slot;     /* index in the group table */
     uint32_t generation;
+    bool must_load; /* it replaces others: a script that fails ends it (PYW_EXIT_LOAD)
+                     */
     unsigned char secret[PYW_FRAME_SECRET_LEN];
     uint32_t peer_uid; /* the only user, beside root, who may connect */
     const char *mpm_name;

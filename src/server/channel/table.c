@@ -30,6 +30,7 @@ struct slot {
     _Atomic uint32_t capacity;
     _Atomic uint32_t active;
     _Atomic uint64_t served;
+    _Atomic uint32_t wish; /* times << 8 | enum pyw_wish */
 };
 
 struct ending {
@@ -55,9 +56,15 @@ struct pyw_table {
     uint32_t slots;
 };
 
-static size_t size_for(uint32_t slots)
+/* The roster lies behind the slots. */
+static size_t roster_offset(uint32_t slots)
 {
     return sizeof(struct shared) + slots * sizeof(struct slot);
+}
+
+static size_t size_for(uint32_t slots)
+{
+    return roster_offset(slots) + pyw_roster_size();
 }
 
 static int map_table(int fd, uint32_t slots, struct pyw_table **table)
@@ -163,6 +170,11 @@ uint32_t pyw_table_slots(const struct pyw_table *table)
     return table->slots;
 }
 
+struct pyw_roster *pyw_table_roster(struct pyw_table *table)
+{
+    return (struct pyw_roster *)((char *)table->shared + roster_offset(table->slots));
+}
+
 const char *pyw_table_state_name(unsigned state)
 {
     static const char *const names[PYW_STATE_COUNT] = {"free", "starting", "ready",
@@ -189,8 +201,9 @@ void pyw_table_set_process(struct pyw_table *table, uint32_t slot, uint32_t gene
 {
     struct slot *at = slot_at(table, slot);
 
-    /* A daemon that was killed left its count behind. */
+    /* A daemon that was killed left its count behind, and its wish. */
     atomic_store(&at->active, 0);
+    atomic_store(&at->wish, 0);
     atomic_store(&at->pid, pid);
     atomic_store(&at->generation, generation);
 }
@@ -271,9 +284,32 @@ enum pyw_report pyw_table_report_of(const struct pyw_table *table, uint32_t slot
         return PYW_REPORT_READY;
     case PYW_REPORT_DRAINING:
         return PYW_REPORT_DRAINING;
+    case PYW_REPORT_IDLE:
+        return PYW_REPORT_IDLE;
     default:
         return PYW_REPORT_NONE;
     }
+}
+
+void pyw_table_wish(struct pyw_table *table, uint32_t slot, enum pyw_wish wish)
+{
+    _Atomic uint32_t *at = &slot_at(table, slot)->wish;
+    uint32_t old = atomic_load(at);
+    uint32_t largest;
+
+    do {
+        largest = (old & 0xff) > (uint32_t)wish ? old & 0xff : (uint32_t)wish;
+    } while (!atomic_compare_exchange_weak(at, &old, ((old >> 8) + 1) << 8 | largest));
+}
+
+uint32_t pyw_table_wishes(const struct pyw_table *table, uint32_t slot,
+                          enum pyw_wish *wish)
+{
+    uint32_t value = atomic_load(&slot_at(table, slot)->wish);
+
+    *wish = (value & 0xff) == PYW_WISH_REPLACE_ALL ? PYW_WISH_REPLACE_ALL
+                                                   : PYW_WISH_REPLACE;
+    return value >> 8;
 }
 
 void pyw_table_set_capacity(struct pyw_table *table, uint32_t slot, uint32_t threads)

@@ -7,7 +7,8 @@
  * choice of process at worst.
  *
  * Who writes what: `state`, `generation`, `pid`, the counts of failures and the list of
- * endings: the supervisor. `report`, `capacity`, `active`, `served`: the slot's daemon.
+ * endings: the supervisor. `report`, `wish`, `capacity`, `active`, `served`: the slot's
+ * daemon.
  * Children only read; what they have in flight themselves they count in their own
  * memory, so a killed child leaks nothing.
  */
@@ -17,6 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "channel/roster.h"
 
 /* More slots than processes: a successor starts beside the process that it replaces. */
 #define PYW_TABLE_SLOTS_MAX 2048
@@ -35,7 +38,15 @@ enum pyw_state {
 enum pyw_report {
     PYW_REPORT_NONE = 0,
     PYW_REPORT_READY = 1,
-    PYW_REPORT_DRAINING = 2 /* the script changed, or it was told to */
+    PYW_REPORT_DRAINING = 2, /* it was told to, or cannot go on */
+    PYW_REPORT_IDLE = 3      /* draining, and not to be replaced: inactivity-timeout */
+};
+
+/* What a daemon that goes on serving wants of the supervisor. */
+enum pyw_wish {
+    PYW_WISH_NONE = 0,
+    PYW_WISH_REPLACE = 1,    /* a successor for this process */
+    PYW_WISH_REPLACE_ALL = 2 /* for each process of the group: the script changed */
 };
 
 struct pyw_table; /* a mapping */
@@ -61,6 +72,8 @@ int pyw_table_create(uint32_t slots, struct pyw_table **table, int *fd);
 int pyw_table_open(int fd, struct pyw_table **table);
 void pyw_table_close(struct pyw_table *table); /* NULL is fine */
 uint32_t pyw_table_slots(const struct pyw_table *table);
+/* In the same memory, for as long as the mapping. */
+struct pyw_roster *pyw_table_roster(struct pyw_table *table);
 
 const char *pyw_table_state_name(unsigned state);
 
@@ -76,8 +89,12 @@ void pyw_table_wake(struct pyw_table *table);
 /* What the slot's daemon of that generation last reported. */
 enum pyw_report pyw_table_report_of(const struct pyw_table *table, uint32_t slot,
                                     uint32_t generation);
+/* The largest wish of the slot's process. @return how often it has wished; 0: never. */
+uint32_t pyw_table_wishes(const struct pyw_table *table, uint32_t slot,
+                          enum pyw_wish *wish);
 
 /* Daemon; any of its threads. */
+void pyw_table_wish(struct pyw_table *table, uint32_t slot, enum pyw_wish wish);
 void pyw_table_report(struct pyw_table *table, uint32_t slot, uint32_t generation,
                       enum pyw_report report);
 void pyw_table_set_capacity(struct pyw_table *table, uint32_t slot, uint32_t threads);

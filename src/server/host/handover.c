@@ -42,6 +42,7 @@ static const struct {
     {PYW_REASON_REQUESTS, "maximum-requests", "maximum_requests"},
     {PYW_REASON_CPU, "cpu-time-limit", "cpu_time_limit"},
     {PYW_REASON_INTERVAL, "restart-interval", "restart_interval"},
+    {PYW_REASON_RELOAD, "reload", "graceful_signal"},
     {PYW_REASON_INACTIVE, "inactivity-timeout", "inactivity_timeout"},
     {PYW_REASON_STUCK, "request-timeout", "request_timeout"},
     {PYW_REASON_STARTUP, "startup-timeout", "startup_timeout"},
@@ -79,6 +80,7 @@ void pyw_handover_log(const struct pyw_host *host, enum pyw_reason reason)
 
     switch (reason) {
     case PYW_REASON_SCRIPT: /* what happens on each deployment */
+    case PYW_REASON_RELOAD:
         break;
     case PYW_REASON_SIGNAL:
         PYW_LOG(pyw_journal_line, NULL, HANDOVER_SIGNAL, pid, group);

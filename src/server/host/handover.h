@@ -1,8 +1,9 @@
 /* handover.h: the reasons for which a process hands over to another: what each writes
  * to the log, and how long running requests may then go on.
  *
- * There is one way to go: the process reports that it drains, the supervisor starts a
- * successor at once, what runs is finished, and the process ends.
+ * There is one way to go: the process wishes a successor, and serves until the
+ * supervisor has one ready; then it drains: what runs is finished, and the process
+ * ends. One that cannot serve any more drains at once.
  *
  * Monitor thread.
  */

@@ -70,12 +70,17 @@ void pyw_host_wake(const struct pyw_host *host)
     errno = saved;
 }
 
-void pyw_host_report(const struct pyw_host *host, enum pyw_report report)
+static void notify(const struct pyw_host *host)
 {
-    pyw_table_report(host->table, host->setup->slot, host->setup->generation, report);
     /* A full pipe means that the supervisor will look anyway. */
     while (write(host->notify_fd, "r", 1) < 0 && errno == EINTR) {
     }
+}
+
+void pyw_host_report(const struct pyw_host *host, enum pyw_report report)
+{
+    pyw_table_report(host->table, host->setup->slot, host->setup->generation, report);
+    notify(host);
 }
 
 enum pyw_phase pyw_host_phase(const struct pyw_host *host)
@@ -102,22 +107,45 @@ void pyw_host_enter(struct pyw_host *host, enum pyw_phase phase, const char *eve
     if (phase == PYW_PHASE_SERVING) {
         pyw_host_report(host, PYW_REPORT_READY);
     } else if (phase == PYW_PHASE_DRAINING || phase == PYW_PHASE_ENDING) {
-        pyw_host_report(host, PYW_REPORT_DRAINING);
+        bool is_idle = (atomic_load(&host->asked) & PYW_REASON_INACTIVE) != 0;
+
+        pyw_host_report(host, is_idle ? PYW_REPORT_IDLE : PYW_REPORT_DRAINING);
     }
 }
 
 void pyw_host_ask_handover(struct pyw_host *host, enum pyw_reason reason)
 {
-    if (pyw_host_phase(host) == PYW_PHASE_SERVING &&
-        atomic_fetch_or(&host->asked, reason) == 0) {
-        pyw_host_report(host, PYW_REPORT_DRAINING);
+    if ((atomic_fetch_or(&host->asked, (uint32_t)reason) & (uint32_t)reason) == 0) {
         pyw_host_wake(host);
     }
 }
 
+void pyw_host_wish(struct pyw_host *host, enum pyw_reason reason)
+{
+    uint32_t none = 0;
+
+    (void)atomic_compare_exchange_strong(&host->wished, &none, (uint32_t)reason);
+    pyw_table_wish(host->table, host->setup->slot,
+                   reason == PYW_REASON_SCRIPT ? PYW_WISH_REPLACE_ALL
+                                               : PYW_WISH_REPLACE);
+    notify(host);
+}
+
+void pyw_host_wish_script(struct pyw_host *host, int64_t mtime)
+{
+    int64_t newest = atomic_load(&host->script_mtime);
+
+    do {
+        if (mtime <= newest) {
+            return; /* wished for already */
+        }
+    } while (!atomic_compare_exchange_weak(&host->script_mtime, &newest, mtime));
+    pyw_host_wish(host, PYW_REASON_SCRIPT);
+}
+
 bool pyw_host_may_begin(const struct pyw_host *host)
 {
-    return pyw_host_phase(host) < PYW_PHASE_DRAINING && atomic_load(&host->asked) == 0;
+    return pyw_host_phase(host) < PYW_PHASE_DRAINING;
 }
 
 void pyw_host_note_activity(struct pyw_host *host, uint16_t flags)

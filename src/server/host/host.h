@@ -44,17 +44,24 @@ enum pyw_phase {
     PYW_PHASE_STOPPING = 4  /* main runs the end of Python */
 };
 
-/* Why a process hands over to another (host/handover); bits of `asked`. */
+/* Why a process hands over to another (host/handover); bits of `asked`. For most it
+ * wishes a successor of the supervisor and goes on serving until that is ready; the
+ * last three leave nothing to serve with, or nobody to serve. */
 enum pyw_reason {
     PYW_REASON_SCRIPT = 1,    /* the script changed */
     PYW_REASON_SIGNAL = 2,    /* SIGUSR1 */
     PYW_REASON_REQUESTS = 4,  /* maximum-requests */
     PYW_REASON_CPU = 8,       /* cpu-time-limit */
     PYW_REASON_INTERVAL = 16, /* restart-interval */
-    PYW_REASON_INACTIVE = 32, /* inactivity-timeout */
-    PYW_REASON_STUCK = 64,    /* request-timeout, and the thread did not come back */
-    PYW_REASON_STARTUP = 128  /* startup-timeout */
+    PYW_REASON_RELOAD = 32,   /* none of its own: the supervisor said so */
+    PYW_REASON_INACTIVE = 64, /* inactivity-timeout */
+    PYW_REASON_STUCK = 128,   /* request-timeout, and the thread did not come back */
+    PYW_REASON_STARTUP = 256  /* startup-timeout */
 };
+
+#define PYW_REASONS_WISHING                                                            \
+    (PYW_REASON_SCRIPT | PYW_REASON_SIGNAL | PYW_REASON_REQUESTS | PYW_REASON_CPU |    \
+     PYW_REASON_INTERVAL)
 
 struct pyw_host {
     /* set before the first thread starts, then constant */
@@ -79,6 +86,8 @@ struct pyw_host {
     _Atomic bool is_started; /* main: Python is up, the workers run */
     _Atomic bool wants_end;  /* signal handler: SIGTERM, SIGINT */
     _Atomic uint32_t asked;  /* anybody: enum pyw_reason */
+    _Atomic uint32_t wished; /* the first that a successor was wished for; 0: none */
+    _Atomic int64_t script_mtime; /* the newest that one was wished for */
     _Atomic(const char *)
         stop_reason; /* monitor: shutdown_reason once the process drains; NULL before */
     _Atomic uint32_t workers; /* threads that have not ended */
@@ -107,8 +116,14 @@ const char *pyw_host_phase_name(enum pyw_phase phase);
 /* Monitor only: phases move forward. */
 void pyw_host_enter(struct pyw_host *host, enum pyw_phase phase, const char *event);
 
-/* Worker: this process must not begin another request. */
+/* Any thread: the monitor is to see to it. */
 void pyw_host_ask_handover(struct pyw_host *host, enum pyw_reason reason);
+/* Any thread: asks the supervisor for a successor; this process goes on until it is
+ * told to drain. */
+void pyw_host_wish(struct pyw_host *host, enum pyw_reason reason);
+/* Worker: the script has that modification time now, and this process runs what it was
+ * before. */
+void pyw_host_wish_script(struct pyw_host *host, int64_t mtime);
 /* Worker: whether a request may begin. */
 bool pyw_host_may_begin(const struct pyw_host *host);
 /* Worker: something happened on a request with those flags; inactivity-timeout counts

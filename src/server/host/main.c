@@ -109,7 +109,6 @@ static void prepare_descriptors(void)
         set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC);
     }
     set_flag(PYW_LISTENER_FD, F_GETFL, F_SETFL, O_NONBLOCK);
-    set_flag(PYW_LIFELINE_FD, F_GETFL, F_SETFL, O_NONBLOCK);
     set_flag(PYW_NOTIFY_FD, F_GETFL, F_SETFL, O_NONBLOCK);
 }
 
@@ -154,6 +153,52 @@ static void open_board(const struct pyw_setup *setup)
     close(PYW_BOARD_FD);
 }
 
+/* For pyw_loader_watch, whose function gets no argument. */
+static struct pyw_roster *roster;
+
+static void note_loaded(const char *script, const char *application_group)
+{
+    pyw_roster_add(roster, script, application_group);
+}
+
+/* What those that this process replaces had loaded, if it is still there. @return
+ * false: one does not load. */
+static bool load_as_before(void)
+{
+    static struct pyw_roster_entry entry; /* large */
+
+    for (size_t i = 0; i < PYW_ROSTER_ENTRIES; i++) {
+        struct pyw_preload preload = {entry.script, entry.application_group};
+
+        if (pyw_roster_get(roster, i, &entry) && access(entry.script, F_OK) == 0 &&
+            pyw_loader_preload(&preload) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A script that fails has said so, and its requests answer 500 until it changes. But a
+ * successor ends where one fails that its predecessors serve. @return 0 or the exit
+ * status of the process. */
+static int load_scripts(struct pyw_host *host)
+{
+    const struct pyw_setup *setup = host->setup;
+
+    roster = pyw_table_roster(host->table);
+    pyw_loader_watch(note_loaded);
+    for (size_t i = 0; i < setup->preload_count; i++) {
+        const struct pyw_preload *preload = &setup->preloads[i];
+
+        if (pyw_loader_preload(preload) != 0 && setup->must_load &&
+            pyw_roster_has(roster, preload->script, preload->application_group)) {
+            return PYW_EXIT_LOAD;
+        }
+    }
+    return setup->must_load && !load_as_before() ? PYW_EXIT_LOAD : 0;
+}
+
+/* @return 0 or the exit status of the process. */
 static int start_python(struct pyw_host *host)
 {
     const struct pyw_setup *setup = host->setup;
@@ -168,11 +213,7 @@ static int start_python(struct pyw_host *host)
     pyw_reporter_start(setup);
     pyw_pulse_start(host);
     pyw_dispatch_start(host);
-    for (size_t i = 0; i < setup->preload_count; i++) {
-        /* One that fails has said so; its requests answer 500 until it changes. */
-        (void)pyw_loader_preload(&setup->preloads[i]);
-    }
-    return 0;
+    return load_scripts(host);
 }
 
 static int start_workers(struct pyw_host *host)
@@ -213,6 +254,8 @@ static int set_environment(const struct pyw_options *options)
 /* Runs the process to its end. */
 static int serve(struct pyw_host *host)
 {
+    int status;
+
     if (set_environment(&host->setup->options) != 0) {
         return 1;
     }
@@ -221,8 +264,12 @@ static int serve(struct pyw_host *host)
     if (pyw_monitor_start(host) != 0) {
         return fail_start("no thread for the monitor");
     }
-    if (start_python(host) != 0 || start_workers(host) != 0) {
-        return 1;
+    status = start_python(host);
+    if (status == 0) {
+        status = start_workers(host);
+    }
+    if (status != 0) {
+        return status;
     }
     forked = host;
     if (pthread_atfork(NULL, NULL, let_go_after_fork) != 0) {

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "channel/lifeline.h"
 #include "channel/socket.h"
 #include "host/deadlines.h"
 #include "host/dispatch.h"
@@ -56,13 +57,31 @@ static void begin_drain(struct monitor *monitor, int64_t now_ms, int64_t grace_m
     }
 }
 
+/* A successor is ready. */
+static void make_way(struct monitor *monitor, int64_t now_ms)
+{
+    struct pyw_host *host = monitor->host;
+    uint32_t wished = atomic_load(&host->wished);
+    enum pyw_reason reason = wished != 0 ? (enum pyw_reason)wished : PYW_REASON_RELOAD;
+
+    begin_drain(monitor, now_ms, pyw_handover_grace_ms(host, reason),
+                pyw_handover_name(reason), pyw_handover_stop_reason(host, reason));
+}
+
 static void heed_lifeline(struct monitor *monitor, int64_t now_ms)
 {
-    char byte;
-    ssize_t got = read(monitor->host->lifeline_fd, &byte, 1);
+    int passed = -1;
+    int word;
 
-    /* Only its end means something. */
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+    while ((word = pyw_lifeline_hear(monitor->host->lifeline_fd, &passed)) > 0) {
+        if (passed >= 0) {
+            close(passed);
+        }
+        if (word == PYW_WORD_DRAIN) {
+            make_way(monitor, now_ms);
+        }
+    }
+    if (word != -EAGAIN) {
         monitor->has_lifeline = false;
         begin_drain(monitor, now_ms, pyw_handover_shutdown_ms(monitor->host),
                     "supervisor ended", "shutdown_signal");
@@ -94,6 +113,10 @@ static void hand_over(struct monitor *monitor, enum pyw_reason reason, int64_t n
     }
     if (pyw_host_phase(host) == PYW_PHASE_STARTING && reason == PYW_REASON_STARTUP) {
         _exit(1); /* a start that failed: tried again, less and less often */
+    }
+    if ((reason & PYW_REASONS_WISHING) != 0) {
+        pyw_host_wish(host, reason);
+        return;
     }
     begin_drain(monitor, now_ms, pyw_handover_grace_ms(host, reason),
                 pyw_handover_name(reason), pyw_handover_stop_reason(host, reason));

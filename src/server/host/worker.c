@@ -96,10 +96,8 @@ static bool take_request(struct worker *worker, struct pyw_channel *channel,
     if (!pyw_host_may_begin(worker->host)) {
         return refuse(channel, PYW_REFUSE_DRAINING);
     }
-    if (pyw_host_phase(worker->host) == PYW_PHASE_SERVING &&
-        pyw_loader_is_stale(&worker->frames.head)) {
-        pyw_host_ask_handover(worker->host, PYW_REASON_SCRIPT);
-        return refuse(channel, PYW_REFUSE_RESTART);
+    if (pyw_loader_is_stale(&worker->frames.head)) {
+        pyw_host_wish_script(worker->host, worker->frames.head.script_mtime);
     }
     if (has_waited_too_long(worker)) {
         return turn_away(worker, channel);

@@ -53,6 +53,13 @@ int64_t pyw_loader_waits_since_ms(void)
     return atomic_load(&waits_since_ms);
 }
 
+static pyw_loader_watcher *watcher; /* set once, before the first load */
+
+void pyw_loader_watch(pyw_loader_watcher *function)
+{
+    watcher = function;
+}
+
 void pyw_loader_init(bool is_reloading_in_place)
 {
     is_in_place = is_reloading_in_place;
@@ -279,6 +286,9 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
         log_failure(script, exchange);
     } else {
         atomic_store(&waits_since_ms, -1);
+        if (watcher != NULL) {
+            watcher(script->path, script->interpreter->name);
+        }
     }
     state = module != NULL ? READY : FAILED;
     atomic_store(&script->can_ask, module != NULL && can_ask(script, module));

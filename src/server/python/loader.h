@@ -32,9 +32,14 @@ int64_t pyw_loader_waits_since_ms(void);
  * it failed, and the traceback is in the process log. **GIL:** not held. */
 int pyw_loader_preload(const struct pyw_preload *preload);
 
+/* Is told of each script that has been loaded. **Thread:** any. **GIL:** held. */
+typedef void pyw_loader_watcher(const char *script, const char *application_group);
+
 /* Whether scripts are loaded anew here when they change (embedded mode), or by a fresh
  * process. */
 void pyw_loader_init(bool is_reloading_in_place);
+/* Before the first script is loaded. */
+void pyw_loader_watch(pyw_loader_watcher *watcher);
 
 /* New reference to the application that the exchange is for, from its script, which is
  * loaded if need be. @return NULL: there is none; the reason is in the log of the

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/codes.h"
+#include "channel/lifeline.h"
 #include "channel/socket.h"
 #include "supervisor/spawn.h"
 
@@ -52,11 +53,13 @@ bool pyw_process_is_wanted(const struct pyw_process *process)
     return process->state == PYW_STATE_STARTING || process->state == PYW_STATE_READY;
 }
 
-int pyw_process_spawn(struct pyw_process *process, int notify_fd, const char **step)
+int pyw_process_spawn(struct pyw_process *process, int notify_fd, bool is_successor,
+                      const char **step)
 {
+    struct pyw_spawn_plan plan = {process->slot, process->generation + 1, is_successor,
+                                  notify_fd};
     struct pyw_spawned spawned;
-    int rv = pyw_spawn_start(process->group, process->slot, process->generation + 1,
-                             notify_fd, &spawned, step);
+    int rv = pyw_spawn_start(process->group, &plan, &spawned, step);
 
     if (rv != 0) {
         return rv;
@@ -66,6 +69,9 @@ int pyw_process_spawn(struct pyw_process *process, int notify_fd, const char **s
     process->lifeline_fd = spawned.lifeline_fd;
     process->spawned_ms = pyw_clock_now_ms();
     process->kill_at_ms = PYW_CLOCK_NEVER;
+    process->is_successor = is_successor;
+    process->is_due = false;
+    process->wishes = 0;
     process->is_told = false;
     process->is_killed = false;
     pyw_logpipe_init(&process->output, spawned.log_fd, process->pid);
@@ -88,7 +94,7 @@ bool pyw_process_follow_report(struct pyw_process *process)
         set_state(process, PYW_STATE_READY, "ready");
         return true;
     }
-    if (report == PYW_REPORT_DRAINING && pyw_process_is_wanted(process)) {
+    if (report >= PYW_REPORT_DRAINING && pyw_process_is_wanted(process)) {
         process->is_told = true;
         set_state(process, PYW_STATE_DRAINING, "drain");
     }
@@ -100,6 +106,16 @@ static void close_lifeline(struct pyw_process *process)
     if (process->lifeline_fd >= 0) {
         close(process->lifeline_fd);
         process->lifeline_fd = -1;
+    }
+}
+
+void pyw_process_drain(struct pyw_process *process)
+{
+    process->is_told = true;
+    /* First out of the table, so that no child chooses it any more. */
+    set_state(process, PYW_STATE_DRAINING, "replaced");
+    if (pyw_lifeline_say(process->lifeline_fd, PYW_WORD_DRAIN, -1) != 0) {
+        close_lifeline(process); /* its end says it too */
     }
 }
 

@@ -28,10 +28,13 @@ struct pyw_process {
     uint32_t slot;
     uint32_t generation;
     enum pyw_state state;
-    pid_t pid; /* 0: none */
-    int lifeline_fd;
+    pid_t pid;       /* 0: none */
+    int lifeline_fd; /* our end; -1: none */
     struct pyw_logpipe output;
     int64_t spawned_ms;
+    bool is_successor;  /* started beside the processes that it is to replace */
+    bool is_due;        /* to be replaced: drains once a successor is ready */
+    uint32_t wishes;    /* of its own for that, heeded so far */
     int64_t kill_at_ms; /* when it is killed if it has not ended; PYW_CLOCK_NEVER */
     bool is_killed;     /* by us, when its time was over */
     bool is_told;       /* to end: its ending is no news */
@@ -44,14 +47,17 @@ bool pyw_process_is_empty(const struct pyw_process *process);
 /* Counts towards the number of processes that the group is to have. */
 bool pyw_process_is_wanted(const struct pyw_process *process);
 
-/* Starts a process in an empty slot. @return 0 or -errno, with `step` naming what
- * failed. */
-int pyw_process_spawn(struct pyw_process *process, int notify_fd, const char **step);
+/* Starts a process in an empty slot; a successor has to load its scripts. @return 0 or
+ * -errno, with `step` naming what failed. */
+int pyw_process_spawn(struct pyw_process *process, int notify_fd, bool is_successor,
+                      const char **step);
 
 /* Takes over what the process reported in the group table. @return true when it has
  * become ready. */
 bool pyw_process_follow_report(struct pyw_process *process);
 
+/* Has a ready process finish what it runs and end. */
+void pyw_process_drain(struct pyw_process *process);
 /* Lets it end now; killed after `grace_ms`. */
 void pyw_process_stop(struct pyw_process *process, int64_t grace_ms);
 /* Kills it if its time is over. */

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/codes.h"
 #include "base/path.h"
+#include "channel/lifeline.h"
 
 #define PROGRAM_NAME "pywsgi-daemon"
 #define PROGRAM_PLACE "libexec/mod_pywsgi/" PROGRAM_NAME
@@ -34,7 +35,7 @@ struct birth {
 /* --- before the fork --- */
 
 /* A sealed memory file with the packed setup. @return descriptor or -errno. */
-static int make_setup(const struct pyw_group *group, uint32_t slot, uint32_t generation)
+static int make_setup(const struct pyw_group *group, const struct pyw_spawn_plan *plan)
 {
     struct pyw_setup setup = group->setup;
     struct pyw_writer writer;
@@ -43,8 +44,9 @@ static int make_setup(const struct pyw_group *group, uint32_t slot, uint32_t gen
     if (fd < 0) {
         return -errno;
     }
-    setup.slot = slot;
-    setup.generation = generation;
+    setup.slot = plan->slot;
+    setup.generation = plan->generation;
+    setup.must_load = plan->must_load;
     pyw_bytes_init(&writer);
     pyw_setup_put(&writer, &setup);
     if (writer.failed || write(fd, writer.data, writer.len) != (ssize_t)writer.len ||
@@ -369,29 +371,34 @@ __attribute__((noreturn)) static void give_birth(struct birth *birth)
 /* --- the parent side --- */
 
 /* Opens what a birth needs. @return 0 or -errno with `step` set; the caller closes. */
-static int prepare(struct birth *birth, uint32_t slot, uint32_t generation,
-                   int notify_fd, int log_pipe[2], int lifeline[2], const char **step)
+static int prepare(struct birth *birth, const struct pyw_spawn_plan *plan,
+                   int log_pipe[2], int lifeline[2], const char **step)
 {
     const struct pyw_group *group = birth->group;
+    int rv;
 
     *step = "setup";
-    birth->fds[PYW_SETUP_FD] = make_setup(group, slot, generation);
+    birth->fds[PYW_SETUP_FD] = make_setup(group, plan);
     if (birth->fds[PYW_SETUP_FD] < 0) {
         return birth->fds[PYW_SETUP_FD];
     }
     *step = "pipes";
     birth->fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (birth->fds[0] < 0 || pipe2(log_pipe, O_CLOEXEC) != 0 ||
-        pipe2(lifeline, O_CLOEXEC) != 0 ||
         fcntl(log_pipe[0], F_SETFL, O_NONBLOCK) != 0) {
         return -errno;
+    }
+    *step = "lifeline";
+    rv = pyw_lifeline_open(lifeline);
+    if (rv != 0) {
+        return rv;
     }
     birth->fds[1] = log_pipe[1];
     birth->fds[2] = log_pipe[1];
     birth->fds[PYW_TABLE_FD] = group->table_fd;
-    birth->fds[PYW_LISTENER_FD] = group->listeners[slot];
+    birth->fds[PYW_LISTENER_FD] = group->listeners[plan->slot];
     birth->fds[PYW_LIFELINE_FD] = lifeline[0];
-    birth->fds[PYW_NOTIFY_FD] = notify_fd;
+    birth->fds[PYW_NOTIFY_FD] = plan->notify_fd;
     birth->fd_count = PYW_FIRST_FREE_FD;
     if (group->board_fd > 0) {
         birth->fds[PYW_BOARD_FD] = group->board_fd;
@@ -400,13 +407,13 @@ static int prepare(struct birth *birth, uint32_t slot, uint32_t generation,
     return 0;
 }
 
-int pyw_spawn_start(const struct pyw_group *group, uint32_t slot, uint32_t generation,
-                    int notify_fd, struct pyw_spawned *spawned, const char **step)
+int pyw_spawn_start(const struct pyw_group *group, const struct pyw_spawn_plan *plan,
+                    struct pyw_spawned *spawned, const char **step)
 {
     struct birth birth = {.group = group, .fds = {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
     int log_pipe[2] = {-1, -1};
     int lifeline[2] = {-1, -1};
-    int rv = prepare(&birth, slot, generation, notify_fd, log_pipe, lifeline, step);
+    int rv = prepare(&birth, plan, log_pipe, lifeline, step);
 
     if (rv == 0) {
         *step = "fork";

@@ -10,6 +10,7 @@
 #ifndef PYW_SUPERVISOR_SPAWN_H
 #define PYW_SUPERVISOR_SPAWN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,12 +22,19 @@
 struct pyw_spawned {
     pid_t pid;
     int log_fd;      /* read end: what the process writes to 1 and 2; non-blocking */
-    int lifeline_fd; /* write end */
+    int lifeline_fd; /* our end (channel/lifeline) */
 };
 
-/* Starts the process of a slot; `notify_fd` is the write end of the notify pipe.
- * @return 0 or -errno; `step` then names what failed. */
-int pyw_spawn_start(const struct pyw_group *group, uint32_t slot, uint32_t generation,
-                    int notify_fd, struct pyw_spawned *spawned, const char **step);
+/* What one process is started with, beside what all of its group have. */
+struct pyw_spawn_plan {
+    uint32_t slot;
+    uint32_t generation;
+    bool must_load; /* base/setup */
+    int notify_fd;  /* write end of the notify pipe */
+};
+
+/* Starts a process. @return 0 or -errno; `step` then names what failed. */
+int pyw_spawn_start(const struct pyw_group *group, const struct pyw_spawn_plan *plan,
+                    struct pyw_spawned *spawned, const char **step);
 
 #endif

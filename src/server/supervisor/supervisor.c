@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/codes.h"
+#include "supervisor/crew.h"
 #include "supervisor/echo.h"
 
 /* What a daemon gets on top of shutdown-timeout, to end in good order. */
@@ -22,21 +23,6 @@
 #define STOP_OTHERWISE_MS 5000
 /* The same when the parent has died: nobody is left who could wait for an answer. */
 #define ORPHAN_GRACE_MS 1000
-/* A process that ends by itself sooner than this after its start is backed off. */
-#define QUICK_END_MS 1000
-/* ... but not for longer than the fourth step, 0.8 s: it served, and a request that
- * crashes it must not keep the group down by being asked again and again. */
-#define QUICK_ENDS_MAX 4
-
-/* One process group at work. */
-struct crew {
-    const struct pyw_group *group;
-    struct pyw_process *processes; /* one per slot */
-    unsigned failures;             /* starts in a row that came to nothing */
-    unsigned quick_ends;           /* processes in a row that ended right after */
-    int64_t retry_at_ms;           /* no start before */
-    struct pyw_echo said;          /* by starts that failed */
-};
 
 /* Retiring: a newer configuration is in force, and all goes on as before until the
  * children that were forked with this one have gone. */
@@ -44,7 +30,7 @@ enum course { COURSE_RUN, COURSE_RETIRE, COURSE_STOP };
 
 struct supervisor {
     const struct pyw_supervisor_plan *plan;
-    struct crew *crews;
+    struct pyw_crew *crews;
     enum course course;
     int signal_fd;
     int notify[2];
@@ -94,20 +80,6 @@ static int open_signals(struct supervisor *self)
     return self->signal_fd >= 0 ? 0 : -errno;
 }
 
-static int make_crew(struct crew *crew, const struct pyw_group *group,
-                     pyw_supervisor_log *log)
-{
-    crew->group = group;
-    crew->processes = calloc(group->slots, sizeof(*crew->processes));
-    if (crew->processes == NULL) {
-        return -ENOMEM;
-    }
-    for (uint32_t slot = 0; slot < group->slots; slot++) {
-        pyw_process_init(&crew->processes[slot], group, log, slot);
-    }
-    return 0;
-}
-
 static int make_crews(struct supervisor *self)
 {
     const struct pyw_supervisor_plan *plan = self->plan;
@@ -118,7 +90,8 @@ static int make_crews(struct supervisor *self)
         return -ENOMEM;
     }
     for (size_t i = 0; i < plan->group_count; i++) {
-        if (make_crew(&self->crews[i], plan->groups[i], plan->log) != 0) {
+        if (pyw_crew_init(&self->crews[i], plan->groups[i], plan->log,
+                          self->notify[1]) != 0) {
             return -ENOMEM;
         }
         self->polled_size += plan->groups[i]->slots;
@@ -147,16 +120,18 @@ static int set_up(struct supervisor *self)
 
 /* --- all processes --- */
 
+#define FOR_EACH_CREW(self, crew_var)                                                  \
+    for (struct pyw_crew *crew_var = (self)->crews;                                    \
+         crew_var < (self)->crews + (self)->plan->group_count; crew_var++)
+
 #define FOR_EACH_PROCESS(self, crew_var, process_var)                                  \
-    for (struct crew *crew_var = (self)->crews;                                        \
-         crew_var < (self)->crews + (self)->plan->group_count; crew_var++)             \
-        for (struct pyw_process *process_var = crew_var->processes;                    \
-             process_var < crew_var->processes + crew_var->group->slots;               \
-             process_var++)
+    FOR_EACH_CREW(self, crew_var)                                                      \
+    for (struct pyw_process *process_var = crew_var->processes;                        \
+         process_var < crew_var->processes + crew_var->group->slots; process_var++)
 
 /* Where a line of output goes. */
 struct speaker {
-    struct crew *crew;
+    struct pyw_crew *crew;
     struct pyw_process *process;
 };
 
@@ -172,80 +147,9 @@ static void log_entry(void *context, enum pyw_level level, const char *text, siz
     process->log(process->group->log_context, level, "%.*s", (int)len, text);
 }
 
-/* The next start waits, the longer the more came to nothing. */
-static void back_off(struct crew *crew, unsigned times)
-{
-    crew->retry_at_ms =
-        times > 0 ? pyw_clock_now_ms() + pyw_clock_backoff_ms(times) : 0;
-}
-
-static void set_failures(struct crew *crew, unsigned failures)
-{
-    crew->failures = failures;
-    back_off(crew, failures);
-    pyw_table_set_failures(crew->group->table, failures);
-}
-
-static struct pyw_process *find_empty(struct crew *crew)
-{
-    for (uint32_t slot = 0; slot < crew->group->slots; slot++) {
-        if (pyw_process_is_empty(&crew->processes[slot])) {
-            return &crew->processes[slot];
-        }
-    }
-    return NULL;
-}
-
-static int64_t count_wanted(const struct crew *crew)
-{
-    int64_t count = 0;
-
-    for (uint32_t slot = 0; slot < crew->group->slots; slot++) {
-        count += pyw_process_is_wanted(&crew->processes[slot]) ? 1 : 0;
-    }
-    return count;
-}
-
-/* Starts what is missing, unless the last start failed a moment ago. */
-static void fill_crew(struct supervisor *self, struct crew *crew)
-{
-    int64_t missing = crew->group->setup.options.processes - count_wanted(crew);
-
-    while (missing-- > 0 && pyw_clock_now_ms() >= crew->retry_at_ms) {
-        struct pyw_process *process = find_empty(crew);
-        const char *step = "";
-        int rv;
-
-        if (process == NULL) {
-            return; /* every spare slot still drains: the next to end makes room */
-        }
-        rv = pyw_process_spawn(process, self->notify[1], &step);
-        if (rv != 0) {
-            set_failures(crew, crew->failures + 1);
-            PYW_LOG(self->plan->log, crew->group->log_context, SPAWN_FAILED,
-                    process->slot, crew->group->name, step, strerror(-rv),
-                    pyw_clock_backoff_ms(crew->failures));
-        }
-    }
-}
-
-static void follow_reports(struct supervisor *self)
-{
-    FOR_EACH_PROCESS(self, crew, process)
-    {
-        if (!pyw_process_follow_report(process)) {
-            continue;
-        }
-        pyw_echo_forget(&crew->said);
-        if (crew->failures > 0) {
-            set_failures(crew, 0);
-        }
-    }
-}
-
 /* --- events --- */
 
-static int64_t stop_grace_ms(const struct crew *crew)
+static int64_t stop_grace_ms(const struct pyw_crew *crew)
 {
     int64_t seconds = crew->group->setup.options.shutdown_timeout_s;
 
@@ -257,9 +161,9 @@ static void stop_all(struct supervisor *self)
     bool is_orphan = getppid() != self->plan->parent;
 
     self->course = COURSE_STOP;
-    FOR_EACH_PROCESS(self, crew, process)
+    FOR_EACH_CREW(self, crew)
     {
-        pyw_process_stop(process, is_orphan ? ORPHAN_GRACE_MS : stop_grace_ms(crew));
+        pyw_crew_stop(crew, is_orphan ? ORPHAN_GRACE_MS : stop_grace_ms(crew));
     }
 }
 
@@ -268,8 +172,6 @@ static void reap_one(struct supervisor *self, pid_t pid, int status)
     FOR_EACH_PROCESS(self, crew, process)
     {
         struct speaker speaker = {crew, process};
-        bool is_news;
-        bool is_quick;
 
         if (process->pid != pid) {
             continue;
@@ -277,15 +179,7 @@ static void reap_one(struct supervisor *self, pid_t pid, int status)
         /* Its last words come before our sentence about its end. */
         (void)pyw_logpipe_pump(&process->output, log_entry, &speaker);
         pyw_logpipe_close(&process->output, log_entry, &speaker);
-        is_news = !process->is_told;
-        is_quick = pyw_clock_now_ms() - process->spawned_ms < QUICK_END_MS;
-        if (pyw_process_reap(process, status, crew->failures > 0)) {
-            set_failures(crew, crew->failures + 1);
-        } else if (is_news) {
-            crew->quick_ends = is_quick ? crew->quick_ends + 1 : 0;
-            back_off(crew, crew->quick_ends < QUICK_ENDS_MAX ? crew->quick_ends
-                                                             : QUICK_ENDS_MAX);
-        }
+        pyw_crew_reap(crew, process, status);
         return;
     }
 }
@@ -346,29 +240,16 @@ static void handle_children_gone(struct supervisor *self)
 
 /* --- the loop --- */
 
-static void sooner(int64_t *deadline, int64_t candidate)
-{
-    if (candidate < *deadline) {
-        *deadline = candidate;
-    }
-}
-
 /* When something is due without an event. */
 static int64_t next_deadline(struct supervisor *self)
 {
     int64_t deadline = PYW_CLOCK_NEVER;
 
-    for (size_t i = 0; i < self->plan->group_count; i++) {
-        struct crew *crew = &self->crews[i];
-
-        if (self->course != COURSE_STOP && crew->retry_at_ms > 0 &&
-            count_wanted(crew) < crew->group->setup.options.processes) {
-            sooner(&deadline, crew->retry_at_ms);
-        }
-    }
-    FOR_EACH_PROCESS(self, crew, process)
+    FOR_EACH_CREW(self, crew)
     {
-        sooner(&deadline, process->kill_at_ms);
+        int64_t own = pyw_crew_deadline_ms(crew);
+
+        deadline = own < deadline ? own : deadline;
     }
     return deadline;
 }
@@ -425,9 +306,10 @@ static void run_round(struct supervisor *self)
 {
     size_t count;
 
-    if (self->course != COURSE_STOP) {
-        for (size_t i = 0; i < self->plan->group_count; i++) {
-            fill_crew(self, &self->crews[i]);
+    FOR_EACH_CREW(self, crew)
+    {
+        if (self->course != COURSE_STOP) {
+            pyw_crew_tend(crew);
         }
     }
     count = fill_polled(self);
@@ -436,7 +318,10 @@ static void run_round(struct supervisor *self)
         return; /* EFAULT, EINVAL, ENOMEM: the next round tries again */
     }
     handle_notify(self);
-    follow_reports(self);
+    FOR_EACH_CREW(self, crew)
+    {
+        pyw_crew_follow(crew);
+    }
     pump_logs(self);
     if (self->polled[POLLED_SIGNALS].revents != 0) {
         handle_signals(self);
@@ -461,7 +346,7 @@ static void run_round(struct supervisor *self)
 static void clean_up(struct supervisor *self)
 {
     for (size_t i = 0; i < self->plan->group_count; i++) {
-        free(self->crews[i].processes);
+        pyw_crew_free(&self->crews[i]);
         pyw_group_close(self->plan->groups[i], true);
     }
     free(self->crews);

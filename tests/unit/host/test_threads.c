@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "channel/lifeline.h"
 #include "channel/socket.h"
 #include "fake_python.h"
 #include "host/host.h"
@@ -103,7 +104,7 @@ static void start(void (*serve)(struct pyw_exchange *), int64_t timeout_s)
     setup.options.request_timeout_s = timeout_s;
     ck_assert_int_eq(pyw_table_create(1, &table, &table_fd), 0);
     ck_assert_int_eq(pyw_host_init(&host, &setup, table), 0);
-    ck_assert_int_eq(pipe(lifeline), 0);
+    ck_assert_int_eq(pyw_lifeline_open(lifeline), 0);
     ck_assert_int_eq(pipe(notify), 0);
     host.lifeline_fd = lifeline[0];
     host.notify_fd = notify[1];

@@ -64,6 +64,7 @@ static void tear_down(void)
 /* Starts the process, keeps what it writes, and gives its exit status. */
 static int live(void)
 {
+    struct pyw_spawn_plan plan = {.slot = 0, .generation = 1};
     struct pyw_spawned spawned;
     const char *step = "";
     int notify[2];
@@ -71,7 +72,8 @@ static int live(void)
     int status;
 
     ck_assert_int_eq(pipe2(notify, O_CLOEXEC), 0);
-    ck_assert_int_eq(pyw_spawn_start(&group, 0, 1, notify[1], &spawned, &step), 0);
+    plan.notify_fd = notify[1];
+    ck_assert_int_eq(pyw_spawn_start(&group, &plan, &spawned, &step), 0);
     for (;;) {
         struct pollfd wanted = {.fd = spawned.log_fd, .events = POLLIN};
         ssize_t got;

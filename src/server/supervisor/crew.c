@@ -1,0 +1,364 @@
+#include "supervisor/crew.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/codes.h"
+
+/* A process that ends by itself sooner than this after its start is backed off. */
+#define QUICK_END_MS 1000
+/* ... but not for longer than the fourth step, 0.8 s: it served, and a request that
+ * crashes it must not keep the group down by being asked again and again. */
+#define QUICK_ENDS_MAX 4
+/* Without max-unavailable=, one of so many is replaced at a time. */
+#define REPLACED_SHARE 4
+
+#define FOR_EACH(crew, process_var)                                                    \
+    for (struct pyw_process *process_var = (crew)->processes;                          \
+         process_var < (crew)->processes + (crew)->group->slots; process_var++)
+
+int pyw_crew_init(struct pyw_crew *crew, const struct pyw_group *group,
+                  pyw_supervisor_log *log, int notify_fd)
+{
+    memset(crew, 0, sizeof(*crew));
+    crew->group = group;
+    crew->log = log;
+    crew->notify_fd = notify_fd;
+    crew->target = (uint32_t)group->setup.options.processes;
+    crew->processes = calloc(group->slots, sizeof(*crew->processes));
+    if (crew->processes == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t slot = 0; slot < group->slots; slot++) {
+        pyw_process_init(&crew->processes[slot], group, log, slot);
+    }
+    return 0;
+}
+
+void pyw_crew_free(struct pyw_crew *crew)
+{
+    free(crew->processes);
+    crew->processes = NULL;
+}
+
+/* --- counting --- */
+
+static bool is_due(const struct pyw_process *process)
+{
+    return process->is_due && process->state == PYW_STATE_READY;
+}
+
+static bool is_coming(const struct pyw_process *process)
+{
+    return process->is_successor && process->state == PYW_STATE_STARTING;
+}
+
+static bool is_ready(const struct pyw_process *process)
+{
+    return process->state == PYW_STATE_READY;
+}
+
+static uint32_t count(const struct pyw_crew *crew,
+                      bool (*is_counted)(const struct pyw_process *))
+{
+    uint32_t found = 0;
+
+    FOR_EACH(crew, process)
+    {
+        found += is_counted(process) ? 1 : 0;
+    }
+    return found;
+}
+
+static struct pyw_process *find_empty(const struct pyw_crew *crew)
+{
+    FOR_EACH(crew, process)
+    {
+        if (pyw_process_is_empty(process)) {
+            return process;
+        }
+    }
+    return NULL;
+}
+
+/* --- back-off --- */
+
+static int64_t backed_off_ms(unsigned times)
+{
+    return times > 0 ? pyw_clock_now_ms() + pyw_clock_backoff_ms(times) : 0;
+}
+
+static void set_failures(struct pyw_crew *crew, unsigned failures)
+{
+    crew->failures = failures;
+    crew->retry_at_ms = backed_off_ms(failures);
+    pyw_table_set_failures(crew->group->table, failures);
+}
+
+/* --- rolls --- */
+
+static void set_roll(struct pyw_crew *crew, enum pyw_roll_state state)
+{
+    int64_t now_ms = pyw_clock_now_ms();
+    struct pyw_roll *roll = &crew->roll;
+
+    if (state == PYW_ROLL_ON) {
+        roll->begun_ms = now_ms;
+        roll->replaced = 0;
+    }
+    roll->state = state;
+    roll->ended_ms = now_ms;
+}
+
+static void mark_all(struct pyw_crew *crew)
+{
+    FOR_EACH(crew, process)
+    {
+        process->is_due |= pyw_process_is_wanted(process);
+    }
+    crew->replace_failures = 0;
+    crew->replace_at_ms = 0;
+    set_roll(crew, PYW_ROLL_ON);
+}
+
+void pyw_crew_roll(struct pyw_crew *crew)
+{
+    crew->log(crew->group->log_context, PYW_LEVEL_INFO,
+              "The processes of group '%s' are replaced, as was asked for.",
+              crew->group->name);
+    mark_all(crew);
+}
+
+/* No process is left that was there when the roll began. */
+static void end_roll(struct pyw_crew *crew)
+{
+    if (crew->roll.state != PYW_ROLL_ON && crew->roll.state != PYW_ROLL_FAILED) {
+        return;
+    }
+    FOR_EACH(crew, process)
+    {
+        if (process->is_due && pyw_process_is_wanted(process)) {
+            return;
+        }
+    }
+    set_roll(crew, PYW_ROLL_DONE);
+    PYW_LOG(crew->log, crew->group->log_context, ROLL_DONE, crew->group->name,
+            crew->roll.replaced,
+            (double)(crew->roll.ended_ms - crew->roll.begun_ms) / 1000);
+}
+
+/* --- what processes say --- */
+
+/* One that is due already says at most that the script has changed once more. */
+static void heed_wish(struct pyw_crew *crew, struct pyw_process *process)
+{
+    enum pyw_wish wish = PYW_WISH_NONE;
+    uint32_t wishes = pyw_table_wishes(crew->group->table, process->slot, &wish);
+
+    if (wishes == process->wishes || !pyw_process_is_wanted(process)) {
+        return;
+    }
+    process->wishes = wishes;
+    crew->replace_failures = 0;
+    crew->replace_at_ms = 0;
+    if (process->is_due) {
+        return;
+    }
+    if (wish == PYW_WISH_REPLACE_ALL) {
+        crew->log(crew->group->log_context, PYW_LEVEL_INFO,
+                  "A script of process group '%s' has changed: its processes are "
+                  "replaced.",
+                  crew->group->name);
+        mark_all(crew);
+    }
+    process->is_due = true;
+}
+
+void pyw_crew_follow(struct pyw_crew *crew)
+{
+    FOR_EACH(crew, process)
+    {
+        if (pyw_process_follow_report(process)) {
+            pyw_echo_forget(&crew->said);
+            crew->replace_failures = process->is_successor ? 0 : crew->replace_failures;
+            if (crew->failures > 0) {
+                set_failures(crew, 0);
+            }
+        }
+        if (!pyw_process_is_empty(process)) {
+            heed_wish(crew, process);
+        }
+    }
+}
+
+/* --- starting and draining --- */
+
+/* @return false: not now. */
+static bool start_one(struct pyw_crew *crew, bool is_successor)
+{
+    struct pyw_process *process = find_empty(crew);
+    const char *step = "";
+    int rv;
+
+    if (process == NULL) {
+        return false; /* every spare slot still drains: the next to end makes room */
+    }
+    rv = pyw_process_spawn(process, crew->notify_fd, is_successor, &step);
+    if (rv != 0) {
+        set_failures(crew, crew->failures + 1);
+        PYW_LOG(crew->log, crew->group->log_context, SPAWN_FAILED, process->slot,
+                crew->group->name, step, strerror(-rv),
+                pyw_clock_backoff_ms(crew->failures));
+    }
+    return rv == 0;
+}
+
+/* Starts what is missing, unless the last start failed a moment ago. */
+static void fill(struct pyw_crew *crew)
+{
+    uint32_t wanted = count(crew, pyw_process_is_wanted) - count(crew, is_coming);
+    uint32_t lost = crew->target > wanted ? crew->target - wanted : 0;
+    uint32_t coming = count(crew, is_coming);
+
+    /* A successor whose predecessor is gone takes the place of one that is missing. */
+    while (lost > coming && pyw_clock_now_ms() >= crew->retry_at_ms) {
+        if (!start_one(crew, false)) {
+            return;
+        }
+        lost--;
+    }
+}
+
+static uint32_t most_at_once(const struct pyw_crew *crew)
+{
+    int64_t given = crew->group->setup.options.max_unavailable;
+    uint32_t share = (crew->target + REPLACED_SHARE - 1) / REPLACED_SHARE;
+
+    if (given > 0) {
+        return (uint32_t)given;
+    }
+    return share > 0 ? share : 1;
+}
+
+/* Successors for those that are due. */
+static void replace(struct pyw_crew *crew)
+{
+    uint32_t due = count(crew, is_due);
+    uint32_t most = most_at_once(crew);
+    uint32_t coming = count(crew, is_coming);
+
+    due = due < most ? due : most;
+    while (coming < due && pyw_clock_now_ms() >= crew->replace_at_ms &&
+           pyw_clock_now_ms() >= crew->retry_at_ms) {
+        if (!start_one(crew, true)) {
+            return;
+        }
+        coming++;
+    }
+}
+
+/* Due ones first, then the oldest. */
+static bool is_before(const struct pyw_process *a, const struct pyw_process *b)
+{
+    if (a->is_due != b->is_due) {
+        return a->is_due;
+    }
+    return a->spawned_ms < b->spawned_ms;
+}
+
+static struct pyw_process *find_dispensable(const struct pyw_crew *crew)
+{
+    struct pyw_process *found = NULL;
+
+    FOR_EACH(crew, process)
+    {
+        if (is_ready(process) && (found == NULL || is_before(process, found))) {
+            found = process;
+        }
+    }
+    return found;
+}
+
+/* More are ready than the group is to have: successors are there. */
+static void thin_out(struct pyw_crew *crew)
+{
+    for (uint32_t ready = count(crew, is_ready); ready > crew->target; ready--) {
+        struct pyw_process *process = find_dispensable(crew);
+
+        crew->roll.replaced += process->is_due ? 1 : 0;
+        pyw_process_drain(process);
+    }
+}
+
+void pyw_crew_tend(struct pyw_crew *crew)
+{
+    thin_out(crew);
+    fill(crew);
+    replace(crew);
+    end_roll(crew);
+}
+
+int64_t pyw_crew_deadline_ms(const struct pyw_crew *crew)
+{
+    int64_t deadline = PYW_CLOCK_NEVER;
+
+    if (find_empty(crew) != NULL) { /* else the next to end makes room */
+        if (crew->retry_at_ms > 0 &&
+            count(crew, pyw_process_is_wanted) < crew->target) {
+            deadline = crew->retry_at_ms;
+        }
+        if (crew->replace_at_ms > 0 && crew->replace_at_ms < deadline &&
+            count(crew, is_due) > 0 && count(crew, is_coming) == 0) {
+            deadline = crew->replace_at_ms;
+        }
+    }
+    FOR_EACH(crew, process)
+    {
+        deadline = process->kill_at_ms < deadline ? process->kill_at_ms : deadline;
+    }
+    return deadline;
+}
+
+/* --- ends --- */
+
+static void note_failed_successor(struct pyw_crew *crew)
+{
+    crew->replace_failures++;
+    crew->replace_at_ms = backed_off_ms(crew->replace_failures);
+    if (crew->roll.state == PYW_ROLL_ON) {
+        set_roll(crew, PYW_ROLL_FAILED);
+    }
+    if (crew->replace_failures == 1) {
+        PYW_LOG(crew->log, crew->group->log_context, SUCCESSOR_FAILED,
+                crew->group->name, count(crew, is_ready));
+    }
+}
+
+void pyw_crew_reap(struct pyw_crew *crew, struct pyw_process *process, int status)
+{
+    bool is_news = !process->is_told;
+    bool is_quick = pyw_clock_now_ms() - process->spawned_ms < QUICK_END_MS;
+    bool is_known = crew->failures > 0 || crew->replace_failures > 0;
+
+    if (pyw_process_reap(process, status, is_known)) {
+        if (process->is_successor && count(crew, is_ready) > 0) {
+            note_failed_successor(crew);
+        } else {
+            set_failures(crew, crew->failures + 1);
+        }
+    } else if (is_news) {
+        crew->quick_ends = is_quick ? crew->quick_ends + 1 : 0;
+        crew->retry_at_ms = backed_off_ms(
+            crew->quick_ends < QUICK_ENDS_MAX ? crew->quick_ends : QUICK_ENDS_MAX);
+    }
+}
+
+void pyw_crew_stop(struct pyw_crew *crew, int64_t grace_ms)
+{
+    FOR_EACH(crew, process)
+    {
+        pyw_process_stop(process, grace_ms);
+    }
+}

@@ -1,0 +1,73 @@
+/* crew.h: one process group at work: how many processes it is to have, which are to be
+ * replaced, and when a start is tried again.
+ *
+ * One mechanism replaces a process, whatever the reason: it is marked as due; a
+ * successor starts beside it, has to load its scripts, and once it is ready one due
+ * process drains. A successor that fails changes nothing for those that serve, and is
+ * tried again, less and less often. The same rule shrinks a group: more ready processes
+ * than it is to have, and one drains.
+ *
+ * Supervisor process, its only thread.
+ */
+#ifndef PYW_SUPERVISOR_CREW_H
+#define PYW_SUPERVISOR_CREW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "supervisor/echo.h"
+#include "supervisor/group.h"
+#include "supervisor/process.h"
+
+/* How the last replacement of all processes went, or goes. */
+enum pyw_roll_state {
+    PYW_ROLL_NONE = 0,
+    PYW_ROLL_ON = 1,
+    PYW_ROLL_DONE = 2,
+    PYW_ROLL_FAILED = 3 /* a successor did not get ready; it is tried again */
+};
+
+struct pyw_roll {
+    enum pyw_roll_state state;
+    uint32_t replaced; /* processes */
+    int64_t begun_ms;
+    int64_t ended_ms;
+};
+
+struct pyw_crew {
+    const struct pyw_group *group;
+    pyw_supervisor_log *log;
+    int notify_fd;                 /* of the supervisor, for its processes */
+    struct pyw_process *processes; /* one per slot; owned */
+    uint32_t target;               /* processes that it is to have */
+    unsigned failures;             /* starts in a row that came to nothing */
+    unsigned quick_ends;           /* processes in a row that ended right after */
+    int64_t retry_at_ms;           /* no start before */
+    unsigned replace_failures;     /* successors in a row that came to nothing */
+    int64_t replace_at_ms;         /* no successor before */
+    struct pyw_roll roll;
+    struct pyw_echo said; /* by starts that failed */
+};
+
+/* @return 0 or -ENOMEM. */
+int pyw_crew_init(struct pyw_crew *crew, const struct pyw_group *group,
+                  pyw_supervisor_log *log, int notify_fd);
+void pyw_crew_free(struct pyw_crew *crew);
+
+/* Takes over what its processes reported and wished. */
+void pyw_crew_follow(struct pyw_crew *crew);
+/* Starts and drains what has to be started and drained by now. */
+void pyw_crew_tend(struct pyw_crew *crew);
+/* When there is something to do without an event (clock.h). */
+int64_t pyw_crew_deadline_ms(const struct pyw_crew *crew);
+/* One of its processes has ended with that wait status. */
+void pyw_crew_reap(struct pyw_crew *crew, struct pyw_process *process, int status);
+/* Ends all, each killed after `grace_ms`. Nothing is started after that, as the caller
+ * does not tend any more. */
+void pyw_crew_stop(struct pyw_crew *crew, int64_t grace_ms);
+
+/* Replaces each process that it has now, at most max-unavailable= at a time; `roll`
+ * says how it goes. */
+void pyw_crew_roll(struct pyw_crew *crew);
+
+#endif
