@@ -178,7 +178,7 @@ static enum pyw_step take_hello(struct pyw_answer *answer, struct pyw_span paylo
     struct pyw_hello hello;
 
     if (!answer->channel->is_new || pyw_frame_get_hello(payload, &hello) != 0 ||
-        !pyw_frame_is_secret(hello.secret, answer->group->setup.secret)) {
+        !pyw_frame_is_secret(hello.secret, pyw_pool_secret(answer->channel))) {
         return broken(
             answer, "its HELLO is malformed, late, or without the secret of the group");
     }

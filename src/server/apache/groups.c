@@ -12,6 +12,7 @@
 
 #include "apache/conf.h"
 #include "apache/group_rules.h"
+#include "apache/heritage.h"
 #include "apache/places.h"
 #include "apache/python_conf.h"
 #include "apache/score.h"
@@ -221,7 +222,15 @@ static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *co
         return error;
     }
     set_setup(group, conf);
-    return open_group(pool, conf, place, index, group);
+    error = open_group(pool, conf, place, index, group);
+    if (error == NULL) {
+        group->before = pyw_heritage_take(pool, group);
+    }
+    if (group->before != NULL) {
+        pyw_roster_copy(pyw_table_roster(group->table),
+                        pyw_table_roster(group->before->table));
+    }
+    return error;
 }
 
 /* --- snapshots of the scoreboard --- */

@@ -21,6 +21,7 @@
 #include "apache/conf.h"
 #include "apache/entry.h"
 #include "apache/groups.h"
+#include "apache/heritage.h"
 #include "apache/log.h"
 #include "apache/module.h"
 #include "apache/places.h"
@@ -56,6 +57,7 @@ static struct {
     apr_proc_t supervisor;
     int lifeline[2]; /* parent to supervisor */
     int children[2]; /* every child of this generation holds the write end open */
+    int heirs[2];    /* configurations that come after tell by it: apache/heritage */
 } launch;
 
 /* Child: group name -> struct pyw_pool *. */
@@ -157,6 +159,7 @@ __attribute__((noreturn)) static void be_supervisor(void)
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     close(launch.lifeline[1]);
     close(launch.children[1]);
+    close(launch.heirs[1]);
     ap_close_listeners();
     _exit(pyw_supervisor_run(&launch.plan));
 }
@@ -181,9 +184,13 @@ static int open_pipes(void)
     if (launch.children[0] < 0 && pipe2(launch.children, O_CLOEXEC) != 0) {
         return -errno;
     }
+    if (launch.heirs[0] < 0 && pipe2(launch.heirs, O_CLOEXEC | O_NONBLOCK) != 0) {
+        return -errno;
+    }
     launch.plan.parent = launch.parent;
     launch.plan.lifeline_fd = launch.lifeline[0];
     launch.plan.children_fd = launch.children[0];
+    launch.plan.heirs_fd = launch.heirs[0];
     return 0;
 }
 
@@ -253,8 +260,12 @@ static apr_status_t leave(void *data)
          * byte cannot be written, the end of the pipe says the same more abruptly. */
         (void)!write(launch.lifeline[1], &retire, 1);
     }
+    if (is_restart && launch.heirs[1] >= 0) {
+        pyw_heritage_leave(&launch.plan, launch.heirs[1]);
+    }
     close_pipe(launch.lifeline);
     close_pipe(launch.children);
+    close_pipe(launch.heirs);
     if (!is_restart) {
         int64_t deadline_ms = stop_deadline_ms();
 
@@ -296,6 +307,7 @@ static int launch_groups(apr_pool_t *pconf, server_rec *s)
     const char *error;
 
     error = pyw_groups_prepare(pconf, s, launch.retained->generation, &launch.plan);
+    pyw_heritage_settle();
     if (error != NULL) {
         PYW_LOG(pyw_log_server, s, GROUPS_FAILED, error);
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -335,6 +347,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     memset(&launch, 0, sizeof(launch));
     launch.lifeline[0] = launch.lifeline[1] = -1;
     launch.children[0] = launch.children[1] = -1;
+    launch.heirs[0] = launch.heirs[1] = -1;
     launch.parent = getpid();
     launch.pconf = pconf;
     launch.server = s;
@@ -370,6 +383,15 @@ static void part_from_parent(void)
      * end of the other pipe is kept: as long as it is open this generation is needed.
      */
     close_pipe(launch.lifeline);
+    close_pipe(launch.heirs);
+    for (size_t i = 0; i < launch.plan.group_count; i++) {
+        struct pyw_group *before = launch.plan.groups[i]->before;
+
+        if (before != NULL && before->heirs_fd >= 0) {
+            close(before->heirs_fd);
+            before->heirs_fd = -1;
+        }
+    }
     if (launch.children[0] >= 0) {
         close(launch.children[0]);
         launch.children[0] = -1;

@@ -16,6 +16,7 @@
 
 struct pyw_pool {
     const struct pyw_group *group;
+    struct pyw_pool *before; /* to the group's `before`; NULL: none */
     pthread_mutex_t lock;
     struct {
         struct pyw_channel **idle; /* one stack per slot */
@@ -67,12 +68,20 @@ struct pyw_pool *pyw_pool_create(apr_pool_t *apr_pool, const struct pyw_group *g
         return NULL;
     }
     apr_pool_cleanup_register(apr_pool, pool, destroy, apr_pool_cleanup_null);
+    if (group->before != NULL) {
+        pool->before = pyw_pool_create(apr_pool, group->before);
+    }
     return pool;
 }
 
 const struct pyw_group *pyw_pool_group(const struct pyw_pool *pool)
 {
     return pool->group;
+}
+
+const unsigned char *pyw_pool_secret(const struct pyw_channel *channel)
+{
+    return channel->pool->group->setup.secret;
 }
 
 /* Takes the top of the slot's stack if it leads to that very process; stale channels
@@ -128,9 +137,10 @@ static int set_up_socket(const struct pyw_group *group, int fd)
                                             options->receive_buffer_size);
 }
 
-static int open_channel(const struct pyw_group *group, const struct pyw_choice *process,
+static int open_channel(struct pyw_pool *pool, const struct pyw_choice *process,
                         int64_t deadline_ms, struct pyw_channel **opened)
 {
+    const struct pyw_group *group = pool->group;
     int fd = pyw_socket_connect(group->socket_paths[process->slot], deadline_ms);
     struct pyw_channel *channel;
 
@@ -143,6 +153,7 @@ static int open_channel(const struct pyw_group *group, const struct pyw_choice *
         close(fd);
         return -ENOMEM;
     }
+    channel->pool = pool;
     channel->fd = fd;
     channel->process = *process;
     channel->is_new = true;
@@ -171,6 +182,22 @@ static int wait_for_process(const struct pyw_group *group, uint32_t seen,
     return 0;
 }
 
+/* @return 0; -EAGAIN: no process is ready; -errno of connect. */
+static int try_now(struct pyw_pool *pool, const struct pyw_patience *patience,
+                   struct pyw_channel **channel)
+{
+    struct pyw_choice process;
+    int rv = choose(pool, &process, channel);
+
+    if (rv == 0 && *channel == NULL) {
+        rv = open_channel(pool, &process, patience->connect_ms, channel);
+        if (rv != 0) {
+            count_out(pool, process.slot);
+        }
+    }
+    return rv;
+}
+
 int pyw_pool_acquire(struct pyw_pool *pool, const struct pyw_patience *patience,
                      struct pyw_channel **channel)
 {
@@ -178,17 +205,14 @@ int pyw_pool_acquire(struct pyw_pool *pool, const struct pyw_patience *patience,
 
     for (;;) {
         uint32_t seen = pyw_table_seen(group->table);
-        struct pyw_choice process;
-        int rv;
+        int rv = try_now(pool, patience, channel);
 
-        if (choose(pool, &process, channel) == 0) {
-            rv = *channel != NULL
-                     ? 0
-                     : open_channel(group, &process, patience->connect_ms, channel);
-            if (rv != 0) {
-                count_out(pool, process.slot);
-            }
+        if (rv != -EAGAIN) {
             return rv;
+        }
+        /* Any error there only means that it is no help. */
+        if (pool->before != NULL && try_now(pool->before, patience, channel) == 0) {
+            return 0;
         }
         rv = wait_for_process(group, seen, patience);
         if (rv != 0) {
@@ -197,8 +221,9 @@ int pyw_pool_acquire(struct pyw_pool *pool, const struct pyw_patience *patience,
     }
 }
 
-void pyw_pool_release(struct pyw_pool *pool, struct pyw_channel *channel)
+void pyw_pool_release(struct pyw_channel *channel)
 {
+    struct pyw_pool *pool = channel->pool;
     uint32_t slot = channel->process.slot;
 
     pyw_inbox_rest(&channel->inbox);
@@ -210,8 +235,8 @@ void pyw_pool_release(struct pyw_pool *pool, struct pyw_channel *channel)
     pthread_mutex_unlock(&pool->lock);
 }
 
-void pyw_pool_discard(struct pyw_pool *pool, struct pyw_channel *channel)
+void pyw_pool_discard(struct pyw_channel *channel)
 {
-    count_out(pool, channel->process.slot);
+    count_out(channel->pool, channel->process.slot);
     free_channel(channel);
 }

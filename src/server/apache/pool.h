@@ -9,6 +9,7 @@
 #define PYW_APACHE_POOL_H
 
 #include <apr_pools.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "channel/inbox.h"
@@ -16,7 +17,10 @@
 #include "channel/table.h"
 #include "supervisor/group.h"
 
+struct pyw_pool;
+
 struct pyw_channel {
+    struct pyw_pool *pool; /* whose it is: of the group or of its `before` */
     int fd;
     struct pyw_choice process;
     struct pyw_inbox inbox;
@@ -24,8 +28,6 @@ struct pyw_channel {
     bool is_new;              /* HELLO has not been exchanged */
     struct pyw_channel *next; /* in the pool */
 };
-
-struct pyw_pool;
 
 /* Child start. The pool lives as long as `pool`. NULL when memory is short. */
 struct pyw_pool *pyw_pool_create(apr_pool_t *pool, const struct pyw_group *group);
@@ -38,17 +40,20 @@ struct pyw_patience {
                            import */
 };
 
-/* A channel to the ready process with the least load; waits for one. @return 0;
+/* A channel to the ready process with the least load; while the group has none, to one
+ * of the configuration before a graceful restart; else waits for one. @return 0;
  * -ETIMEDOUT: none in time; -ECONNREFUSED: the group cannot start its processes; -errno
  * of connect. */
 int pyw_pool_acquire(struct pyw_pool *pool, const struct pyw_patience *patience,
                      struct pyw_channel **channel);
 
 /* The request is over and the channel may serve another. */
-void pyw_pool_release(struct pyw_pool *pool, struct pyw_channel *channel);
+void pyw_pool_release(struct pyw_channel *channel);
 /* The request is over and the channel with it. */
-void pyw_pool_discard(struct pyw_pool *pool, struct pyw_channel *channel);
+void pyw_pool_discard(struct pyw_channel *channel);
 
 const struct pyw_group *pyw_pool_group(const struct pyw_pool *pool);
+/* What a channel proves itself by, in both directions. */
+const unsigned char *pyw_pool_secret(const struct pyw_channel *channel);
 
 #endif

@@ -59,7 +59,8 @@ static enum pyw_step lost(struct relay *relay, int error)
          (error == -ECONNRESET && !relay->has_body))) {
         return PYW_STEP_RETRY;
     }
-    pyw_crash_report(relay->r, relay->group, &relay->channel->process);
+    pyw_crash_report(relay->r, pyw_pool_group(relay->channel->pool),
+                     &relay->channel->process);
     return pyw_answer_fail(&relay->answer, HTTP_BAD_GATEWAY);
 }
 
@@ -183,7 +184,7 @@ static void pack_hello(struct relay *relay)
                               .version_high = PYW_FRAME_VERSION};
     struct pyw_writer writer;
 
-    memcpy(hello.secret, relay->group->setup.secret, sizeof(hello.secret));
+    memcpy(hello.secret, pyw_pool_secret(relay->channel), sizeof(hello.secret));
     pyw_bytes_init(&writer);
     pyw_frame_put_hello(&writer, &hello);
     if (!writer.failed) {
@@ -392,9 +393,9 @@ static void give_back(struct relay *relay, enum pyw_step step)
 
     relay->channel = NULL;
     if (is_clean) {
-        pyw_pool_release(relay->pool, channel);
+        pyw_pool_release(channel);
     } else {
-        pyw_pool_discard(relay->pool, channel);
+        pyw_pool_discard(channel);
     }
 }
 

@@ -45,6 +45,7 @@ struct shared {
     _Alignas(CACHE_LINE) _Atomic uint32_t wake; /* futex; grows with every change */
     _Atomic uint32_t failures;
     _Atomic uint32_t ending_count;
+    _Atomic uint32_t is_superseded;
     struct ending endings[PYW_TABLE_ENDINGS];
     struct slot slot[];
 };
@@ -242,6 +243,16 @@ void pyw_table_set_failures(struct pyw_table *table, uint32_t failures)
 uint32_t pyw_table_failures(const struct pyw_table *table)
 {
     return atomic_load(&table->shared->failures);
+}
+
+void pyw_table_supersede(struct pyw_table *table)
+{
+    atomic_store(&table->shared->is_superseded, 1);
+}
+
+bool pyw_table_is_superseded(const struct pyw_table *table)
+{
+    return atomic_load(&table->shared->is_superseded) != 0;
 }
 
 void pyw_table_wake(struct pyw_table *table)

@@ -84,6 +84,10 @@ void pyw_table_set_process(struct pyw_table *table, uint32_t slot, uint32_t gene
 void pyw_table_add_ending(struct pyw_table *table, struct pyw_ending ending);
 /* Start-ups in a row that failed; 0 once a process got ready. */
 void pyw_table_set_failures(struct pyw_table *table, uint32_t failures);
+/* Supervisor of a newer configuration, or parent: the group is not needed by anybody
+ * but the children of its own configuration. */
+void pyw_table_supersede(struct pyw_table *table);
+bool pyw_table_is_superseded(const struct pyw_table *table);
 /* Wakes everybody in pyw_table_wait. */
 void pyw_table_wake(struct pyw_table *table);
 /* What the slot's daemon of that generation last reported. */

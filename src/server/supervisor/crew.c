@@ -215,6 +215,13 @@ static bool start_one(struct pyw_crew *crew, bool is_successor)
     return rv == 0;
 }
 
+/* The first processes of a configuration replace those of the one before. */
+static bool is_heir(const struct pyw_crew *crew)
+{
+    return crew->group->before != NULL && count(crew, is_ready) == 0 &&
+           pyw_group_serves(crew->group->before);
+}
+
 /* Starts what is missing, unless the last start failed a moment ago. */
 static void fill(struct pyw_crew *crew)
 {
@@ -224,7 +231,7 @@ static void fill(struct pyw_crew *crew)
 
     /* A successor whose predecessor is gone takes the place of one that is missing. */
     while (lost > coming && pyw_clock_now_ms() >= crew->retry_at_ms) {
-        if (!start_one(crew, false)) {
+        if (!start_one(crew, is_heir(crew))) {
             return;
         }
         lost--;
@@ -323,6 +330,18 @@ int64_t pyw_crew_deadline_ms(const struct pyw_crew *crew)
 
 /* --- ends --- */
 
+/* Those that serve while a successor starts, of this configuration or of the one
+ * before. */
+static uint32_t count_predecessors(const struct pyw_crew *crew)
+{
+    uint32_t ready = count(crew, is_ready);
+
+    if (ready == 0 && crew->group->before != NULL) {
+        ready = pyw_table_count(crew->group->before->table, PYW_STATE_READY);
+    }
+    return ready;
+}
+
 static void note_failed_successor(struct pyw_crew *crew)
 {
     crew->replace_failures++;
@@ -332,7 +351,7 @@ static void note_failed_successor(struct pyw_crew *crew)
     }
     if (crew->replace_failures == 1) {
         PYW_LOG(crew->log, crew->group->log_context, SUCCESSOR_FAILED,
-                crew->group->name, count(crew, is_ready));
+                crew->group->name, count_predecessors(crew));
     }
 }
 
@@ -343,7 +362,7 @@ void pyw_crew_reap(struct pyw_crew *crew, struct pyw_process *process, int statu
     bool is_known = crew->failures > 0 || crew->replace_failures > 0;
 
     if (pyw_process_reap(process, status, is_known)) {
-        if (process->is_successor && count(crew, is_ready) > 0) {
+        if (process->is_successor && count_predecessors(crew) > 0) {
             note_failed_successor(crew);
         } else {
             set_failures(crew, crew->failures + 1);
@@ -353,6 +372,11 @@ void pyw_crew_reap(struct pyw_crew *crew, struct pyw_process *process, int statu
         crew->retry_at_ms = backed_off_ms(
             crew->quick_ends < QUICK_ENDS_MAX ? crew->quick_ends : QUICK_ENDS_MAX);
     }
+}
+
+void pyw_crew_dismiss(struct pyw_crew *crew)
+{
+    crew->target = 0;
 }
 
 void pyw_crew_stop(struct pyw_crew *crew, int64_t grace_ms)

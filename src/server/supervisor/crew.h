@@ -62,6 +62,8 @@ void pyw_crew_tend(struct pyw_crew *crew);
 int64_t pyw_crew_deadline_ms(const struct pyw_crew *crew);
 /* One of its processes has ended with that wait status. */
 void pyw_crew_reap(struct pyw_crew *crew, struct pyw_process *process, int status);
+/* None is needed any more: those that serve drain, and no other is started. */
+void pyw_crew_dismiss(struct pyw_crew *crew);
 /* Ends all, each killed after `grace_ms`. Nothing is started after that, as the caller
  * does not tend any more. */
 void pyw_crew_stop(struct pyw_crew *crew, int64_t grace_ms);

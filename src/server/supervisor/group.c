@@ -95,8 +95,37 @@ static void close_slot(struct pyw_group *group, uint32_t slot, bool unlink_socke
     }
 }
 
+static void close_before(struct pyw_group *before)
+{
+    if (before->heirs_fd >= 0) {
+        close(before->heirs_fd);
+        before->heirs_fd = -1;
+    }
+    pyw_group_close(before, false);
+}
+
+bool pyw_group_serves(const struct pyw_group *group)
+{
+    return pyw_table_count(group->table, PYW_STATE_READY) > 0;
+}
+
+void pyw_group_supersede(struct pyw_group *before)
+{
+    if (before->heirs_fd < 0) {
+        return;
+    }
+    pyw_table_supersede(before->table);
+    (void)!write(before->heirs_fd, "r", 1); /* full or broken: it looks by itself */
+    close(before->heirs_fd);
+    before->heirs_fd = -1;
+}
+
 void pyw_group_close(struct pyw_group *group, bool unlink_sockets)
 {
+    if (group->before != NULL) {
+        close_before(group->before);
+        group->before = NULL;
+    }
     for (uint32_t slot = 0; slot < group->slots; slot++) {
         close_slot(group, slot, unlink_sockets);
     }

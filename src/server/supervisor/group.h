@@ -5,6 +5,7 @@
 #ifndef PYW_SUPERVISOR_GROUP_H
 #define PYW_SUPERVISOR_GROUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,10 @@ struct pyw_group {
     const char *apache_home; /* not NULL: the directory that processes stay in when
                                 home= is absent */
     void *log_context;       /* for pyw_supervisor_log */
+    /* Over a graceful restart: the group of the same name that serves until this one is
+     * ready, a table and sockets only. NULL: none. Owned. */
+    struct pyw_group *before;
+    int heirs_fd; /* of a `before`: wakes its supervisor; -1: it has been told */
 };
 
 /* Creates the group table, the secret and the sockets `<dir>/<name>.<slot>` of a group.
@@ -35,7 +40,15 @@ struct pyw_group {
  * pyw_group_close. */
 int pyw_group_open(struct pyw_group *group, const char *dir, const char *name,
                    uid_t socket_owner, char *why, size_t why_size);
-/* Closes the sockets (and, with `unlink_sockets`, removes them) and the table.
+/* True when one of its processes takes requests. */
+bool pyw_group_serves(const struct pyw_group *group);
+
+/* Lets the supervisor of a `before` know that nobody needs the group any more, once
+ * the children of its own configuration have gone. Idempotent. */
+void pyw_group_supersede(struct pyw_group *before);
+
+/* Closes the sockets (and, with `unlink_sockets`, removes them), the table, and
+ * `before`.
  * Idempotent. */
 void pyw_group_close(struct pyw_group *group, bool unlink_sockets);
 

@@ -38,6 +38,7 @@ struct supervisor {
                       no pidfds */
     bool has_lifeline;
     bool has_children; /* of this generation; looked at while retiring */
+    bool has_heirs;    /* configurations that come after may use its groups */
     struct pollfd *polled;
     size_t polled_size;
 };
@@ -49,6 +50,7 @@ enum polled_at {
     POLLED_LIFELINE,
     POLLED_PARENT,
     POLLED_CHILDREN,
+    POLLED_HEIRS,
     POLLED_FIRST_LOG
 };
 
@@ -231,11 +233,62 @@ static void handle_lifeline(struct supervisor *self)
     }
 }
 
-/* The last child of this generation has gone: nobody is left to send a request. */
-static void handle_children_gone(struct supervisor *self)
+static void handle_heirs(struct supervisor *self)
 {
-    self->has_children = false;
-    stop_all(self);
+    char bytes[64];
+    ssize_t got = read(self->plan->heirs_fd, bytes, sizeof(bytes));
+
+    /* Which group it is about, its table says. */
+    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
+        self->has_heirs = false;
+    }
+}
+
+static bool has_processes(struct supervisor *self)
+{
+    FOR_EACH_PROCESS(self, crew, process)
+    {
+        if (!pyw_process_is_empty(process)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* With the last child of this generation gone, a group whose successor is ready has
+ * nobody left to send it a request: what runs is finished. */
+static void let_go(struct supervisor *self)
+{
+    bool is_needed = false;
+
+    if (self->course != COURSE_RETIRE || self->has_children) {
+        return;
+    }
+    FOR_EACH_CREW(self, crew)
+    {
+        if (!self->has_heirs || pyw_table_is_superseded(crew->group->table)) {
+            pyw_crew_dismiss(crew);
+        } else {
+            is_needed = true;
+        }
+    }
+    if (!is_needed && !has_processes(self)) {
+        self->course = COURSE_STOP;
+    }
+}
+
+/* The groups of the configuration before have done their duty. */
+static void supersede(struct supervisor *self)
+{
+    FOR_EACH_CREW(self, crew)
+    {
+        struct pyw_group *before = crew->group->before;
+
+        if (before != NULL && self->course == COURSE_RUN &&
+            pyw_group_serves(crew->group)) {
+            pyw_group_supersede(before);
+        }
+    }
 }
 
 /* --- the loop --- */
@@ -272,6 +325,8 @@ static size_t fill_polled(struct supervisor *self)
             self->polled[count++].fd = process->output.fd;
         }
     }
+    self->polled[POLLED_HEIRS].fd =
+        self->course == COURSE_RETIRE && self->has_heirs ? self->plan->heirs_fd : -1;
     for (size_t i = 0; i < count; i++) {
         self->polled[i].events = POLLIN;
         self->polled[i].revents = 0;
@@ -289,17 +344,6 @@ static void pump_logs(struct supervisor *self)
             (void)pyw_logpipe_pump(&process->output, log_entry, &speaker);
         }
     }
-}
-
-static bool has_processes(struct supervisor *self)
-{
-    FOR_EACH_PROCESS(self, crew, process)
-    {
-        if (!pyw_process_is_empty(process)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void run_round(struct supervisor *self)
@@ -330,8 +374,13 @@ static void run_round(struct supervisor *self)
         handle_lifeline(self);
     }
     if (self->polled[POLLED_CHILDREN].revents != 0) {
-        handle_children_gone(self);
+        self->has_children = false;
     }
+    if (self->polled[POLLED_HEIRS].revents != 0) {
+        handle_heirs(self);
+    }
+    supersede(self);
+    let_go(self);
     if (self->polled[POLLED_PARENT].revents != 0) {
         close(self->parent_fd);
         self->parent_fd = -1;
@@ -358,8 +407,11 @@ static void clean_up(struct supervisor *self)
 
 int pyw_supervisor_run(const struct pyw_supervisor_plan *plan)
 {
-    struct supervisor self = {
-        .plan = plan, .course = COURSE_RUN, .has_lifeline = true, .has_children = true};
+    struct supervisor self = {.plan = plan,
+                              .course = COURSE_RUN,
+                              .has_lifeline = true,
+                              .has_children = true,
+                              .has_heirs = true};
     int rv = set_up(&self);
 
     if (rv != 0) {

@@ -22,6 +22,8 @@ struct pyw_supervisor_plan {
                         end */
     int children_fd; /* read end of a pipe that the children of this generation hold
                         open: its end, after 'G', is the end of the last */
+    int heirs_fd;    /* read end of a pipe: a byte = a group may have been superseded,
+                        end of file = all have */
     const char *socket_dir; /* removed at the end, with the sockets in it */
     pyw_supervisor_log *log;
 };
