@@ -32,6 +32,7 @@ INVALID = [
     ("WSGIDaemonProcess a processes=0", "processes"),
     ("WSGIDaemonProcess a processes=-1", "processes"),
     ("WSGIDaemonProcess a processes=two", "processes"),
+    ("WSGIDaemonProcess a processes=8-2", "processes"),
     ("WSGIDaemonProcess a processes=2x", "processes"),
     ("WSGIDaemonProcess a processes=", "processes"),
     ("WSGIDaemonProcess a processes=99999999999999999999", "processes"),

@@ -19,7 +19,8 @@ enum option_kind {
     OPTION_SIZE,    /* bytes: 0, the default, or at least `low` */
     OPTION_SECONDS, /* with a fraction */
     OPTION_FLAG,
-    OPTION_ENV /* NAME=value, as often as one likes */
+    OPTION_RANGE, /* N, or LEAST-MOST; its field is the most, the next the least */
+    OPTION_ENV    /* NAME=value, as often as one likes */
 };
 
 struct option_row {
@@ -76,7 +77,8 @@ static const struct option_row rows[] = {
     KIND("switch-interval", OPTION_SECONDS, switch_interval_us),
     TEXT("display-name", display_name),
     PATH("daemon-program", daemon_program),
-    NUMBER("processes", processes, 1, PYW_OPTIONS_MAX_PROCESSES, 1),
+    {"processes", OPTION_RANGE, offsetof(struct pyw_options, processes), 1,
+     PYW_OPTIONS_MAX_PROCESSES, 1},
     NUMBER("max-unavailable", max_unavailable, 0, PYW_OPTIONS_MAX_PROCESSES, 0),
     NUMBER("threads", threads, 1, PYW_OPTIONS_MAX_THREADS, 15),
     OCTAL("umask", umask),
@@ -144,6 +146,7 @@ void pyw_options_init(struct pyw_options *options)
             *number_field(options, &rows[i]) = rows[i].fallback;
         }
     }
+    options->processes = options->processes_least = 1;
 }
 
 static const struct option_row *find_row(const char *name)
@@ -233,6 +236,47 @@ static int refuse(const struct option_row *row, const char *value, const char *w
     return -EINVAL;
 }
 
+/* One number of a range; `*text` moves behind it. */
+static bool read_bound(const struct option_row *row, const char **text, int64_t *bound)
+{
+    char *end = NULL;
+
+    errno = 0;
+    *bound = strtoll(*text, &end, 10);
+    if (**text < '0' || **text > '9' || errno != 0 || !is_in_range(row, *bound)) {
+        return false;
+    }
+    *text = end;
+    return true;
+}
+
+static int set_range(struct pyw_options *options, const struct option_row *row,
+                     const char *value, char *why, size_t why_size)
+{
+    const char *text = value;
+    int64_t least;
+    int64_t most;
+    bool is_good = read_bound(row, &text, &least);
+
+    most = least;
+    if (is_good && *text == '-') {
+        text++;
+        is_good = read_bound(row, &text, &most);
+    }
+    if (!is_good || *text != '\0' || least > most) {
+        snprintf(why, why_size,
+                 "Invalid %s '%s' for WSGI daemon process: give a whole number from "
+                 "%" PRId64 " to %" PRId64
+                 ", or two, the least and the most, as in 2-8.",
+                 row->name, value, row->low, row->high);
+        return -EINVAL;
+    }
+    options->processes_least = least;
+    options->processes = most;
+    options->has_processes = true;
+    return 0;
+}
+
 /* The kinds that are neither plain texts nor whole numbers. */
 static int set_special(struct pyw_options *options, const struct option_row *row,
                        const char *value, char *why, size_t why_size)
@@ -256,6 +300,9 @@ static int set_special(struct pyw_options *options, const struct option_row *row
         }
         *(bool *)field = is_on;
         return 0;
+    }
+    if (row->kind == OPTION_RANGE) {
+        return set_range(options, row, value, why, why_size);
     }
     /* The value may be a secret: it is not repeated. */
     if (!pyw_environment_is_pair(value)) {
@@ -292,8 +339,6 @@ int pyw_options_set(struct pyw_options *options, const char *name, const char *v
         return -EINVAL;
     }
     if (is_number(row)) {
-        options->has_processes |=
-            row->offset == offsetof(struct pyw_options, processes);
         return set_number(options, row, value, why, why_size);
     }
     if (row->kind >= OPTION_SECONDS) {
@@ -310,9 +355,7 @@ static void visit_number(const struct pyw_options *options,
     int64_t value = *number_field(options, row);
     char number[32];
 
-    if (value == row->fallback &&
-        (row->offset != offsetof(struct pyw_options, processes) ||
-         !options->has_processes)) {
+    if (value == row->fallback) {
         return;
     }
     snprintf(number, sizeof(number),
@@ -326,8 +369,13 @@ static void visit_special(const struct pyw_options *options,
 {
     const void *field = field_of(options, row);
     char number[PYW_DECIMAL_MAX];
+    char range[64];
 
-    if (row->kind == OPTION_ENV) {
+    if (row->kind == OPTION_RANGE && options->has_processes) {
+        snprintf(range, sizeof(range), "%" PRId64 "-%" PRId64, options->processes_least,
+                 options->processes);
+        visit(context, row->name, range);
+    } else if (row->kind == OPTION_ENV) {
         const struct pyw_texts *texts = field;
 
         for (size_t i = 0; i < texts->count; i++) {

@@ -38,7 +38,8 @@ struct pyw_options {
     const char *chroot;
     const char *script_user; /* the owner that scripts must have; one of the two */
     const char *script_group;
-    int64_t processes;
+    int64_t processes; /* at most */
+    int64_t processes_least;
     int64_t max_unavailable; /* replaced at a time; 0: a quarter of the processes */
     int64_t threads;
     int64_t umask; /* -1: inherited */

@@ -358,6 +358,11 @@ int32_t pyw_table_pid(const struct pyw_table *table, uint32_t slot)
     return atomic_load(&slot_at(table, slot)->pid);
 }
 
+uint32_t pyw_table_capacity(const struct pyw_table *table, uint32_t slot)
+{
+    return atomic_load(&slot_at(table, slot)->capacity);
+}
+
 uint32_t pyw_table_active(const struct pyw_table *table, uint32_t slot)
 {
     return atomic_load(&slot_at(table, slot)->active);

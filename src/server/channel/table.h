@@ -109,6 +109,7 @@ void pyw_table_end_request(struct pyw_table *table, uint32_t slot);
 enum pyw_state pyw_table_state(const struct pyw_table *table, uint32_t slot);
 uint32_t pyw_table_generation(const struct pyw_table *table, uint32_t slot);
 int32_t pyw_table_pid(const struct pyw_table *table, uint32_t slot);
+uint32_t pyw_table_capacity(const struct pyw_table *table, uint32_t slot);
 uint32_t pyw_table_active(const struct pyw_table *table, uint32_t slot);
 uint64_t pyw_table_served(const struct pyw_table *table, uint32_t slot);
 uint32_t pyw_table_failures(const struct pyw_table *table);

@@ -136,10 +136,10 @@ void pyw_host_wish_script(struct pyw_host *host, int64_t mtime)
     int64_t newest = atomic_load(&host->script_mtime);
 
     do {
-        if (mtime <= newest) {
+        if (mtime < newest) {
             return; /* wished for already */
         }
-    } while (!atomic_compare_exchange_weak(&host->script_mtime, &newest, mtime));
+    } while (!atomic_compare_exchange_weak(&host->script_mtime, &newest, mtime + 1));
     pyw_host_wish(host, PYW_REASON_SCRIPT);
 }
 

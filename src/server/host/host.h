@@ -87,7 +87,7 @@ struct pyw_host {
     _Atomic bool wants_end;  /* signal handler: SIGTERM, SIGINT */
     _Atomic uint32_t asked;  /* anybody: enum pyw_reason */
     _Atomic uint32_t wished; /* the first that a successor was wished for; 0: none */
-    _Atomic int64_t script_mtime; /* the newest that one was wished for */
+    _Atomic int64_t script_mtime; /* the newest that one was wished for, + 1; 0: none */
     _Atomic(const char *)
         stop_reason; /* monitor: shutdown_reason once the process drains; NULL before */
     _Atomic uint32_t workers; /* threads that have not ended */

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/codes.h"
@@ -26,7 +28,9 @@ int pyw_crew_init(struct pyw_crew *crew, const struct pyw_group *group,
     crew->group = group;
     crew->log = log;
     crew->notify_fd = notify_fd;
-    crew->target = (uint32_t)group->setup.options.processes;
+    crew->size.least = (uint32_t)group->setup.options.processes_least;
+    crew->size.most = (uint32_t)group->setup.options.processes;
+    crew->target = crew->size.least;
     crew->processes = calloc(group->slots, sizeof(*crew->processes));
     if (crew->processes == NULL) {
         return -ENOMEM;
@@ -299,8 +303,95 @@ static void thin_out(struct pyw_crew *crew)
     }
 }
 
+/* --- size --- */
+
+/* @return nanoseconds of processor time so far; 0: unknown. */
+static int64_t cpu_time_ns(const struct pyw_process *process)
+{
+    struct timespec used;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(process->pid, &clock) != 0 ||
+        clock_gettime(clock, &used) != 0) {
+        return 0;
+    }
+    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+}
+
+/* What it used since the last sample, in nanoseconds. */
+static int64_t take_cpu(struct pyw_process *process)
+{
+    int64_t before_ns = process->cpu_ns;
+
+    process->cpu_ns = cpu_time_ns(process);
+    return before_ns > 0 && process->cpu_ns > before_ns ? process->cpu_ns - before_ns
+                                                        : 0;
+}
+
+static struct pyw_load take_load(struct pyw_crew *crew, int64_t now_ms)
+{
+    const struct pyw_table *table = crew->group->table;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct pyw_load load = {.cores = cores > 0 ? (uint32_t)cores : 1};
+    int64_t cpu_ns = 0;
+
+    FOR_EACH(crew, process)
+    {
+        load.starting += process->state == PYW_STATE_STARTING ? 1 : 0;
+        if (is_ready(process)) {
+            load.ready++;
+            load.threads += pyw_table_capacity(table, process->slot);
+            load.running += pyw_table_active(table, process->slot);
+            cpu_ns += take_cpu(process);
+        }
+    }
+    if (crew->sampled_ms > 0 && now_ms > crew->sampled_ms) {
+        load.cpu = (uint32_t)(cpu_ns / 10000 / (now_ms - crew->sampled_ms));
+    }
+    crew->sampled_ms = now_ms;
+    return load;
+}
+
+static void set_target(struct pyw_crew *crew, uint32_t target)
+{
+    if (target != crew->target) {
+        crew->log(crew->group->log_context, PYW_LEVEL_INFO,
+                  "Process group '%s' is to have %u processes instead of %u.",
+                  crew->group->name, target, crew->target);
+        crew->target = target;
+    }
+}
+
+static void adapt(struct pyw_crew *crew)
+{
+    int64_t now_ms = pyw_clock_now_ms();
+    struct pyw_load load;
+
+    if (crew->size.least == crew->size.most || now_ms < crew->sample_at_ms ||
+        crew->target == 0) {
+        return;
+    }
+    crew->sample_at_ms = now_ms + PYW_SIZE_SAMPLE_MS;
+    load = take_load(crew, now_ms);
+    set_target(crew, pyw_size_next(&crew->size, &load, crew->target));
+}
+
+int pyw_crew_scale(struct pyw_crew *crew, uint32_t least, uint32_t most)
+{
+    if (least == 0 || least > most ||
+        most > (uint32_t)crew->group->setup.options.processes) {
+        return -ERANGE;
+    }
+    crew->size = (struct pyw_size){.least = least, .most = most};
+    set_target(crew, crew->target < least  ? least
+                     : crew->target > most ? most
+                                           : crew->target);
+    return 0;
+}
+
 void pyw_crew_tend(struct pyw_crew *crew)
 {
+    adapt(crew);
     thin_out(crew);
     fill(crew);
     replace(crew);
@@ -320,6 +411,10 @@ int64_t pyw_crew_deadline_ms(const struct pyw_crew *crew)
             count(crew, is_due) > 0 && count(crew, is_coming) == 0) {
             deadline = crew->replace_at_ms;
         }
+    }
+    if (crew->size.least != crew->size.most && crew->target > 0 &&
+        crew->sample_at_ms < deadline) {
+        deadline = crew->sample_at_ms;
     }
     FOR_EACH(crew, process)
     {

@@ -18,6 +18,7 @@
 #include "supervisor/echo.h"
 #include "supervisor/group.h"
 #include "supervisor/process.h"
+#include "supervisor/size.h"
 
 /* How the last replacement of all processes went, or goes. */
 enum pyw_roll_state {
@@ -40,6 +41,9 @@ struct pyw_crew {
     int notify_fd;                 /* of the supervisor, for its processes */
     struct pyw_process *processes; /* one per slot; owned */
     uint32_t target;               /* processes that it is to have */
+    struct pyw_size size;          /* how far that adapts to the load */
+    int64_t sample_at_ms;          /* the next look at the load */
+    int64_t sampled_ms;            /* the last; 0: none yet */
     unsigned failures;             /* starts in a row that came to nothing */
     unsigned quick_ends;           /* processes in a row that ended right after */
     int64_t retry_at_ms;           /* no start before */
@@ -67,6 +71,10 @@ void pyw_crew_dismiss(struct pyw_crew *crew);
 /* Ends all, each killed after `grace_ms`. Nothing is started after that, as the caller
  * does not tend any more. */
 void pyw_crew_stop(struct pyw_crew *crew, int64_t grace_ms);
+
+/* Sets the limits of its size. @return 0; -ERANGE: 0 < least <= most <= processes= does
+ * not hold. */
+int pyw_crew_scale(struct pyw_crew *crew, uint32_t least, uint32_t most);
 
 /* Replaces each process that it has now, at most max-unavailable= at a time; `roll`
  * says how it goes. */

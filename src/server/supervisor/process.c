@@ -71,6 +71,7 @@ int pyw_process_spawn(struct pyw_process *process, int notify_fd, bool is_succes
     process->kill_at_ms = PYW_CLOCK_NEVER;
     process->is_successor = is_successor;
     process->is_due = false;
+    process->cpu_ns = 0;
     process->wishes = 0;
     process->is_told = false;
     process->is_killed = false;

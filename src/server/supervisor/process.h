@@ -35,6 +35,7 @@ struct pyw_process {
     bool is_successor;  /* started beside the processes that it is to replace */
     bool is_due;        /* to be replaced: drains once a successor is ready */
     uint32_t wishes;    /* of its own for that, heeded so far */
+    int64_t cpu_ns;     /* processor time at the last look; 0: none yet */
     int64_t kill_at_ms; /* when it is killed if it has not ended; PYW_CLOCK_NEVER */
     bool is_killed;     /* by us, when its time was over */
     bool is_told;       /* to end: its ending is no news */

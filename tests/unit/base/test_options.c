@@ -42,6 +42,10 @@ START_TEST(values_that_are_taken)
     ck_assert_int_eq(options.umask, 027);
     ck_assert_int_eq(set(&options, "processes", "1"), 0);
     ck_assert(options.has_processes);
+    ck_assert_int_eq(options.processes_least, 1);
+    ck_assert_int_eq(set(&options, "processes", "2-8"), 0);
+    ck_assert_int_eq(options.processes_least, 2);
+    ck_assert_int_eq(options.processes, 8);
     ck_assert_int_eq(set(&options, "stack-size", "8388608"), 0);
     ck_assert_int_eq(options.stack_size, 8388608);
     ck_assert_int_eq(set(&options, "cpu-priority", "-5"), 0);
@@ -156,6 +160,21 @@ static void copy_one(void *context, const char *name, const char *value)
     copy->count++;
 }
 
+START_TEST(ranges_that_are_none)
+{
+    static const char *const values[] = {"0",  "0-4",   "8-2",    "2-",
+                                         "-2", "2-8-9", "2-1025", "2 - 8"};
+    struct pyw_options options;
+
+    pyw_options_init(&options);
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        ck_assert_int_eq(set(&options, "processes", values[i]), -EINVAL);
+        ck_assert(strstr(why, "as in 2-8") != NULL);
+    }
+    ck_assert(!options.has_processes);
+}
+END_TEST
+
 START_TEST(the_walk_gives_what_set_takes)
 {
     struct pyw_options options;
@@ -165,7 +184,7 @@ START_TEST(the_walk_gives_what_set_takes)
     pyw_options_init(&copy.options);
     pyw_options_each(&options, copy_one, &copy);
     ck_assert_int_eq(copy.count, 0);
-    ck_assert_int_eq(set(&options, "processes", "1"), 0);
+    ck_assert_int_eq(set(&options, "processes", "2-8"), 0);
     ck_assert_int_eq(set(&options, "umask", "022"), 0);
     ck_assert_int_eq(set(&options, "home", "/srv"), 0);
     ck_assert_int_eq(set(&options, "env", "A=1"), 0);
@@ -180,6 +199,8 @@ START_TEST(the_walk_gives_what_set_takes)
     ck_assert(copy.options.is_single_application);
     ck_assert(copy.options.server_metrics);
     ck_assert(copy.options.has_processes);
+    ck_assert_int_eq(copy.options.processes_least, 2);
+    ck_assert_int_eq(copy.options.processes, 8);
     ck_assert_int_eq(copy.options.umask, 022);
     ck_assert_str_eq(copy.options.home, "/srv");
 }
@@ -187,9 +208,13 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        defaults,           values_that_are_taken,         values_that_are_refused,
-        too_many_of_a_list, the_walk_gives_what_set_takes, NULL};
+    const TTest *const tests[] = {defaults,
+                                  values_that_are_taken,
+                                  values_that_are_refused,
+                                  too_many_of_a_list,
+                                  the_walk_gives_what_set_takes,
+                                  ranges_that_are_none,
+                                  NULL};
 
     return suite_run("options", tests);
 }

@@ -309,6 +309,7 @@ END_TEST
 
 START_TEST(a_stale_script)
 {
+    enum pyw_wish wish = PYW_WISH_NONE;
     struct peer idle;
     struct peer peer;
 
@@ -318,9 +319,15 @@ START_TEST(a_stale_script)
     join(&peer);
     peer_expect(&peer, PYW_FRAME_HELLO);
     atomic_store(&fake_python.is_stale, true);
-    peer_send_request(&peer, PYW_REQUEST_RELOAD, "/");
-    peer_expect(&peer, PYW_FRAME_REFUSE);
-    ck_assert_int_eq(peer.payload.data[0], PYW_REFUSE_RESTART);
+    for (int i = 0; i < 2; i++) {
+        peer_send_request(&peer, PYW_REQUEST_RELOAD, "/");
+        peer_expect(&peer, PYW_FRAME_HEAD);
+        peer_expect(&peer, PYW_FRAME_DATA);
+        peer_expect_end(&peer, PYW_OUTCOME_OK);
+    }
+    ck_assert_uint_eq(pyw_table_wishes(host.table, 0, &wish), 1);
+    ck_assert_int_eq(wish, PYW_WISH_REPLACE_ALL);
+    ck_assert_int_eq(pyw_lifeline_say(lifeline[1], PYW_WORD_DRAIN, -1), 0);
     ck_assert_int_eq(peer_receive(&peer), 0);
     ck_assert_int_eq(peer_receive(&idle), 0);
     finish();
@@ -364,8 +371,7 @@ START_TEST(draining_under_load)
     while (pyw_table_served(host.table, 0) < 2000) {
         usleep(1000);
     }
-    atomic_fetch_or(&host.asked, PYW_REASON_SIGNAL);
-    pyw_host_wake(&host);
+    ck_assert_int_eq(pyw_lifeline_say(lifeline[1], PYW_WORD_DRAIN, -1), 0);
     for (int i = 0; i < 12; i++) {
         pthread_join(clients[i], NULL);
         total += answered[i];
