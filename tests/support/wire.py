@@ -44,7 +44,7 @@ NAMES = {number: name for name, number in TYPES.items()}
 
 HAS_BODY, EXPECT, RELOAD, HEAD_METHOD = 1, 2, 4, 8
 CLIENT_GONE, TOO_SLOW, TOO_LARGE, BAD_BODY = 1, 2, 3, 4
-DRAINING, BUSY, RESTART, PROTOCOL = 1, 2, 3, 4
+DRAINING, BUSY, PROTOCOL = 1, 2, 3
 OK, ERROR, SHORT, TIMEOUT, GONE = 0, 1, 2, 3, 4
 CHUNK = 65536
 
@@ -129,9 +129,6 @@ def _get_hello(reader: Reader) -> dict[str, Any]:
     }
 
 
-TRIES = ("role", "connects", "restarts")
-
-
 def _put_request(fields: Mapping[str, Any]) -> bytes:
     pairs = b"".join(_put_pair(name, value) for name, value in fields["pairs"])
     return (
@@ -145,7 +142,7 @@ def _put_request(fields: Mapping[str, Any]) -> bytes:
         + str16(fields["script"])
         + str16(fields["callable"])
         + str16(fields["group"])
-        + struct.pack("<BHHB", *(fields[name] for name in TRIES), len(fields["arguments"]))
+        + struct.pack("<BHB", fields["role"], fields["connects"], len(fields["arguments"]))
         + b"".join(map(str16, fields["arguments"]))
         + struct.pack("<H", len(fields["pairs"]))
         + pairs
@@ -169,7 +166,7 @@ def _get_request(reader: Reader) -> dict[str, Any]:
     }
     fields |= {name: reader.str16() for name in ("script", "callable", "group")}
     fields |= {"role": reader.number("B")}
-    fields |= {name: reader.number("H") for name in TRIES[1:]}
+    fields |= {"connects": reader.number("H")}
     fields["arguments"] = [reader.str16() for _ in range(reader.number("B"))]
     fields["pairs"] = [_get_pair(reader) for _ in range(reader.number("H"))]
     return fields
@@ -415,7 +412,6 @@ def request_fields(
         "group": group,
         "role": 0,
         "connects": 0,
-        "restarts": 0,
         "arguments": [],
         "pairs": pairs,
     }

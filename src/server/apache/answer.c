@@ -143,7 +143,6 @@ static enum pyw_step take_refuse(struct pyw_answer *answer, struct pyw_span payl
             "application's environment");
     }
     answer->is_refused = true;
-    answer->refusal = reason;
     return PYW_STEP_RETRY;
 }
 

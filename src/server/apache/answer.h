@@ -29,7 +29,6 @@ struct pyw_answer {
     bool wants_body; /* the client may be asked for body: always but before 100 Continue
                       */
     bool is_refused; /* the process sent REFUSE in this try... */
-    uint8_t refusal; /* ...for this reason, enum pyw_refuse */
     bool keeps_channel;  /* END came, and the daemon will take another request */
     bool is_file;        /* a file is the whole body */
     int64_t flush_at_ms; /* what was passed on leaves then; PYW_CLOCK_NEVER */

@@ -441,9 +441,6 @@ static void count_try(const struct relay *relay)
     struct pyw_request_head *head = relay->head;
 
     head->connects += head->connects < UINT16_MAX ? 1 : 0;
-    if (relay->answer.is_refused && relay->answer.refusal == PYW_REFUSE_RESTART) {
-        head->restarts += head->restarts < UINT16_MAX ? 1 : 0;
-    }
 }
 
 static int try_all(struct relay *relay)

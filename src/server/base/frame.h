@@ -60,8 +60,7 @@ enum pyw_abort {
 enum pyw_refuse {
     PYW_REFUSE_DRAINING = 1,
     PYW_REFUSE_BUSY = 2,
-    PYW_REFUSE_RESTART = 3, /* the script changed: a fresh process will serve it */
-    PYW_REFUSE_PROTOCOL = 4 /* wrong version or secret; trying again is no use */
+    PYW_REFUSE_PROTOCOL = 3 /* wrong version or secret; trying again is no use */
 };
 
 /* How a request ended (END). Everything but OK that comes after HEAD must be seen by

@@ -73,7 +73,6 @@ static void put_arguments(struct pyw_writer *writer,
 {
     pyw_bytes_put_u8(writer, head->role);
     pyw_bytes_put_u16(writer, head->connects);
-    pyw_bytes_put_u16(writer, head->restarts);
     if (head->argument_count > PYW_HEAD_MAX_ARGUMENTS) {
         writer->failed = true;
         return;
@@ -121,7 +120,6 @@ void pyw_head_patch_tries(unsigned char *frame, const struct pyw_request_head *h
                 head->callable.len + head->application_group.len + 1;
 
     pyw_bytes_store_u16(frame + at, head->connects);
-    pyw_bytes_store_u16(frame + at + 2, head->restarts);
 }
 
 static int get_pair(struct pyw_reader *reader, struct pyw_pair *pair)
@@ -137,7 +135,6 @@ static int get_arguments(struct pyw_reader *reader, struct pyw_request_head *hea
 {
     head->role = pyw_bytes_get_u8(reader);
     head->connects = pyw_bytes_get_u16(reader);
-    head->restarts = pyw_bytes_get_u16(reader);
     head->argument_count = pyw_bytes_get_u8(reader);
     if (head->role >= PYW_ROLE_COUNT || head->argument_count > PYW_HEAD_MAX_ARGUMENTS) {
         return -EPROTO;

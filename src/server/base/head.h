@@ -58,8 +58,7 @@ struct pyw_request_head {
     struct pyw_span callable;
     struct pyw_span application_group; /* "" is the main interpreter */
     uint8_t role;                      /* enum pyw_role */
-    uint16_t connects; /* how many processes were asked before this one... */
-    uint16_t restarts; /* ...and how many of them refused because they restart */
+    uint16_t connects; /* how many processes were asked before this one */
     uint8_t argument_count;
     struct pyw_span arguments[PYW_HEAD_MAX_ARGUMENTS];
     size_t pair_count;
@@ -88,8 +87,8 @@ uint8_t pyw_head_key_of(const char *name, size_t len);
 void pyw_head_put_request(struct pyw_writer *writer,
                           const struct pyw_request_head *head);
 
-/* Writes the head's `connects` and `restarts` anew into the REQUEST frame that `frame`
- * begins with, which was made from this head. */
+/* Writes the head's `connects` anew into the REQUEST frame that `frame` begins with,
+ * which was made from this head. */
 void pyw_head_patch_tries(unsigned char *frame, const struct pyw_request_head *head);
 
 /* Reads a REQUEST payload; the pairs go to `pairs`, an array of PYW_HEAD_MAX_PAIRS or

@@ -186,8 +186,8 @@ static int put_start(PyObject *fields, const struct pyw_request *request,
     return put_course(fields, request) != 0 ||
                    pyw_dicts_put_count(fields, "daemon_connects", head->connects) !=
                        0 ||
-                   pyw_dicts_put_count(fields, "daemon_restarts", head->restarts) !=
-                       0 ||
+                   /* None is refused any more because a process restarts. */
+                   pyw_dicts_put_count(fields, "daemon_restarts", 0) != 0 ||
                    pyw_dicts_put(fields, "application_start",
                                  seconds(request->observed.called_epoch_us)) != 0 ||
                    pyw_dicts_put(fields, "callable_object",

@@ -83,8 +83,8 @@ START_TEST(empty_frames_and_reasons)
     assert_vector("admit", &writer);
     pyw_frame_put_reason(&writer, PYW_FRAME_ABORT, PYW_ABORT_CLIENT_GONE);
     assert_vector("abort: client gone", &writer);
-    pyw_frame_put_reason(&writer, PYW_FRAME_REFUSE, PYW_REFUSE_RESTART);
-    assert_vector("refuse: restart", &writer);
+    pyw_frame_put_reason(&writer, PYW_FRAME_REFUSE, PYW_REFUSE_PROTOCOL);
+    assert_vector("refuse: protocol", &writer);
     vectors_find("abort: body malformed", &vector);
     ck_assert_int_eq(pyw_frame_get_reason(payload_of(&vector), &reason), 0);
     ck_assert_uint_eq(reason, PYW_ABORT_BAD_BODY);

@@ -43,7 +43,6 @@ START_TEST(request_is_packed_as_the_vector)
         .application_group = PYW_SPAN("www.example.org|/app"),
         .role = PYW_ROLE_PASSWORD,
         .connects = 2,
-        .restarts = 1,
         .argument_count = 2,
         .arguments = {PYW_SPAN("ann"), PYW_SPAN("secret")},
         .pair_count = 5,
@@ -77,7 +76,6 @@ START_TEST(tries_are_patched_into_the_frame)
     pyw_bytes_init(&writer);
     pyw_head_put_request(&writer, &head);
     head.connects = 300;
-    head.restarts = 7;
     pyw_head_patch_tries(writer.data, &head);
     ck_assert_int_eq(
         pyw_head_get_request(
@@ -86,7 +84,6 @@ START_TEST(tries_are_patched_into_the_frame)
             0, pairs, PYW_HEAD_MAX_PAIRS, &read),
         0);
     ck_assert_uint_eq(read.connects, 300);
-    ck_assert_uint_eq(read.restarts, 7);
     ck_assert_uint_eq(read.role, PYW_ROLE_GROUPS);
     ck_assert(pyw_bytes_is_equal(read.application_group, "group"));
     ck_assert(pyw_bytes_is_equal(read.arguments[0], "ann"));
@@ -109,7 +106,6 @@ START_TEST(request_is_read_from_the_vector)
     ck_assert(pyw_bytes_is_equal(head.application_group, "www.example.org|/app"));
     ck_assert_uint_eq(head.role, PYW_ROLE_PASSWORD);
     ck_assert_uint_eq(head.connects, 2);
-    ck_assert_uint_eq(head.restarts, 1);
     ck_assert_uint_eq(head.argument_count, 2);
     ck_assert(pyw_bytes_is_equal(head.arguments[1], "secret"));
     ck_assert_uint_eq(head.pair_count, 5);

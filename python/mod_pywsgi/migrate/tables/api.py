@@ -84,7 +84,9 @@ FIELDS = Section(
         same("request_id"),
         same("thread_id"),
         same("daemon_connects"),
-        same("daemon_restarts"),
+        differs(
+            "daemon_restarts", "Always 0: no request is refused because a process restarts."
+        ),
         same("server_pid"),
         same("request_start"),
         same("queue_start"),
