@@ -131,18 +131,6 @@ void pyw_host_wish(struct pyw_host *host, enum pyw_reason reason)
     notify(host);
 }
 
-void pyw_host_wish_script(struct pyw_host *host, int64_t mtime)
-{
-    int64_t newest = atomic_load(&host->script_mtime);
-
-    do {
-        if (mtime < newest) {
-            return; /* wished for already */
-        }
-    } while (!atomic_compare_exchange_weak(&host->script_mtime, &newest, mtime + 1));
-    pyw_host_wish(host, PYW_REASON_SCRIPT);
-}
-
 bool pyw_host_may_begin(const struct pyw_host *host)
 {
     return pyw_host_phase(host) < PYW_PHASE_DRAINING;

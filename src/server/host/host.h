@@ -87,7 +87,6 @@ struct pyw_host {
     _Atomic bool wants_end;  /* signal handler: SIGTERM, SIGINT */
     _Atomic uint32_t asked;  /* anybody: enum pyw_reason */
     _Atomic uint32_t wished; /* the first that a successor was wished for; 0: none */
-    _Atomic int64_t script_mtime; /* the newest that one was wished for, + 1; 0: none */
     _Atomic(const char *)
         stop_reason; /* monitor: shutdown_reason once the process drains; NULL before */
     _Atomic uint32_t workers; /* threads that have not ended */
@@ -121,9 +120,6 @@ void pyw_host_ask_handover(struct pyw_host *host, enum pyw_reason reason);
 /* Any thread: asks the supervisor for a successor; this process goes on until it is
  * told to drain. */
 void pyw_host_wish(struct pyw_host *host, enum pyw_reason reason);
-/* Worker: the script has that modification time now, and this process runs what it was
- * before. */
-void pyw_host_wish_script(struct pyw_host *host, int64_t mtime);
 /* Worker: whether a request may begin. */
 bool pyw_host_may_begin(const struct pyw_host *host);
 /* Worker: something happened on a request with those flags; inactivity-timeout counts

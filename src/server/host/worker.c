@@ -96,8 +96,8 @@ static bool take_request(struct worker *worker, struct pyw_channel *channel,
     if (!pyw_host_may_begin(worker->host)) {
         return refuse(channel, PYW_REFUSE_DRAINING);
     }
-    if (pyw_loader_is_stale(&worker->frames.head)) {
-        pyw_host_wish_script(worker->host, worker->frames.head.script_mtime);
+    if (pyw_loader_finds_change(&worker->frames.head)) {
+        pyw_host_wish(worker->host, PYW_REASON_SCRIPT);
     }
     if (has_waited_too_long(worker)) {
         return turn_away(worker, channel);

@@ -28,10 +28,11 @@ struct script {
     char *path;
     size_t path_len;
     _Atomic enum state state;
-    _Atomic int64_t mtime;   /* of the file that was loaded, or failed to load */
-    _Atomic unsigned loads;  /* how often it was tried */
-    atomic_bool can_ask;     /* it has a reload_required() */
-    atomic_bool asks;        /* it has, and has served since its load */
+    _Atomic int64_t mtime;      /* of the file that was loaded, or failed to load */
+    _Atomic int64_t told_mtime; /* pyw_loader_finds_change last told of it */
+    _Atomic unsigned loads;     /* how often it was tried */
+    atomic_bool can_ask;        /* it has a reload_required() */
+    atomic_bool asks;           /* it has, and has served since its load */
     PyObject *module;        /* strong; NULL unless it was READY once; see module_of */
     PyObject *name;          /* GIL; the callable's, as last asked for */
     atomic_bool is_reported; /* that the module lacks it */
@@ -96,6 +97,7 @@ static struct script *append(struct pyw_interpreter *interpreter, struct pyw_spa
     script->interpreter = interpreter;
     script->path = copy;
     script->path_len = path.len;
+    atomic_store(&script->told_mtime, INT64_MIN);
     script->next = atomic_load(&first);
     atomic_store_explicit(&first, script, memory_order_release);
     return script;
@@ -336,7 +338,7 @@ static bool ask(const struct script *script, PyObject *module,
 }
 
 /* The module's own wish: it lost its `__mtime__`, or says so, where that is not left to
- * pyw_loader_is_stale. */
+ * pyw_loader_finds_change. */
 static bool wants_reload(const struct script *script, PyObject *module,
                          const struct demand *demand)
 {
@@ -510,20 +512,11 @@ static bool says_stale(struct script *script, const struct pyw_request_head *hea
     return is_stale;
 }
 
-bool pyw_loader_is_stale(const struct pyw_request_head *head)
+static bool is_stale(struct script *script, const struct pyw_request_head *head)
 {
-    struct script *script;
+    enum state state = atomic_load(&script->state);
     struct stat now;
-    enum state state;
 
-    if ((head->flags & PYW_REQUEST_RELOAD) == 0) {
-        return false;
-    }
-    script = find(head->application_group, head->script);
-    if (script == NULL) {
-        return false;
-    }
-    state = atomic_load(&script->state);
     if (state == READY && atomic_load(&script->asks) && says_stale(script, head)) {
         return true;
     }
@@ -535,6 +528,19 @@ bool pyw_loader_is_stale(const struct pyw_request_head *head)
      * use: otherwise each would be replaced for ever. */
     return stat(script->path, &now) != 0 ||
            pyw_source_mtime(&now) != atomic_load(&script->mtime);
+}
+
+bool pyw_loader_finds_change(const struct pyw_request_head *head)
+{
+    struct script *script;
+
+    if ((head->flags & PYW_REQUEST_RELOAD) == 0) {
+        return false;
+    }
+    script = find(head->application_group, head->script);
+    return script != NULL && is_stale(script, head) &&
+           atomic_exchange(&script->told_mtime, head->script_mtime) !=
+               head->script_mtime;
 }
 
 int pyw_loader_preload(const struct pyw_preload *preload)

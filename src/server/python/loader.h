@@ -18,10 +18,11 @@
 
 /* True when the head asks for the comparison (PYW_REQUEST_RELOAD) and the script was
  * loaded here, or failed to, from a file with another modification time, or when it has
- * served and its `reload_required(resource)` says so. Daemon: the host then refuses the
- * request and drains. **Thread:** any. **GIL:** not held; does not wait for a load in
+ * served and its `reload_required(resource)` says so; once for each modification time
+ * that the server finds. Daemon: the host then wishes successors, and goes on with what
+ * it has loaded. **Thread:** any. **GIL:** not held; does not wait for a load in
  * progress. */
-bool pyw_loader_is_stale(const struct pyw_request_head *head);
+bool pyw_loader_finds_change(const struct pyw_request_head *head);
 
 /* Since when the process waits for a script to load: when the first load began.
  * @return clock.h milliseconds; 0: none has begun; -1: one has succeeded. **Thread:**

@@ -17,7 +17,7 @@ void pyw_serve_leave_thread(void)
     atomic_fetch_add(&fake_python.leavers, 1);
 }
 
-bool pyw_loader_is_stale(const struct pyw_request_head *head)
+bool pyw_loader_finds_change(const struct pyw_request_head *head)
 {
     (void)head;
     return atomic_load(&fake_python.is_stale);

@@ -55,5 +55,5 @@ bool script_is_stale(const char *script, int64_t mtime)
         .script_mtime = mtime,
     };
 
-    return pyw_loader_is_stale(&head);
+    return pyw_loader_finds_change(&head);
 }
