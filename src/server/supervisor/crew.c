@@ -253,20 +253,33 @@ static uint32_t most_at_once(const struct pyw_crew *crew)
     return share > 0 ? share : 1;
 }
 
-/* Successors for those that are due. */
-static void replace(struct pyw_crew *crew)
+/* How many successors are to be started now or, after one that failed, later. */
+static uint32_t count_missing_successors(const struct pyw_crew *crew)
 {
     uint32_t due = count(crew, is_due);
     uint32_t most = most_at_once(crew);
     uint32_t coming = count(crew, is_coming);
 
     due = due < most ? due : most;
-    while (coming < due && pyw_clock_now_ms() >= crew->replace_at_ms &&
-           pyw_clock_now_ms() >= crew->retry_at_ms) {
+    return due > coming ? due - coming : 0;
+}
+
+/* No successor starts before. */
+static int64_t successors_from_ms(const struct pyw_crew *crew)
+{
+    return crew->replace_at_ms > crew->retry_at_ms ? crew->replace_at_ms
+                                                   : crew->retry_at_ms;
+}
+
+/* Successors for those that are due. */
+static void replace(struct pyw_crew *crew)
+{
+    uint32_t missing = count_missing_successors(crew);
+
+    while (missing-- > 0 && pyw_clock_now_ms() >= successors_from_ms(crew)) {
         if (!start_one(crew, true)) {
             return;
         }
-        coming++;
     }
 }
 
@@ -407,9 +420,8 @@ int64_t pyw_crew_deadline_ms(const struct pyw_crew *crew)
             count(crew, pyw_process_is_wanted) < crew->target) {
             deadline = crew->retry_at_ms;
         }
-        if (crew->replace_at_ms > 0 && crew->replace_at_ms < deadline &&
-            count(crew, is_due) > 0 && count(crew, is_coming) == 0) {
-            deadline = crew->replace_at_ms;
+        if (successors_from_ms(crew) < deadline && count_missing_successors(crew) > 0) {
+            deadline = successors_from_ms(crew);
         }
     }
     if (crew->size.least != crew->size.most && crew->target > 0 &&
