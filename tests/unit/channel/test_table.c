@@ -76,6 +76,29 @@ START_TEST(reports_are_of_one_generation)
 }
 END_TEST
 
+START_TEST(wishes_are_counted_and_the_largest_is_kept)
+{
+    enum pyw_wish wish = PYW_WISH_NONE;
+    struct pyw_table *theirs;
+
+    make_table(2);
+    ck_assert_int_eq(pyw_table_open(fd, &theirs), 0);
+    ck_assert_uint_eq(pyw_table_wishes(table, 1, &wish), 0);
+    pyw_table_wish(theirs, 1, PYW_WISH_REPLACE);
+    ck_assert_uint_eq(pyw_table_wishes(table, 1, &wish), 1);
+    ck_assert_int_eq(wish, PYW_WISH_REPLACE);
+    pyw_table_wish(theirs, 1, PYW_WISH_REPLACE_ALL);
+    pyw_table_wish(theirs, 1, PYW_WISH_REPLACE);
+    ck_assert_uint_eq(pyw_table_wishes(table, 1, &wish), 3);
+    ck_assert_int_eq(wish, PYW_WISH_REPLACE_ALL);
+    ck_assert_uint_eq(pyw_table_wishes(table, 0, &wish), 0);
+    pyw_table_set_process(table, 1, 2, 4711); /* the next process has not wished */
+    ck_assert_uint_eq(pyw_table_wishes(table, 1, &wish), 0);
+    pyw_table_close(theirs);
+    drop_table();
+}
+END_TEST
+
 START_TEST(endings)
 {
     struct pyw_ending ending;
@@ -153,6 +176,7 @@ START_TEST(a_daemon_that_scribbles)
     uint32_t in_flight[2] = {0};
     struct pyw_choice choice;
     struct pyw_ending ending;
+    enum pyw_wish wish;
     size_t size;
     unsigned char *bytes;
 
@@ -166,7 +190,9 @@ START_TEST(a_daemon_that_scribbles)
         (void)pyw_table_find_ending(table, 5, &ending);
         ck_assert_uint_eq(pyw_table_slots(table), 2);
         ck_assert_int_lt(pyw_table_state(table, 1), PYW_STATE_COUNT);
-        ck_assert_int_le(pyw_table_report_of(table, 1, 0), PYW_REPORT_DRAINING);
+        ck_assert_int_le(pyw_table_report_of(table, 1, 0), PYW_REPORT_IDLE);
+        (void)pyw_table_wishes(table, 1, &wish);
+        ck_assert(wish == PYW_WISH_REPLACE || wish == PYW_WISH_REPLACE_ALL);
         ck_assert_ptr_nonnull(pyw_table_state_name(pyw_table_state(table, 0)));
         pyw_table_add_ending(table, (struct pyw_ending){1, 1});
     }
@@ -233,6 +259,7 @@ int main(void)
     const TTest *const tests[] = {sizes,
                                   a_peer_sees_what_is_written,
                                   reports_are_of_one_generation,
+                                  wishes_are_counted_and_the_largest_is_kept,
                                   endings,
                                   the_least_loaded_ready_process_is_chosen,
                                   ties_go_round,
