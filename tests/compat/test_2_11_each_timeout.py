@@ -9,13 +9,14 @@ import concurrent.futures
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from support import inline, procs, raw, wait
+from support import inline, procs, raw, rolls, wait
 from support.httpd import HttpdInstance
 
 Start = Callable[..., HttpdInstance]
@@ -107,19 +108,35 @@ def test_restart_interval(run):
 
 
 def test_maximum_requests(run):
+    """It is replaced then, and serves until its successor is ready: no request waits for that."""
     server = run("maximum-requests=5")
-    pids = [pid_of(server) for _ in range(20)]
-    assert len(set(pids)) == 4
-    assert all(pids.count(pid) == 5 for pid in pids)
+    first = pid_of(server)
+    assert [pid_of(server) for _ in range(4)] == [first] * 4
+    second = replaced(server, first)
+    assert [pid_of(server) for _ in range(3)] == [second] * 3
+    replaced(server, second)
     logs(server, "PYW0065")
 
 
 def test_maximum_requests_under_overlapping_load(run, pool):
     """Requests that overlap do not put off the end; and none is lost."""
     server = run("maximum-requests=10 threads=4 graceful-timeout=5")
-    pids = [each.result() for each in [pool.submit(pid_of, server) for _ in range(80)]]
-    assert len(set(pids)) >= 6
-    assert max(pids.count(pid) for pid in pids) <= 13  # those that had begun already
+    is_over = threading.Event()
+
+    def ask_on():
+        pids = []
+        while not is_over.is_set():
+            pids.append(pid_of(server))
+        return set(pids)
+
+    clients = [pool.submit(ask_on) for _ in range(6)]
+    try:
+        pid = pid_of(server)
+        for _ in range(5):
+            pid = replaced(server, pid)
+    finally:
+        is_over.set()
+    assert len(set().union(*(client.result() for client in clients))) >= 6
 
 
 def test_run_once(run):
@@ -223,7 +240,9 @@ def test_touched_script_gives_graceful_timeout(run, pool):
     slow = pool.submit(server.get, "/own?wait")
     running(server)
     os.utime(server.root / "own.py", (1, 1))
-    assert int(server.get("/own").text) != first
+    rolls.until_new(
+        lambda: int(server.get("/own").text), lambda pid: pid == first, lambda pid: pid != first
+    )
     assert slow.result().status == 500
     let_go(server)
 
