@@ -133,9 +133,10 @@ def _put_request(fields: Mapping[str, Any]) -> bytes:
     pairs = b"".join(_put_pair(name, value) for name, value in fields["pairs"])
     return (
         struct.pack(
-            "<qqqq",
+            "<qqqqq",
             fields["arrival"],
             fields["queued"],
+            fields["arrival_clock"],
             fields["content_length"],
             fields["mtime"],
         )
@@ -162,7 +163,8 @@ def _get_pair(reader: Reader) -> list[str]:
 
 def _get_request(reader: Reader) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        name: reader.number("q") for name in ("arrival", "queued", "content_length", "mtime")
+        name: reader.number("q")
+        for name in ("arrival", "queued", "arrival_clock", "content_length", "mtime")
     }
     fields |= {name: reader.str16() for name in ("script", "callable", "group")}
     fields |= {"role": reader.number("B")}
@@ -405,6 +407,7 @@ def request_fields(
     return {
         "arrival": now,
         "queued": now,
+        "arrival_clock": time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000,
         "content_length": content_length,
         "mtime": mtime,
         "script": str(script),

@@ -429,9 +429,8 @@ static int64_t sooner(int64_t a, int64_t b)
 static int64_t queue_deadline_ms(const struct relay *relay)
 {
     int64_t limit_s = relay->group->setup.options.queue_timeout_s;
-    int64_t waited_ms = (pyw_clock_epoch_us() - relay->head->arrival_us) / 1000;
 
-    return limit_s > 0 ? pyw_clock_now_ms() - waited_ms + limit_s * 1000
+    return limit_s > 0 ? relay->head->arrival_clock_us / 1000 + limit_s * 1000
                        : PYW_CLOCK_NEVER;
 }
 
@@ -517,6 +516,7 @@ static int run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *h
     int result;
 
     head->queued_us = pyw_clock_epoch_us();
+    head->arrival_clock_us = pyw_clock_of_epoch_us(head->arrival_us);
     if (relay.group->setup.options.server_metrics) {
         pyw_score_refresh();
     }

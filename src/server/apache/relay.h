@@ -13,7 +13,8 @@
 #include "apache/reply.h"
 #include "base/head.h"
 
-/* Apache worker threads. `head` has everything but `queued_us`.
+/* Apache worker threads. `head` has everything but `queued_us` and
+ * `arrival_clock_us`.
  * @return what the handler returns to Apache. */
 int pyw_relay_run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *head,
                   bool has_body);

@@ -35,6 +35,13 @@ int64_t pyw_clock_cpu_us(void)
     return read_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
+int64_t pyw_clock_of_epoch_us(int64_t epoch_us)
+{
+    int64_t passed_us = pyw_clock_epoch_us() - epoch_us;
+
+    return pyw_clock_now_us() - (passed_us > 0 ? passed_us : 0);
+}
+
 int pyw_clock_until(int64_t deadline_ms)
 {
     int64_t left;

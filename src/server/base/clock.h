@@ -13,6 +13,11 @@ int64_t pyw_clock_now_us(void);   /* monotonic */
 int64_t pyw_clock_epoch_us(void); /* wall clock */
 int64_t pyw_clock_cpu_us(void);   /* CPU time of the calling thread */
 
+/* A time of the wall clock that has passed, on the monotonic clock: what is counted
+ * from it afterwards does not change when somebody sets the wall clock. Now, where it
+ * seems to lie ahead. */
+int64_t pyw_clock_of_epoch_us(int64_t epoch_us);
+
 /* Milliseconds from now to a deadline as poll() takes them: 0 when past, -1 for NEVER.
  */
 int pyw_clock_until(int64_t deadline_ms);

@@ -90,6 +90,7 @@ void pyw_head_put_request(struct pyw_writer *writer,
 
     pyw_bytes_put_i64(writer, head->arrival_us);
     pyw_bytes_put_i64(writer, head->queued_us);
+    pyw_bytes_put_i64(writer, head->arrival_clock_us);
     pyw_bytes_put_i64(writer, head->content_length);
     pyw_bytes_put_i64(writer, head->script_mtime);
     put_span16(writer, head->script);
@@ -115,8 +116,8 @@ void pyw_head_put_request(struct pyw_writer *writer,
 
 void pyw_head_patch_tries(unsigned char *frame, const struct pyw_request_head *head)
 {
-    /* Behind four numbers, three strings and the role. */
-    size_t at = PYW_FRAME_HEADER_LEN + 4 * 8 + 3 * 2 + head->script.len +
+    /* Behind five numbers, three strings and the role. */
+    size_t at = PYW_FRAME_HEADER_LEN + 5 * 8 + 3 * 2 + head->script.len +
                 head->callable.len + head->application_group.len + 1;
 
     pyw_bytes_store_u16(frame + at, head->connects);
@@ -155,6 +156,7 @@ int pyw_head_get_request(struct pyw_span payload, uint16_t flags,
     head->flags = flags;
     head->arrival_us = pyw_bytes_get_i64(&reader);
     head->queued_us = pyw_bytes_get_i64(&reader);
+    head->arrival_clock_us = pyw_bytes_get_i64(&reader);
     head->content_length = pyw_bytes_get_i64(&reader);
     head->script_mtime = pyw_bytes_get_i64(&reader);
     head->script = pyw_bytes_get_str16(&reader);

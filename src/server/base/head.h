@@ -51,7 +51,9 @@ struct pyw_request_head {
     uint16_t flags;     /* PYW_REQUEST_* of frame.h */
     int64_t arrival_us; /* Apache accepted the request; microseconds since the epoch */
     int64_t queued_us;  /* the child began to look for a process; 0 in embedded mode */
-    int64_t content_length; /* -1: not known */
+    int64_t arrival_clock_us; /* the arrival on the monotonic clock, which nobody sets:
+                                 queue-timeout counts from it; 0 in embedded mode */
+    int64_t content_length;   /* -1: not known */
     int64_t script_mtime; /* microseconds since the epoch, as APR has it; 0: there is no
                              file */
     struct pyw_span script;

@@ -134,7 +134,8 @@ void pyw_timeouts_log_queued(struct pyw_frames *frames)
     struct text text = {data, sizeof(data), 0};
 
     PYW_LOG(print, &text, QUEUE_TIMEOUT, shown(method), method.data, shown(uri),
-            uri.data, (double)(pyw_clock_epoch_us() - frames->head.arrival_us) / 1e6,
+            uri.data,
+            ((double)pyw_clock_now_us() - (double)frames->head.arrival_clock_us) / 1e6,
             (int)getpid(), (int)frames->host->setup->options.queue_timeout_s);
     frames->exchange.ops->log(&frames->exchange, PYW_LEVEL_ERR, text.data, text.len);
 }

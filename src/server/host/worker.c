@@ -43,8 +43,8 @@ static bool has_waited_too_long(const struct worker *worker)
 {
     int64_t limit_s = worker->host->setup->options.queue_timeout_s;
 
-    return limit_s > 0 &&
-           pyw_clock_epoch_us() - worker->frames.head.arrival_us > limit_s * 1000000;
+    return limit_s > 0 && worker->frames.head.arrival_clock_us <
+                              pyw_clock_now_us() - limit_s * 1000000;
 }
 
 /* Answers 504 without running the request that was parsed. @return as `serve`. */

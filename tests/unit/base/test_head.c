@@ -36,6 +36,7 @@ START_TEST(request_is_packed_as_the_vector)
         .flags = PYW_REQUEST_RELOAD,
         .arrival_us = 1700000000123456,
         .queued_us = 1700000000123999,
+        .arrival_clock_us = 86400123456,
         .content_length = 0,
         .script_mtime = 1700000000000000001,
         .script = PYW_SPAN("/srv/app.wsgi"),

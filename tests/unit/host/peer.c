@@ -72,6 +72,7 @@ void peer_send_request(struct peer *peer, uint16_t flags, const char *uri)
                                {2, PYW_SPAN("REQUEST_URI"), {uri, strlen(uri)}}};
     struct pyw_request_head head = {.flags = flags,
                                     .arrival_us = pyw_clock_epoch_us(),
+                                    .arrival_clock_us = pyw_clock_now_us(),
                                     .content_length = -1,
                                     .script = PYW_SPAN("/srv/app.wsgi"),
                                     .callable = PYW_SPAN("application"),
