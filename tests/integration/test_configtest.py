@@ -190,6 +190,8 @@ VALID = [
     'WSGIDaemonProcess a python-path="/a b:/c"',
     "WSGIDaemonProcess a socket-user=root",
     "WSGIDaemonProcess a maximum-requests=10 restart-interval=5 shutdown-timeout=5 queue-timeout=5",
+    "WSGIDaemonProcess a maximum-requests-jitter=5 restart-interval-jitter=60 reload-on-rss=80%",
+    "WSGIDaemonProcess a reload-on-rss=500000000",
     "WSGIDaemonProcess a deadlock-timeout=300 inactivity-timeout=5 interrupt-timeout=5",
     "WSGIDaemonProcess a eviction-timeout=5 response-socket-timeout=5 cpu-time-limit=5",
     "WSGIDaemonProcess a send-buffer-size=0 receive-buffer-size=512 header-buffer-size=8192",

@@ -17,6 +17,7 @@ enum option_kind {
     OPTION_NUMBER,
     OPTION_OCTAL,
     OPTION_SIZE,    /* bytes: 0, the default, or at least `low` */
+    OPTION_MEMORY,  /* the same, or N% of what the process may have, kept as -N */
     OPTION_SECONDS, /* with a fraction */
     OPTION_FLAG,
     OPTION_RANGE, /* N, or LEAST-MOST; its field is the most, the next the least */
@@ -51,6 +52,11 @@ struct option_row {
 #define SIZE(name, field, low, high)                                                   \
     {                                                                                  \
         name, OPTION_SIZE, offsetof(struct pyw_options, field), low, high, 0           \
+    }
+#define MEMORY(name, field)                                                            \
+    {                                                                                  \
+        name, OPTION_MEMORY, offsetof(struct pyw_options, field), MEMORY_LOW,          \
+            INT64_MAX, 0                                                               \
     }
 #define KIND(name, kind, field)                                                        \
     {                                                                                  \
@@ -94,8 +100,11 @@ static const struct option_row rows[] = {
     NUMBER("inactivity-timeout", inactivity_timeout_s, 0, INT_MAX, 0),
     NUMBER("queue-timeout", queue_timeout_s, 0, INT_MAX, 0),
     NUMBER("restart-interval", restart_interval_s, 0, INT_MAX, 0),
+    NUMBER("restart-interval-jitter", restart_interval_jitter_s, 0, INT_MAX, 0),
     NUMBER("cpu-time-limit", cpu_time_limit_s, 0, INT_MAX, 0),
     NUMBER("maximum-requests", maximum_requests, 0, INT_MAX, 0),
+    NUMBER("maximum-requests-jitter", maximum_requests_jitter, 0, INT_MAX, 0),
+    MEMORY("reload-on-rss", reload_on_rss),
     NUMBER("response-socket-timeout", response_socket_timeout_s, 0, INT_MAX, 0),
     NUMBER("response-flush-delay", response_flush_delay_ms, 0, INT_MAX, 0),
     NUMBER("listen-backlog", listen_backlog, 0, INT_MAX, 100),
@@ -135,7 +144,7 @@ static int64_t *number_field(const struct pyw_options *options,
 static bool is_number(const struct option_row *row)
 {
     return row->kind == OPTION_NUMBER || row->kind == OPTION_OCTAL ||
-           row->kind == OPTION_SIZE;
+           row->kind == OPTION_SIZE || row->kind == OPTION_MEMORY;
 }
 
 void pyw_options_init(struct pyw_options *options)
@@ -171,6 +180,11 @@ static void describe_range(const struct option_row *row, char *text, size_t size
         snprintf(text, size, "must be >= %" PRId64 " bytes, or 0 for default",
                  row->low);
         break;
+    case OPTION_MEMORY:
+        snprintf(text, size,
+                 "give 0, a number of bytes from %" PRId64 ", or 1%% to 100%%",
+                 row->low);
+        break;
     default:
         snprintf(text, size, "give a whole number from %" PRId64 " to %" PRId64,
                  row->low, row->high);
@@ -204,7 +218,7 @@ static bool begins_number(const struct option_row *row, const char *value)
 
 static bool is_in_range(const struct option_row *row, int64_t number)
 {
-    if (row->kind == OPTION_SIZE && number == 0) {
+    if ((row->kind == OPTION_SIZE || row->kind == OPTION_MEMORY) && number == 0) {
         return true;
     }
     return number >= row->low && number <= row->high;
@@ -219,6 +233,11 @@ static int set_number(struct pyw_options *options, const struct option_row *row,
 
     errno = 0;
     number = strtoll(value, &end, base);
+    if (row->kind == OPTION_MEMORY && begins_number(row, value) &&
+        strcmp(end, "%") == 0 && number >= 1 && number <= 100) {
+        *number_field(options, row) = -number;
+        return 0;
+    }
     if (!begins_number(row, value) || *end != '\0' || errno != 0 ||
         !is_in_range(row, number)) {
         explain_number(row, value, why, why_size);
@@ -358,8 +377,12 @@ static void visit_number(const struct pyw_options *options,
     if (value == row->fallback) {
         return;
     }
-    snprintf(number, sizeof(number),
-             row->kind == OPTION_OCTAL ? "%" PRIo64 : "%" PRId64, value);
+    if (row->kind == OPTION_MEMORY && value < 0) {
+        snprintf(number, sizeof(number), "%" PRId64 "%%", -value);
+    } else {
+        snprintf(number, sizeof(number),
+                 row->kind == OPTION_OCTAL ? "%" PRIo64 : "%" PRId64, value);
+    }
     visit(context, row->name, number);
 }
 

@@ -55,8 +55,12 @@ struct pyw_options {
     int64_t inactivity_timeout_s;
     int64_t queue_timeout_s;
     int64_t restart_interval_s;
+    int64_t restart_interval_jitter_s;
     int64_t cpu_time_limit_s;
     int64_t maximum_requests;
+    int64_t maximum_requests_jitter;
+    int64_t reload_on_rss; /* bytes; below 0: percent of what the process may have
+                              (base/memory); 0: none */
     int64_t response_socket_timeout_s; /* 0: socket-timeout */
     int64_t response_flush_delay_ms;
     int64_t listen_backlog;

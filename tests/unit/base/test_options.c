@@ -55,6 +55,12 @@ START_TEST(values_that_are_taken)
     ck_assert_int_eq(options.memory_limit, INT64_C(8589934592));
     ck_assert_int_eq(set(&options, "memory-limit", "0"), 0);
     ck_assert_int_eq(options.memory_limit, 0);
+    ck_assert_int_eq(set(&options, "reload-on-rss", "500000000"), 0);
+    ck_assert_int_eq(options.reload_on_rss, 500000000);
+    ck_assert_int_eq(set(&options, "reload-on-rss", "80%"), 0);
+    ck_assert_int_eq(options.reload_on_rss, -80);
+    ck_assert_int_eq(set(&options, "reload-on-rss", "0"), 0);
+    ck_assert_int_eq(options.reload_on_rss, 0);
     ck_assert_int_eq(set(&options, "switch-interval", "0.005"), 0);
     ck_assert_int_eq(options.switch_interval_us, 5000);
     ck_assert_int_eq(set(&options, "single-application", "on"), 0);
@@ -73,58 +79,70 @@ START_TEST(values_that_are_taken)
 }
 END_TEST
 
+/* With a word of what is said. */
+static const struct {
+    const char *name;
+    const char *value;
+    const char *says;
+} refused[] = {
+    {"threads", "0", "threads"},
+    {"threads", "-1", "threads"},
+    {"threads", "", "threads"},
+    {"threads", "4x", "threads"},
+    {"threads", " 4", "threads"},
+    {"threads", "99999999999999999999", "threads"},
+    {"threads", "65534", "threads"},
+    {"processes", "1025", "processes"},
+    {"umask", "8", "octal"},
+    {"umask", "1000", "octal"},
+    {"home", "srv", "absolute path"},
+    {"python-home", "", "python-home"},
+    {"user", "", "user"},
+    {"stack-size", "1", "stack-size"},
+    {"switch-interval", "0", "above 0"},
+    {"switch-interval", "1e-3", "above 0"},
+    {"switch-interval", "-1", "above 0"},
+    {"single-application", "1", "On or Off"},
+    {"env", "NAME", "NAME=value"},
+    {"env", "=x", "NAME=value"},
+    {"env", "a b=x", "NAME=value"},
+    {"env-file", "x", "absolute path"},
+    {"server-metrics", "", "server-metrics"},
+    {"server-metrics", "1", "On or Off"},
+    {"nonsense", "1", "Invalid option"},
+    {"threads", "0", "service scripts"},
+    {"send-buffer-size", "511", "must be >= 512 bytes, or 0 for default"},
+    {"send-buffer-size", "-1", "must be >= 512 bytes"},
+    {"header-buffer-size", "8191", "must be >= 8192 bytes"},
+    {"response-buffer-size", "65535", "must be >= 65536 bytes"},
+    {"memory-limit", "512", "must be >= 16777216 bytes"},
+    {"memory-limit", "1G", "must be >= 16777216 bytes"},
+    {"memory-limit", "80%", "must be >= 16777216 bytes"},
+    {"reload-on-rss", "512", "bytes from 16777216, or 1% to 100%"},
+    {"reload-on-rss", "0%", "1% to 100%"},
+    {"reload-on-rss", "101%", "1% to 100%"},
+    {"reload-on-rss", "-5%", "1% to 100%"},
+    {"reload-on-rss", "80 %", "1% to 100%"},
+    {"reload-on-rss", "%", "1% to 100%"},
+    {"reload-on-rss", "1G", "1% to 100%"},
+    {"maximum-requests-jitter", "-1", "from 0 to"},
+    {"restart-interval-jitter", "1.5", "from 0 to"},
+    {"cpu-priority", "20", "from -20 to 19"},
+    {"cpu-priority", "-", "from -20 to 19"},
+    {"cpu-priority", "--5", "from -20 to 19"},
+    {"chroot", "srv", "absolute path"},
+};
+
 START_TEST(values_that_are_refused)
 {
-    static const struct {
-        const char *name;
-        const char *value;
-        const char *says;
-    } rows[] = {
-        {"threads", "0", "threads"},
-        {"threads", "-1", "threads"},
-        {"threads", "", "threads"},
-        {"threads", "4x", "threads"},
-        {"threads", " 4", "threads"},
-        {"threads", "99999999999999999999", "threads"},
-        {"threads", "65534", "threads"},
-        {"processes", "1025", "processes"},
-        {"umask", "8", "octal"},
-        {"umask", "1000", "octal"},
-        {"home", "srv", "absolute path"},
-        {"python-home", "", "python-home"},
-        {"user", "", "user"},
-        {"stack-size", "1", "stack-size"},
-        {"switch-interval", "0", "above 0"},
-        {"switch-interval", "1e-3", "above 0"},
-        {"switch-interval", "-1", "above 0"},
-        {"single-application", "1", "On or Off"},
-        {"env", "NAME", "NAME=value"},
-        {"env", "=x", "NAME=value"},
-        {"env", "a b=x", "NAME=value"},
-        {"env-file", "x", "absolute path"},
-        {"server-metrics", "", "server-metrics"},
-        {"server-metrics", "1", "On or Off"},
-        {"nonsense", "1", "Invalid option"},
-        {"threads", "0", "service scripts"},
-        {"send-buffer-size", "511", "must be >= 512 bytes, or 0 for default"},
-        {"send-buffer-size", "-1", "must be >= 512 bytes"},
-        {"header-buffer-size", "8191", "must be >= 8192 bytes"},
-        {"response-buffer-size", "65535", "must be >= 65536 bytes"},
-        {"memory-limit", "512", "must be >= 16777216 bytes"},
-        {"memory-limit", "1G", "must be >= 16777216 bytes"},
-        {"cpu-priority", "20", "from -20 to 19"},
-        {"cpu-priority", "-", "from -20 to 19"},
-        {"cpu-priority", "--5", "from -20 to 19"},
-        {"chroot", "srv", "absolute path"},
-    };
     struct pyw_options options;
 
     pyw_options_init(&options);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        ck_assert_msg(set(&options, rows[i].name, rows[i].value) == -EINVAL, "%s=%s",
-                      rows[i].name, rows[i].value);
-        ck_assert_msg(strstr(why, rows[i].says) != NULL, "%s=%s: %s", rows[i].name,
-                      rows[i].value, why);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        ck_assert_msg(set(&options, refused[i].name, refused[i].value) == -EINVAL,
+                      "%s=%s", refused[i].name, refused[i].value);
+        ck_assert_msg(strstr(why, refused[i].says) != NULL, "%s=%s: %s",
+                      refused[i].name, refused[i].value, why);
     }
     ck_assert_int_eq(options.threads, 15);
 }
@@ -152,9 +170,9 @@ struct copy {
 static void copy_one(void *context, const char *name, const char *value)
 {
     struct copy *copy = context;
-    static char kept[8][32];
+    static char kept[9][32];
 
-    ck_assert_int_lt(copy->count, 8);
+    ck_assert_int_lt(copy->count, 9);
     strncpy(kept[copy->count], value, sizeof(kept[0]) - 1);
     ck_assert_int_eq(set(&copy->options, name, kept[copy->count]), 0);
     copy->count++;
@@ -192,8 +210,10 @@ START_TEST(the_walk_gives_what_set_takes)
     ck_assert_int_eq(set(&options, "switch-interval", "12.000001"), 0);
     ck_assert_int_eq(set(&options, "single-application", "On"), 0);
     ck_assert_int_eq(set(&options, "server-metrics", "On"), 0);
+    ck_assert_int_eq(set(&options, "reload-on-rss", "75%"), 0);
     pyw_options_each(&options, copy_one, &copy);
-    ck_assert_int_eq(copy.count, 8);
+    ck_assert_int_eq(copy.options.reload_on_rss, -75);
+    ck_assert_int_eq(copy.count, 9);
     ck_assert_str_eq(copy.options.env.items[1], "B=2");
     ck_assert_int_eq(copy.options.switch_interval_us, 12000001);
     ck_assert(copy.options.is_single_application);
