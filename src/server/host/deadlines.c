@@ -1,8 +1,10 @@
 #include "host/deadlines.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "host/journal.h"
 #include "host/timeouts.h"
 #include "python/loader.h"
@@ -16,6 +18,8 @@
 #define DEADLOCK_CONFIRM_MS 1500
 /* A process that is to be replaced once it is idle is looked at this often. */
 #define IDLE_LOOK_MS 50
+/* So often the memory of the process is looked at. */
+#define RSS_LOOK_MS 1000
 
 static bool may_hand_over(const struct pyw_host *host, enum pyw_reason reason)
 {
@@ -61,7 +65,7 @@ static int64_t enforce_startup(struct pyw_host *host, int64_t now_ms)
 
 static int64_t enforce_interval(struct pyw_host *host, int64_t now_ms)
 {
-    int64_t interval_ms = host->setup->options.restart_interval_s * 1000;
+    int64_t interval_ms = host->limits.interval_ms;
 
     if (interval_ms == 0 || pyw_host_phase(host) != PYW_PHASE_SERVING ||
         !may_hand_over(host, PYW_REASON_INTERVAL)) {
@@ -69,6 +73,33 @@ static int64_t enforce_interval(struct pyw_host *host, int64_t now_ms)
     }
     return now_ms >= host->begun_ms + interval_ms ? hand_over(host, PYW_REASON_INTERVAL)
                                                   : host->begun_ms + interval_ms;
+}
+
+/* Looked at each second. A process that has served nothing stays: its successor would
+ * be as large. */
+static int64_t enforce_rss(struct pyw_host *host, int64_t now_ms)
+{
+    int64_t rss;
+
+    if (host->limits.rss_bytes == 0 || pyw_host_phase(host) != PYW_PHASE_SERVING ||
+        !may_hand_over(host, PYW_REASON_RSS)) {
+        return PYW_CLOCK_NEVER;
+    }
+    if (now_ms < host->rss_look_ms) {
+        return host->rss_look_ms;
+    }
+    host->rss_look_ms = now_ms + RSS_LOOK_MS;
+    if (pyw_table_served(host->table, host->setup->slot) == host->served_before) {
+        return host->rss_look_ms;
+    }
+    rss = pyw_memory_resident();
+    if (rss < 0) {
+        PYW_LOG(pyw_journal_line, NULL, RSS_UNKNOWN, (int)getpid(), host->setup->group,
+                strerror((int)-rss));
+        host->rss_look_ms = PYW_CLOCK_NEVER;
+    }
+    return rss > host->limits.rss_bytes ? hand_over(host, PYW_REASON_RSS)
+                                        : host->rss_look_ms;
 }
 
 /* A process that has served nothing has nothing to give back: it stays. */
@@ -125,8 +156,8 @@ static int64_t enforce_deadlock(struct pyw_host *host, int64_t now_ms)
 int64_t pyw_deadlines_enforce(struct pyw_host *host, int64_t now_ms)
 {
     static int64_t (*const rows[])(struct pyw_host *, int64_t) = {
-        pyw_timeouts_enforce, enforce_stuck,      enforce_startup,
-        enforce_interval,     enforce_inactivity, enforce_deadlock,
+        pyw_timeouts_enforce, enforce_stuck,      enforce_startup,  enforce_interval,
+        enforce_rss,          enforce_inactivity, enforce_deadlock,
     };
     int64_t next_ms = PYW_CLOCK_NEVER;
 

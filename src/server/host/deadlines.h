@@ -1,7 +1,7 @@
 /* deadlines.h: everything that is due at a time: the limits of requests (host/timeouts)
- * and those of the process: startup-timeout, restart-interval, inactivity-timeout,
- * deadlock-timeout, and workers that stay stuck. One table; no row depends on another's
- * option.
+ * and those of the process: startup-timeout, restart-interval, reload-on-rss,
+ * inactivity-timeout, deadlock-timeout, and workers that stay stuck. One table; no row
+ * depends on another's option.
  *
  * Monitor thread. Never waits for a worker, nor for the GIL.
  */

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "host/journal.h"
 #include "python/runtime.h"
 
@@ -46,6 +47,7 @@ static const struct {
     {PYW_REASON_INACTIVE, "inactivity-timeout", "inactivity_timeout"},
     {PYW_REASON_STUCK, "request-timeout", "request_timeout"},
     {PYW_REASON_STARTUP, "startup-timeout", "startup_timeout"},
+    {PYW_REASON_RSS, "reload-on-rss", "reload_on_rss"},
 };
 
 static size_t row_of(enum pyw_reason reason)
@@ -72,6 +74,11 @@ const char *pyw_handover_stop_reason(const struct pyw_host *host,
     return names[row_of(reason)].stop_reason;
 }
 
+static double mib(int64_t bytes)
+{
+    return (double)bytes / (1024 * 1024);
+}
+
 void pyw_handover_log(const struct pyw_host *host, enum pyw_reason reason)
 {
     const struct pyw_options *options = &host->setup->options;
@@ -87,7 +94,7 @@ void pyw_handover_log(const struct pyw_host *host, enum pyw_reason reason)
         break;
     case PYW_REASON_REQUESTS:
         PYW_LOG(pyw_journal_line, NULL, MAXIMUM_REQUESTS, pid, group,
-                (long long)options->maximum_requests);
+                (long long)host->limits.requests);
         break;
     case PYW_REASON_CPU:
         PYW_LOG(pyw_journal_line, NULL, CPU_LIMIT, pid, group,
@@ -95,7 +102,11 @@ void pyw_handover_log(const struct pyw_host *host, enum pyw_reason reason)
         break;
     case PYW_REASON_INTERVAL:
         PYW_LOG(pyw_journal_line, NULL, RESTART_INTERVAL, pid, group,
-                (long long)options->restart_interval_s);
+                (long long)host->limits.interval_ms / 1000);
+        break;
+    case PYW_REASON_RSS:
+        PYW_LOG(pyw_journal_line, NULL, RSS_LIMIT, pid, group,
+                mib(pyw_memory_resident()), mib(host->limits.rss_bytes));
         break;
     case PYW_REASON_INACTIVE:
         PYW_LOG(pyw_journal_line, NULL, INACTIVE, pid, group,

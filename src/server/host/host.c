@@ -28,6 +28,8 @@ int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup,
     host->listener_fd = PYW_LISTENER_FD;
     host->lifeline_fd = PYW_LIFELINE_FD;
     host->begun_ms = pyw_clock_now_ms();
+    host->served_before = pyw_table_served(table, setup->slot);
+    pyw_limits_draw(&host->limits, &setup->options);
     host->stuck_until_ms = PYW_CLOCK_NEVER;
     host->deadlock_until_ms = PYW_CLOCK_NEVER;
     host->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -14,6 +14,7 @@
 #include "host/dispatch.h"
 #include "host/host.h"
 #include "host/journal.h"
+#include "host/limits.h"
 #include "host/monitor.h"
 #include "host/poller.h"
 #include "host/pulse.h"
@@ -259,6 +260,7 @@ static int serve(struct pyw_host *host)
     if (set_environment(&host->setup->options) != 0) {
         return 1;
     }
+    pyw_limits_log(&host->limits, host->setup->group);
     pyw_signals_install(host);
     pyw_handlers_init(pyw_signals_wake_main);
     if (pyw_monitor_start(host) != 0) {

@@ -30,7 +30,7 @@ struct worker {
 static void begin(struct worker *worker, struct pyw_channel *channel)
 {
     struct pyw_host *host = worker->host;
-    int64_t limit = host->setup->options.maximum_requests;
+    int64_t limit = host->limits.requests;
 
     pyw_table_begin_request(host->table, host->setup->slot);
     pyw_frames_begin(&worker->frames, channel);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "fake_python.h"
 #include "host/deadlines.h"
 #include "host/handover.h"
@@ -48,11 +49,71 @@ END_TEST
 START_TEST(restart_interval)
 {
     begin();
-    setup.options.restart_interval_s = 2;
+    host.limits.interval_ms = 2000;
     ck_assert_int_eq(pyw_deadlines_enforce(&host, BEGUN + 5), BEGUN + 2000);
     ck_assert_uint_eq(asked_at(1999), 0);
     ck_assert_uint_eq(asked_at(2000), PYW_REASON_INTERVAL);
     ck_assert_int_eq(pyw_deadlines_enforce(&host, BEGUN + 3000), PYW_CLOCK_NEVER);
+}
+END_TEST
+
+static void serve_one(void)
+{
+    pyw_table_begin_request(host.table, 0);
+    pyw_table_end_request(host.table, 0);
+}
+
+START_TEST(reload_on_rss)
+{
+    begin();
+    host.limits.rss_bytes = 1;
+    ck_assert_uint_eq(asked_at(0), 0); /* it has served nothing */
+    serve_one();
+    ck_assert_int_eq(pyw_deadlines_enforce(&host, BEGUN + 900), BEGUN + 1000);
+    ck_assert_uint_eq(asked_at(999), 0);
+    ck_assert_uint_eq(asked_at(1000), PYW_REASON_RSS);
+    ck_assert_int_eq(pyw_deadlines_enforce(&host, BEGUN + 2000), PYW_CLOCK_NEVER);
+}
+END_TEST
+
+START_TEST(reload_on_rss_of_one_that_is_small_enough)
+{
+    begin();
+    host.limits.rss_bytes = INT64_MAX;
+    serve_one();
+    ck_assert_uint_eq(asked_at(0), 0);
+    ck_assert_int_eq(pyw_deadlines_enforce(&host, BEGUN + 1000), BEGUN + 2000);
+    ck_assert_uint_eq(atomic_load(&host.asked), 0);
+}
+END_TEST
+
+START_TEST(limits_are_drawn)
+{
+    struct pyw_options options;
+    struct pyw_limits limits;
+    int64_t least = INT64_MAX;
+    int64_t most = 0;
+
+    pyw_options_init(&options);
+    options.maximum_requests_jitter = 5;
+    pyw_limits_draw(&limits, &options);
+    ck_assert_int_eq(limits.requests, 0); /* nothing to add to */
+    ck_assert_int_eq(limits.interval_ms, 0);
+    options.maximum_requests = 100;
+    options.restart_interval_s = 60;
+    options.restart_interval_jitter_s = INT32_MAX;
+    options.reload_on_rss = -50;
+    for (int i = 0; i < 500; i++) {
+        pyw_limits_draw(&limits, &options);
+        least = limits.requests < least ? limits.requests : least;
+        most = limits.requests > most ? limits.requests : most;
+        ck_assert_int_ge(limits.interval_ms, 60000);
+        ck_assert_int_le(limits.interval_ms, 60000 + INT32_MAX * INT64_C(1000));
+    }
+    ck_assert_int_eq(least, 100);
+    ck_assert_int_eq(most, 105);
+    ck_assert_int_gt(limits.rss_bytes, 0);
+    ck_assert_int_le(limits.rss_bytes, pyw_memory_allowed("") / 2 + 100);
 }
 END_TEST
 
@@ -164,7 +225,7 @@ END_TEST
 START_TEST(one_that_drains_is_not_asked)
 {
     begin();
-    setup.options.restart_interval_s = 2;
+    host.limits.interval_ms = 2000;
     atomic_store(&host.phase, PYW_PHASE_DRAINING);
     ck_assert_uint_eq(asked_at(5000), 0);
     ck_assert(!pyw_host_may_begin(&host));
@@ -175,6 +236,9 @@ int main(void)
 {
     const TTest *const tests[] = {nothing_is_due_without_options,
                                   restart_interval,
+                                  reload_on_rss,
+                                  reload_on_rss_of_one_that_is_small_enough,
+                                  limits_are_drawn,
                                   startup_timeout,
                                   startup_timeout_ends_with_the_first_script,
                                   startup_timeout_of_a_preload,
