@@ -410,33 +410,47 @@ def test_stuck_in_spite_of_the_exception(run):
 # Waiting for a thread or a process
 
 
-def test_queue_timeout_when_it_is_picked_up(run, pool):
+@pytest.mark.parametrize("body", [None, b"x" * 1_000_000])
+def test_queue_timeout_while_it_waits(run, pool, body):
+    """The answer comes when the time is over, not when a thread is free at last."""
     server = run("threads=1 queue-timeout=1")
     slow = pool.submit(ask, server, WAIT + PID)
     running(server)
     count = 'open(environ["test.scratch"] + "/ran", "a").write("x")\n'
-    waiting = pool.submit(ask, server, count + PID)
-    time.sleep(1.5)
+    method = "GET" if body is None else "POST"
+    waiting = [pool.submit(ask, server, count + PID, method, body) for _ in range(3)]
+    assert [each.result().status for each in waiting] == [504] * 3
+    assert not slow.done()
     let_go(server)
     assert slow.result().status == 200
-    assert waiting.result().status == 504
     assert read(server, "ran") == ""
-    server.log.claim("PYW0071")
-    assert ask(server, count + PID).status == 200
+    assert len(server.log.claim("PYW0071", at_least=3)) == 3
+    assert ask(server, count + PID, method, body).status == 200
 
 
-def test_queue_timeout_with_a_body(run, pool):
+def test_queue_timeout_when_it_is_picked_up(run):
+    """The first request of a process that stood still: nothing has looked meanwhile."""
     server = run("threads=1 queue-timeout=1")
-    slow = pool.submit(ask, server, WAIT + PID)
-    running(server)
-    body = b"x" * 1_000_000
-    waiting = pool.submit(ask, server, PID, method="POST", body=body)
-    time.sleep(1.5)
-    let_go(server)
-    assert slow.result().status == 200
-    assert waiting.result().status == 504
+    first = pid_of(server)
+    os.kill(first, signal.SIGSTOP)
+    try:
+        with server.connect() as connection:
+            name, value = inline.header(PID)
+            connection.send(f"GET /inline HTTP/1.1\r\nHost: a\r\n{name}: {value}\r\n\r\n".encode())
+            time.sleep(1.5)
+            os.kill(first, signal.SIGCONT)
+            assert connection.read_response().status == 504
+    finally:
+        os.kill(first, signal.SIGCONT)
     server.log.claim("PYW0071")
-    assert pid_of(server) > 0
+    assert pid_of(server) == first
+
+
+def test_queue_timeout_spares_those_in_time(run, pool):
+    """Looking at requests that wait takes nothing from them."""
+    server = run("threads=2 queue-timeout=30")
+    nap = "time.sleep(0.12)\n" + PID
+    assert all(each.status == 200 for each in pool.map(lambda _: ask(server, nap), range(48)))
 
 
 def test_queue_timeout_while_no_process_is_there(run):

@@ -181,6 +181,35 @@ int pyw_head_get_request(struct pyw_span payload, uint16_t flags,
     return pyw_bytes_is_done(&reader) ? 0 : -EPROTO;
 }
 
+bool pyw_head_peek_arrival(const unsigned char *data, size_t len,
+                           int64_t *arrival_clock_us)
+{
+    while (len >= PYW_FRAME_HEADER_LEN) {
+        struct pyw_frame frame;
+
+        if (pyw_frame_unpack(data, PYW_FROM_CHILD, &frame) != 0) {
+            return false;
+        }
+        data += PYW_FRAME_HEADER_LEN;
+        len -= PYW_FRAME_HEADER_LEN;
+        if (frame.type == PYW_FRAME_REQUEST) {
+            struct pyw_reader reader;
+
+            pyw_bytes_read_from(&reader, data, len);
+            (void)pyw_bytes_get_i64(&reader);
+            (void)pyw_bytes_get_i64(&reader);
+            *arrival_clock_us = pyw_bytes_get_i64(&reader);
+            return !reader.failed;
+        }
+        if (frame.length > len) {
+            return false;
+        }
+        data += frame.length;
+        len -= frame.length;
+    }
+    return false;
+}
+
 void pyw_head_put_reply(struct pyw_writer *writer, uint8_t type,
                         const struct pyw_reply_head *head)
 {

@@ -12,6 +12,7 @@
 #ifndef PYW_BASE_HEAD_H
 #define PYW_BASE_HEAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -99,6 +100,11 @@ void pyw_head_patch_tries(unsigned char *frame, const struct pyw_request_head *h
 int pyw_head_get_request(struct pyw_span payload, uint16_t flags,
                          struct pyw_pair *pairs, size_t capacity,
                          struct pyw_request_head *head);
+
+/* Looks ahead among the bytes that a child has sent for the first REQUEST, of which
+ * only the beginning need be there. @return true, with its `arrival_clock_us`. */
+bool pyw_head_peek_arrival(const unsigned char *data, size_t len,
+                           int64_t *arrival_clock_us);
 
 /* Appends a HEAD (or INFORM) frame. */
 void pyw_head_put_reply(struct pyw_writer *writer, uint8_t type,

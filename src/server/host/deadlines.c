@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "host/journal.h"
+#include "host/queue.h"
 #include "host/timeouts.h"
 #include "python/loader.h"
 #include "python/runtime.h"
@@ -156,8 +157,8 @@ static int64_t enforce_deadlock(struct pyw_host *host, int64_t now_ms)
 int64_t pyw_deadlines_enforce(struct pyw_host *host, int64_t now_ms)
 {
     static int64_t (*const rows[])(struct pyw_host *, int64_t) = {
-        pyw_timeouts_enforce, enforce_stuck,      enforce_startup,  enforce_interval,
-        enforce_rss,          enforce_inactivity, enforce_deadlock,
+        pyw_timeouts_enforce, pyw_queue_enforce, enforce_stuck,      enforce_startup,
+        enforce_interval,     enforce_rss,       enforce_inactivity, enforce_deadlock,
     };
     int64_t next_ms = PYW_CLOCK_NEVER;
 

@@ -1,4 +1,5 @@
-/* deadlines.h: everything that is due at a time: the limits of requests (host/timeouts)
+/* deadlines.h: everything that is due at a time: the limits of requests (host/timeouts,
+ * host/queue)
  * and those of the process: startup-timeout, restart-interval, reload-on-rss,
  * inactivity-timeout, deadlock-timeout, and workers that stay stuck. One table; no row
  * depends on another's option.

@@ -9,6 +9,7 @@
 #include "base/frame.h"
 #include "host/journal.h"
 #include "host/poller.h"
+#include "host/queue.h"
 
 static const char *const phase_names[] = {
     [PYW_PHASE_STARTING] = "starting", [PYW_PHASE_SERVING] = "serving",
@@ -52,6 +53,8 @@ int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup,
 
 void pyw_host_free(struct pyw_host *host)
 {
+    pyw_queue_free(host->queue);
+    host->queue = NULL;
     pyw_poller_free(host->poller);
     host->poller = NULL;
     close(host->wake_fd);

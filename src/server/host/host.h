@@ -33,6 +33,7 @@
 #include "host/limits.h"
 
 struct pyw_poller;
+struct pyw_queue;
 
 /* SIGHUP, SIGUSR2. */
 #define PYW_DISPATCH_SIGNALS 2
@@ -100,6 +101,7 @@ struct pyw_host {
     _Atomic int64_t activity_ms; /* the last, for inactivity-timeout; 0: none yet */
     _Atomic int64_t pulse_ms;    /* when Python last let host/pulse in; 0: not asked */
     /* monitor */
+    struct pyw_queue *queue;   /* host/queue; NULL: not needed yet */
     int64_t rss_look_ms;       /* when to look at the memory again; 0: now */
     int64_t stuck_until_ms;    /* a worker is stuck: to bear until then */
     int64_t deadlock_until_ms; /* Python seems stuck: to bear until then */

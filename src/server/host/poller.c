@@ -235,6 +235,13 @@ bool pyw_poller_release(struct pyw_poller *poller, struct pyw_channel *channel)
     return false;
 }
 
+void pyw_poller_hand_on(struct pyw_poller *poller, struct pyw_channel *channel)
+{
+    while (!pyw_poller_release(poller, channel)) {
+        channel->is_muted = true; /* a worker has taken the event and left a mark */
+    }
+}
+
 bool pyw_poller_is_marked(const struct pyw_channel *channel)
 {
     return (atomic_load(&channel->claim) & 3) == CLAIM_MARKED;

@@ -8,8 +8,8 @@
  * epoll_ctl. The claim carries the channel's generation, so an event that was on its
  * way when the channel closed cannot claim its successor.
  *
- * Thread: `add`, `claim` and `stop`: monitor; `next`, `mute` and `release`: workers;
- * `close`: the owner; the rest any.
+ * Thread: `add`, `claim`, `hand_on` and `stop`: monitor; `next` and `release`: workers;
+ * `mute` and `close`: the owner; the rest any.
  */
 #ifndef PYW_HOST_POLLER_H
 #define PYW_HOST_POLLER_H
@@ -43,6 +43,10 @@ void pyw_poller_mute(struct pyw_poller *poller, struct pyw_channel *channel);
 /* Hands a claimed channel back. @return false: something has arrived meanwhile, it is
  * still claimed. */
 bool pyw_poller_release(struct pyw_poller *poller, struct pyw_channel *channel);
+
+/* Hands a claimed channel back to whichever worker is free: what has arrived meanwhile
+ * makes an event. */
+void pyw_poller_hand_on(struct pyw_poller *poller, struct pyw_channel *channel);
 
 /* True when something has arrived since the channel was claimed; a hint. Owner. */
 bool pyw_poller_is_marked(const struct pyw_channel *channel);

@@ -126,18 +126,32 @@ int64_t pyw_timeouts_enforce(struct pyw_host *host, int64_t now_ms)
     return next_ms;
 }
 
-void pyw_timeouts_log_queued(struct pyw_frames *frames)
+static size_t describe_queued(const struct pyw_frames *frames, char *data, size_t size)
 {
     struct pyw_span method = pyw_frames_value(frames, "REQUEST_METHOD");
     struct pyw_span uri = pyw_frames_value(frames, "REQUEST_URI");
-    char data[URI_SHOWN + 512];
-    struct text text = {data, sizeof(data), 0};
+    struct text text = {data, size, 0};
+    double arrived_us = (double)frames->head.arrival_clock_us;
 
     PYW_LOG(print, &text, QUEUE_TIMEOUT, shown(method), method.data, shown(uri),
-            uri.data,
-            ((double)pyw_clock_now_us() - (double)frames->head.arrival_clock_us) / 1e6,
-            (int)getpid(), (int)frames->host->setup->options.queue_timeout_s);
-    frames->exchange.ops->log(&frames->exchange, PYW_LEVEL_ERR, text.data, text.len);
+            uri.data, ((double)pyw_clock_now_us() - arrived_us) / 1e6, (int)getpid(),
+            (int)frames->host->setup->options.queue_timeout_s);
+    return text.len;
+}
+
+void pyw_timeouts_log_queued(struct pyw_frames *frames)
+{
+    char data[URI_SHOWN + 512];
+    size_t len = describe_queued(frames, data, sizeof(data));
+
+    frames->exchange.ops->log(&frames->exchange, PYW_LEVEL_ERR, data, len);
+}
+
+bool pyw_timeouts_cut_queued(struct pyw_channel *channel)
+{
+    static const struct pyw_cut cut = {PYW_OUTCOME_TIMEOUT, INT64_MAX, describe_queued};
+
+    return pyw_frames_cut(channel, &cut);
 }
 
 uint32_t pyw_timeouts_cut_all(struct pyw_host *host)

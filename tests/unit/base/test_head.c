@@ -61,6 +61,32 @@ START_TEST(request_is_packed_as_the_vector)
 }
 END_TEST
 
+START_TEST(the_arrival_is_seen_in_its_beginning)
+{
+    unsigned char data[512];
+    struct vector hello;
+    struct vector request;
+    int64_t arrival = 0;
+
+    vectors_find("hello", &hello);
+    memcpy(data, hello.data, hello.len);
+    vectors_find("request", &request);
+    memcpy(data + hello.len, request.data, request.len);
+    for (size_t len = 0; len < hello.len + PYW_FRAME_HEADER_LEN + 24; len++) {
+        ck_assert(!pyw_head_peek_arrival(data, len, &arrival));
+    }
+    ck_assert(
+        pyw_head_peek_arrival(data, hello.len + PYW_FRAME_HEADER_LEN + 24, &arrival));
+    ck_assert_int_eq(arrival, 86400123456);
+    arrival = 0;
+    ck_assert(pyw_head_peek_arrival(request.data, request.len, &arrival));
+    ck_assert_int_eq(arrival, 86400123456);
+    ck_assert(!pyw_head_peek_arrival(data, hello.len, &arrival));
+    data[1] = 99; /* no frame */
+    ck_assert(!pyw_head_peek_arrival(data, sizeof(data), &arrival));
+}
+END_TEST
+
 START_TEST(tries_are_patched_into_the_frame)
 {
     struct pyw_request_head head = {
@@ -256,6 +282,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {request_is_packed_as_the_vector,
+                                  the_arrival_is_seen_in_its_beginning,
                                   tries_are_patched_into_the_frame,
                                   request_is_read_from_the_vector,
                                   request_cut_anywhere_is_refused,

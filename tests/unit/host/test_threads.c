@@ -29,6 +29,7 @@ static char path[96];
 static int lifeline[2];
 static int notify[2];
 static _Atomic int may_go_on; /* for applications that wait */
+static int64_t queue_timeout_s;
 
 static const struct pyw_reply_head ok = {200, PYW_SPAN("OK"), -1, 0, NULL};
 
@@ -102,6 +103,7 @@ static void start(void (*serve)(struct pyw_exchange *), int64_t timeout_s)
     pyw_options_init(&setup.options);
     setup.options.threads = THREADS;
     setup.options.request_timeout_s = timeout_s;
+    setup.options.queue_timeout_s = queue_timeout_s;
     ck_assert_int_eq(pyw_table_create(1, &table, &table_fd), 0);
     ck_assert_int_eq(pyw_host_init(&host, &setup, table), 0);
     ck_assert_int_eq(pyw_lifeline_open(lifeline), 0);
@@ -307,6 +309,89 @@ START_TEST(all_workers_stuck)
 }
 END_TEST
 
+/* All workers in a request each. */
+static void keep_busy(struct peer *peers)
+{
+    for (int i = 0; i < THREADS; i++) {
+        join(&peers[i]);
+        peer_expect(&peers[i], PYW_FRAME_HELLO);
+        peer_send_request(&peers[i], 0, "/");
+    }
+    while (pyw_table_active(host.table, 0) < THREADS) {
+        usleep(1000);
+    }
+}
+
+START_TEST(requests_that_wait_too_long)
+{
+    static const char body[200000];
+    struct peer busy[THREADS];
+    struct peer greeted;
+    struct peer new;
+    struct peer late;
+
+    queue_timeout_s = 1;
+    start(wait_for_leave, 0);
+    join(&greeted);
+    peer_expect(&greeted, PYW_FRAME_HELLO);
+    keep_busy(busy);
+    peer_send_request(&greeted, PYW_REQUEST_HAS_BODY, "/greeted");
+    peer_send(&greeted, PYW_FRAME_BODY, 0, body, sizeof(body) / 4);
+    join(&new);
+    peer_send_request(&new, 0, "/new");
+    peer_expect(&greeted, PYW_FRAME_LOG);
+    peer_expect_end(&greeted, PYW_OUTCOME_TIMEOUT);
+    ck_assert_int_eq(peer_receive(&greeted), 0);
+    peer_expect(&new, PYW_FRAME_HELLO);
+    peer_expect(&new, PYW_FRAME_LOG);
+    ck_assert_ptr_nonnull(
+        memmem(new.payload.data, new.payload.len, "GET /new waited", 15));
+    peer_expect_end(&new, PYW_OUTCOME_TIMEOUT);
+    while (pyw_table_active(host.table, 0) > THREADS) {
+        usleep(1000);
+    }
+    ck_assert_uint_eq(pyw_table_served(host.table, 0), 2); /* by no worker */
+    join(&late);
+    peer_send_request(&late, 0, "/late");
+    usleep(200000); /* several looks, which find it in time */
+    atomic_store(&may_go_on, 1);
+    peer_expect(&late, PYW_FRAME_HELLO);
+    expect_hello(&late);
+    for (int i = 0; i < THREADS; i++) {
+        expect_hello(&busy[i]);
+    }
+    close(lifeline[1]);
+    finish();
+    ck_assert_uint_eq(pyw_table_active(host.table, 0), 0);
+}
+END_TEST
+
+static void nap(struct pyw_exchange *x)
+{
+    usleep(3000);
+    say_hello(x);
+}
+
+/* Looking loses no event: every request is served while the monitor looks all the
+ * time. */
+START_TEST(requests_that_are_looked_at)
+{
+    pthread_t clients[16];
+
+    queue_timeout_s = 60;
+    start(nap, 0);
+    for (int i = 0; i < 16; i++) {
+        pthread_create(&clients[i], NULL, ask_often, NULL);
+    }
+    for (int i = 0; i < 16; i++) {
+        pthread_join(clients[i], NULL);
+    }
+    ck_assert_uint_eq(pyw_table_served(host.table, 0), 16 * 10 * 30);
+    close(lifeline[1]);
+    finish();
+}
+END_TEST
+
 START_TEST(a_stale_script)
 {
     enum pyw_wish wish = PYW_WISH_NONE;
@@ -401,6 +486,8 @@ int main(void)
                                   children_that_leave,
                                   timeouts_while_others_are_served,
                                   all_workers_stuck,
+                                  requests_that_wait_too_long,
+                                  requests_that_are_looked_at,
                                   a_stale_script,
                                   draining_under_load,
                                   what_is_cut_at_the_end_is_told,

@@ -63,7 +63,7 @@ SECTION = Section(
         ),
         same("connect-timeout", number=_ANY),
         same("socket-timeout", number=_ANY),
-        better("queue-timeout", "Holds too while no process is there.", number=_ANY),
+        better("queue-timeout", "Enforced while the request waits.", number=_ANY),
         same("listen-backlog", number=_ANY),
         same("display-name", "Without it, `(wsgi:NAME)`."),
         same("send-buffer-size", "1 MiB by default.", number=Number(512, zero=True)),

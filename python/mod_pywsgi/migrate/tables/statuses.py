@@ -28,7 +28,7 @@ SECTION = Section(
         same("500: dispatch function raises or returns another type"),
         same("503: no process accepts within connect-timeout="),
         same("503: socket cannot be reached"),
-        better("504: queue-timeout= is over", "Also while no process is there."),
+        better("504: queue-timeout= is over", "While the request still waits."),
         differs(
             "503: restarted too often", "Tried until `connect-timeout=` is over, not so many times."
         ),
