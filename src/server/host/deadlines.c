@@ -5,11 +5,11 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "host/dump.h"
 #include "host/journal.h"
 #include "host/queue.h"
 #include "host/timeouts.h"
 #include "python/loader.h"
-#include "python/runtime.h"
 
 /* How long a worker has to be stuck: one that was woken by the cut comes back before.
  */
@@ -129,7 +129,7 @@ __attribute__((noreturn)) static void end_deadlocked(struct pyw_host *host)
     pyw_host_enter(host, PYW_PHASE_DRAINING, "deadlock"); /* a successor starts */
     PYW_LOG(pyw_journal_line, NULL, DEADLOCK, (int)getpid(), host->setup->group,
             (long long)host->setup->options.deadlock_timeout_s);
-    pyw_runtime_dump_stacks(STDERR_FILENO);
+    pyw_dump_log(host);
     (void)pyw_timeouts_cut_all(host);
     _exit(0);
 }

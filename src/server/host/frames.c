@@ -27,6 +27,7 @@ int pyw_frames_init(struct pyw_frames *frames, struct pyw_host *host)
 {
     memset(frames, 0, sizeof(*frames));
     frames->host = host;
+    frames->thread = (unsigned long)pthread_self();
     frames->exchange.ops = &operations;
     frames->exchange.head = &frames->head;
     frames->cpu_us = pyw_clock_cpu_us(); /* of this thread */

@@ -28,6 +28,7 @@
 struct pyw_frames {
     struct pyw_exchange exchange; /* first: an operation gets a pointer to it */
     struct pyw_host *host;
+    unsigned long thread;        /* the worker's, as Python names it; constant */
     struct pyw_channel *channel; /* NULL between requests */
     struct pyw_request_head head;
     struct pyw_writer stored; /* the bytes that the head points to */

@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "host/dump.h"
 #include "host/journal.h"
-#include "python/runtime.h"
 
 static int64_t ms_or_never(int64_t seconds)
 {
@@ -79,7 +79,7 @@ static double mib(int64_t bytes)
     return (double)bytes / (1024 * 1024);
 }
 
-void pyw_handover_log(const struct pyw_host *host, enum pyw_reason reason)
+void pyw_handover_log(struct pyw_host *host, enum pyw_reason reason)
 {
     const struct pyw_options *options = &host->setup->options;
     const char *group = host->setup->group;
@@ -119,7 +119,7 @@ void pyw_handover_log(const struct pyw_host *host, enum pyw_reason reason)
     case PYW_REASON_STARTUP:
         PYW_LOG(pyw_journal_line, NULL, STARTUP_TIMEOUT, pid, group,
                 (long long)options->startup_timeout_s);
-        pyw_runtime_dump_stacks(STDERR_FILENO);
+        pyw_dump_log(host);
         break;
     }
 }

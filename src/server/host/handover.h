@@ -26,6 +26,6 @@ const char *pyw_handover_stop_reason(const struct pyw_host *host,
                                      enum pyw_reason reason);
 
 /* Says in the process log why. */
-void pyw_handover_log(const struct pyw_host *host, enum pyw_reason reason);
+void pyw_handover_log(struct pyw_host *host, enum pyw_reason reason);
 
 #endif

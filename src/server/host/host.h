@@ -90,6 +90,7 @@ struct pyw_host {
     _Atomic uint32_t phase;  /* enum pyw_phase; written by the monitor alone */
     _Atomic bool is_started; /* main: Python is up, the workers run */
     _Atomic bool wants_end;  /* signal handler: SIGTERM, SIGINT */
+    _Atomic bool is_dumping; /* host/dump: an entry of the log is being made */
     _Atomic uint32_t asked;  /* anybody: enum pyw_reason */
     _Atomic uint32_t wished; /* the first that a successor was wished for; 0: none */
     _Atomic(const char *)

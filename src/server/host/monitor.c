@@ -14,6 +14,7 @@
 #include "channel/socket.h"
 #include "host/deadlines.h"
 #include "host/dispatch.h"
+#include "host/dump.h"
 #include "host/handover.h"
 #include "host/journal.h"
 #include "host/poller.h"
@@ -74,7 +75,9 @@ static void heed_lifeline(struct monitor *monitor, int64_t now_ms)
     int word;
 
     while ((word = pyw_lifeline_hear(monitor->host->lifeline_fd, &passed)) > 0) {
-        if (passed >= 0) {
+        if (word == PYW_WORD_STACKS && passed >= 0) {
+            pyw_dump_pass(monitor->host, passed);
+        } else if (passed >= 0) {
             close(passed);
         }
         if (word == PYW_WORD_DRAIN) {

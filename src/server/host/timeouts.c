@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "host/dump.h"
 #include "host/frames.h"
 #include "host/journal.h"
 #include "host/poller.h"
 #include "host/pulse.h"
-#include "python/runtime.h"
 
 /* How much of a request's URI an entry shows. */
 #define URI_SHOWN 1024
@@ -120,7 +120,7 @@ int64_t pyw_timeouts_enforce(struct pyw_host *host, int64_t now_ms)
         pyw_pulse_poke(host);
     }
     if (count > 0) {
-        pyw_runtime_dump_stacks(STDERR_FILENO);
+        pyw_dump_log_aside(host);
     }
     limit_capacity(host);
     return next_ms;

@@ -23,7 +23,7 @@ static const char source[] =
     "lines = []\n"
     "for ident, frame in frames_.items():\n"
     "    if ident != threading.get_ident():\n"
-    "        lines.append('Thread 0x%x (most recent call last):\\n' % ident)\n"
+    "        lines.append('Thread 0x%016x (most recent call last):\\n' % ident)\n"
     "        lines.extend(traceback.format_stack(frame))\n"
     "answer = ''.join(lines).encode('utf-8', 'backslashreplace')\n";
 

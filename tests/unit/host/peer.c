@@ -74,6 +74,7 @@ void peer_send_request(struct peer *peer, uint16_t flags, const char *uri)
                                     .arrival_us = pyw_clock_epoch_us(),
                                     .arrival_clock_us = pyw_clock_now_us(),
                                     .content_length = -1,
+                                    .script_mtime = 1,
                                     .script = PYW_SPAN("/srv/app.wsgi"),
                                     .callable = PYW_SPAN("application"),
                                     .application_group = PYW_SPAN(""),

@@ -283,7 +283,9 @@ START_TEST(timeouts_while_others_are_served)
         ck_assert_msg(type == PYW_FRAME_LOG || type == 0, "%d", type);
         peer_close(&peers[i]);
     }
-    ck_assert_int_ge(atomic_load(&fake_python.dumps), 1);
+    while (atomic_load(&fake_python.dumps) == 0) {
+        usleep(1000);
+    }
     close(lifeline[1]);
     finish();
 }
@@ -392,6 +394,7 @@ START_TEST(requests_that_are_looked_at)
 }
 END_TEST
 
+/* It wishes successors, once, and serves on until one is ready. */
 START_TEST(a_stale_script)
 {
     enum pyw_wish wish = PYW_WISH_NONE;
@@ -412,6 +415,41 @@ START_TEST(a_stale_script)
     ck_assert_int_eq(pyw_lifeline_say(lifeline[1], PYW_WORD_DRAIN, -1), 0);
     ck_assert_int_eq(peer_receive(&peer), 0);
     ck_assert_int_eq(peer_receive(&idle), 0);
+    ck_assert_str_eq(atomic_load(&host.stop_reason), "script_reload");
+    finish();
+}
+END_TEST
+
+START_TEST(what_all_threads_do)
+{
+    struct peer busy[THREADS];
+    char text[4096] = "";
+    size_t len = 0;
+    ssize_t got;
+    int pipes[2];
+
+    start(wait_for_leave, 0);
+    join(&busy[0]);
+    peer_expect(&busy[0], PYW_FRAME_HELLO);
+    peer_send_request(&busy[0], 0, "/page\033[1m?x=1");
+    while (pyw_table_active(host.table, 0) == 0) {
+        usleep(1000);
+    }
+    ck_assert_int_eq(pipe(pipes), 0);
+    ck_assert_int_eq(pyw_lifeline_say(lifeline[1], PYW_WORD_STACKS, pipes[1]), 0);
+    close(pipes[1]);
+    while ((got = read(pipes[0], text + len, sizeof(text) - 1 - len)) > 0) {
+        len += (size_t)got;
+    }
+    ck_assert_msg(strstr(text, "of group 'test', serving, ") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, ": GET /page?[1m?x=1, 0.") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, "3 of 4 threads wait for requests.\n") != NULL, "%s",
+                  text);
+    ck_assert_int_eq(atomic_load(&fake_python.dumps), 1);
+    atomic_store(&may_go_on, 1);
+    expect_hello(&busy[0]);
+    close(pipes[0]);
+    close(lifeline[1]);
     finish();
 }
 END_TEST
@@ -489,6 +527,7 @@ int main(void)
                                   requests_that_wait_too_long,
                                   requests_that_are_looked_at,
                                   a_stale_script,
+                                  what_all_threads_do,
                                   draining_under_load,
                                   what_is_cut_at_the_end_is_told,
                                   NULL};
