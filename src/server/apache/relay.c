@@ -13,6 +13,7 @@
 #include "apache/crash.h"
 #include "apache/log.h"
 #include "apache/score.h"
+#include "apache/timeout_page.h"
 #include "base/clock.h"
 
 /* Body that goes out before the daemon has answered, and is kept in case it refuses. */
@@ -406,6 +407,7 @@ static int no_process(struct relay *relay, int error)
     if (error == -ETIMEDOUT && pyw_clock_until(relay->queue_deadline_ms) == 0) {
         PYW_LOG(pyw_log_request, relay->r, QUEUE_FULL, group->name,
                 (long long)group->setup.options.queue_timeout_s);
+        pyw_timeout_page_set(relay->r);
         return HTTP_GATEWAY_TIME_OUT;
     }
     if (error == -ECONNREFUSED) {

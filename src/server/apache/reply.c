@@ -13,6 +13,7 @@
 
 #include "apache/conf.h"
 #include "apache/log.h"
+#include "apache/timeout_page.h"
 
 /* A file goes in such pieces where it is not sent by sendfile(2). */
 #define FILE_READ_SIZE (64 * 1024)
@@ -420,6 +421,9 @@ int pyw_reply_fail(struct pyw_reply *reply, int status)
         return cut(reply);
     }
     reply->is_over = true;
+    if (status == HTTP_GATEWAY_TIME_OUT && reply->capture == NULL) {
+        pyw_timeout_page_set(reply->r);
+    }
     return status;
 }
 
