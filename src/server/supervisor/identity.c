@@ -4,15 +4,18 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Higher than any capability a kernel has; PR_CAPBSET_DROP says EINVAL past the last.
  */
 #define CAPABILITIES_MAX 64
+#define CAPABILITY_VERSION_3 0x20080522
 
 /* "#123" as a number. @return 0 or -ENOENT. */
 static int parse_number(const char *text, unsigned *number)
@@ -144,12 +147,9 @@ int pyw_identity_complete(struct pyw_identity *identity, const char *supplementa
     return entry != NULL ? add_own_groups(identity, why, why_size) : 0;
 }
 
-static int drop_capabilities(void)
+/* What no program executed from here on can get back. */
+static int bound_capabilities(void)
 {
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 &&
-        errno != EINVAL) {
-        return -errno;
-    }
     for (int capability = 0; capability < CAPABILITIES_MAX; capability++) {
         if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) {
             /* EINVAL: past the last one. EPERM: a container that may not change the
@@ -159,6 +159,29 @@ static int drop_capabilities(void)
         }
     }
     return 0;
+}
+
+/* All that the process has: a change of user takes most of them, but not where a
+ * service manager set "keep capabilities", and none changes where Apache is no root but
+ * was given some, such as for port 80. */
+static int drop_capabilities(void)
+{
+    /* capset(2); the header that declares it is not installed everywhere. */
+    struct {
+        uint32_t version;
+        int pid; /* 0: this process */
+    } whose = {.version = CAPABILITY_VERSION_3, .pid = 0};
+    struct {
+        uint32_t effective;
+        uint32_t permitted;
+        uint32_t inheritable;
+    } none[2] = {{0, 0, 0}, {0, 0, 0}};
+
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 &&
+        errno != EINVAL) {
+        return -errno;
+    }
+    return syscall(SYS_capset, &whose, none) == 0 ? 0 : -errno;
 }
 
 /* True when the process is that user and group and no other, in all three ids. */
@@ -184,7 +207,7 @@ int pyw_identity_apply(const struct pyw_identity *identity)
     int rv;
 
     if (identity->is_changed) {
-        rv = drop_capabilities();
+        rv = bound_capabilities();
         if (rv != 0) {
             return rv;
         }
@@ -196,6 +219,10 @@ int pyw_identity_apply(const struct pyw_identity *identity)
         if (!is_now(identity)) {
             return -EPERM;
         }
+    }
+    rv = drop_capabilities();
+    if (rv != 0) {
+        return rv;
     }
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : -errno;
 }
