@@ -1,82 +1,331 @@
-"""Limits that mod_wsgi does not have: jitter, and replacement by memory."""
+"""Limits and identity of daemon processes as /proc tells of them, whatever the application does;
+and that a process for which a step fails ends with a sentence.
+
+What the application itself sees: test_identity.py; each alone: tests/compat/test_1_8_process_groups.py.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import dataclasses
+import grp
 import os
-import re
-from collections.abc import Callable
+import pwd
+import resource
+from pathlib import Path
 
 import pytest
 
-from support import inline, procs, wait
-from support.httpd import HttpdInstance
+from support import inline, jail, procs, wait
+from support.httpd import HttpdInstance, Settings
+from support.machine import HttpdFailed
 
-ROUTES = """
-WSGIProcessGroup web
-WSGIApplicationGroup %{GLOBAL}
-WSGIScriptAlias /inline @APPS@/inline/wsgi.py
-"""
-PID = 'start_response("200 OK", [])\nreturn [str(os.getpid()).encode()]'
-# Resident, and the process's own.
-GROW = "sys.modules.setdefault('kept', []).append(bytearray(b'x') * (200 << 20))\n" + PID
+MIB = 1024 * 1024
+APP = "WSGIApplicationGroup %{GLOBAL}\nWSGIProcessGroup web\nWSGIScriptAlias /inline @APPS@/inline/wsgi.py\n"
+EVERYTHING = (
+    "WSGIDaemonProcess web user=games group=mail supplementary-groups=mail,daemon umask=0027 "
+    f"cpu-priority=-3 memory-limit={1024 * MIB} virtual-memory-limit={8192 * MIB} "
+    "cpu-time-limit=600 graceful-timeout=20 shutdown-timeout=9 stack-size=327680 threads=3\n"
+)
+CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+
+
+def settled(server):
+    """The one daemon of the server, once it serves."""
+    assert inline.run(server, 'start_response("200 OK", [])\nreturn [b"x"]').status == 200, (
+        server.story()
+    )
+    [pid] = server.daemons()
+    return pid
 
 
 @pytest.fixture
-def run(start: Callable[..., HttpdInstance]) -> Callable[[str], HttpdInstance]:
-    def run(options: str) -> HttpdInstance:
-        server = start(f"WSGIDaemonProcess web {options}\n{ROUTES}", log_level="info wsgi:debug")
-        server.expect_new_processes()
-        return server
-
-    return run
+def daemon(servers):
+    """A process that has all limits at once."""
+    server = servers.kept("limits", Settings(extra=EVERYTHING + APP), settled)
+    return server, settled(server)
 
 
-def pid_of(server: HttpdInstance, code: str = PID) -> int:
-    return int(inline.run(server, code).text)
+@pytest.mark.root
+def test_whose_it_is(daemon):
+    """Real, effective, saved and of the file system; not a group of root's is left."""
+    _, pid = daemon
+    status = procs.status(pid)
+    assert set(status["Uid"].split()) == {str(pwd.getpwnam("games").pw_uid)}
+    assert set(status["Gid"].split()) == {str(grp.getgrnam("mail").gr_gid)}
+    wanted = {str(grp.getgrnam(name).gr_gid) for name in ("mail", "daemon")}
+    assert set(status["Groups"].split()) == wanted
 
 
-def found(server: HttpdInstance, pattern: str, count: int = 1) -> list[re.Match[str]]:
-    """Waits for as many in the log."""
-
-    def find() -> list[re.Match[str]]:
-        matches = [re.search(pattern, line.text) for line in server.log.find(pattern)]
-        return [match for match in matches if match] if len(matches) >= count else []
-
-    return wait.until(find, f"{pattern!r} in the log")
-
-
-def test_each_process_has_requests_of_its_own(run):
-    server = run("maximum-requests=2 maximum-requests-jitter=3")
-    pids = [pid_of(server) for _ in range(60)]
-    counts = [pids.count(pid) for pid in dict.fromkeys(pids)][:-1]  # the last is not done
-    assert set(counts) <= {2, 3, 4, 5}
-    assert len(set(counts)) > 1, "the same for all"
-    [match] = found(server, rf"Process {pids[0]} .* has begun its (\d+) requests")
-    assert int(match[1]) == counts[0]
+@pytest.mark.root
+def test_no_way_to_more(daemon):
+    """No capability, none to be had from any program that is executed, no program that gives other rights."""
+    _, pid = daemon
+    status = procs.status(pid)
+    assert status["NoNewPrivs"] == "1"
+    assert {name: int(status[name], 16) for name in CAPABILITIES} == dict.fromkeys(CAPABILITIES, 0)
 
 
-def test_each_process_has_an_age_of_its_own(run):
-    server = run("processes=4 restart-interval=1000 restart-interval-jitter=100000")
-    matches = found(server, r"is to be replaced after 0 requests, (\d+\.\d+) s", 4)
-    ages = {float(match[1]) for match in matches}
-    assert len(ages) == 4, "the same for some"
-    assert all(1000 <= age <= 101000 for age in ages)
+@pytest.mark.root
+def test_every_thread_is_the_same(daemon):
+    _, pid = daemon
+    names = ("Uid", "Gid", "Groups", "NoNewPrivs", *CAPABILITIES)
+    own = procs.status(pid)
+    tasks = os.listdir(f"/proc/{pid}/task")
+    assert len(tasks) > 3
+    for task in tasks:
+        status = procs.status(int(task))
+        assert [status[name] for name in names] == [own[name] for name in names], task
 
 
-def test_a_process_that_has_grown_is_replaced(run):
-    server = run("reload-on-rss=150000000")
-    first = pid_of(server)
-    assert pid_of(server) == first
-    assert pid_of(server, GROW) == first
-    wait.until(lambda: pid_of(server) != first, "another process")
-    wait.until(lambda: not procs.alive(first), "the large one to end")
-    [match] = found(server, r"holds (\d+\.\d) MiB .* the (\d+\.\d) MiB of reload-on-rss")
-    assert 200 < float(match[1]) < 400
-    assert match[2] == "143.1"
-    server.log.claim("PYW0076")
+@pytest.mark.root
+def test_umask_and_nice(daemon):
+    server, pid = daemon
+    assert procs.status(pid)["Umask"] == "0027"
+    assert nice(pid) == nice(server.pid) - 3
 
 
-def test_a_share_of_what_it_may_have(run):
-    server = run("reload-on-rss=50%")
-    [match] = found(server, r"or with (\d+) bytes of memory")
-    assert 0 < int(match[1]) <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+def nice(pid):
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1")
+    return int(text[text.rindex(")") + 2 :].split()[16])
+
+
+@pytest.mark.root
+@pytest.mark.no_asan
+def test_limits(daemon):
+    """Soft and hard, so that the application cannot lift them; CPU time has some for the handing over."""
+    server, pid = daemon
+    set_by_us = {
+        "Max data size": [str(1024 * MIB)] * 2,
+        "Max address space": [str(8192 * MIB)] * 2,
+        "Max cpu time": ["600", str(600 + 1 + 20 + 9)],
+    }
+    assert limits(pid) == {**limits(server.pid), **set_by_us}
+
+
+def limits(pid):
+    """Soft and hard limit by name, as text."""
+    lines = Path(f"/proc/{pid}/limits").read_text(encoding="ascii").splitlines()[1:]
+    return {line[:26].strip(): line[26:].split()[:2] for line in lines}
+
+
+def test_limits_that_are_not_set_are_apaches(start):
+    server = start(f"WSGIDaemonProcess web\n{APP}")
+    pid = settled(server)
+    assert limits(pid) == limits(server.pid)
+    assert nice(pid) == nice(server.pid)
+
+
+STACK = """
+    import ctypes
+    libc = ctypes.CDLL(None)
+    libc.pthread_self.restype = ctypes.c_void_p
+    attributes = ctypes.create_string_buffer(256)
+    size = ctypes.c_size_t()
+    libc.pthread_getattr_np(ctypes.c_void_p(libc.pthread_self()), attributes)
+    libc.pthread_attr_getstacksize(attributes, ctypes.byref(size))
+    start_response("200 OK", [])
+    return [str(size.value).encode()]
+"""
+
+
+@pytest.mark.root
+@pytest.mark.no_asan
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "pthread_getattr_np"), reason="no pthread_getattr_np"
+)
+def test_stack_size(daemon):
+    """Of the thread that runs the request."""
+    server, _ = daemon
+    assert int(inline.run(server, STACK).text) == 327680
+
+
+@pytest.mark.root
+def test_descriptors(daemon):
+    """Standard ones, the seven of docs/protocol.md, and what the process made itself."""
+    server, pid = daemon
+    found = procs.fds(pid)
+    assert found[0] == "/dev/null"
+    assert found[1] == found[2]
+    assert found[1].startswith("pipe:")
+    inherited = {
+        target
+        for target in procs.fds(server.pid).values()
+        if target.startswith(("/", "socket:", "pipe:")) and target != "/dev/null"
+    }
+    ours = {target for target in found.values() if target.startswith("socket:")}
+    listeners = ours & inherited
+    assert len(listeners) <= 1, "its own listening socket, and no other of the server's"
+    assert not [
+        target
+        for target in set(found.values()) & inherited
+        if target.startswith("/") and not target.startswith("/memfd:")
+    ]
+
+
+# Without root
+
+
+def wrapped(around, command):
+    """The same surroundings, with an Apache that is started by way of another program."""
+    program = around.home / f"httpd-{len(list(around.home.iterdir()))}"
+    text = f'#!/bin/sh\nexec {command} {around.facts.program} "$@"\n'
+    program.write_text(text, encoding="utf-8")
+    program.chmod(0o755)
+    return dataclasses.replace(
+        around, facts=dataclasses.replace(around.facts, program=str(program))
+    )
+
+
+def as_somebody(around, *words, user="nobody"):
+    """With an Apache that is started by that user, by setpriv with these words."""
+    if user == "root":
+        return wrapped(around, f"setpriv {' '.join(words)}")
+    entry = pwd.getpwnam(user)
+    who = f"--reuid={entry.pw_uid} --regid={entry.pw_gid} --clear-groups"
+    found = wrapped(around, f"setpriv {who} {' '.join(words)}")
+    group = grp.getgrgid(entry.pw_gid).gr_name
+    return dataclasses.replace(
+        found, facts=dataclasses.replace(found.facts, user=user, group=group)
+    )
+
+
+def owned_by(user):
+    def prepare(server):
+        entry = pwd.getpwnam(user)
+        for path in (server.root, *server.root.iterdir()):
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+
+    return prepare
+
+
+@pytest.mark.root
+def test_capabilities_that_a_service_manager_gave_to_apache_are_not_the_applications(around):
+    """AmbientCapabilities=CAP_NET_BIND_SERVICE, by which Apache has port 80 without root."""
+    words = ("--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service")
+    settings = Settings(extra=f"WSGIDaemonProcess web\n{APP}", prepare=owned_by("nobody"))
+    with HttpdInstance(as_somebody(around, *words), settings) as server:
+        assert int(procs.status(server.pid)["CapEff"], 16) != 0, "the test gives none"
+        status = procs.status(settled(server))
+    wanted = ("CapInh", "CapPrm", "CapEff", "CapAmb")
+    assert {name: int(status[name], 16) for name in wanted} == dict.fromkeys(wanted, 0)
+    assert status["NoNewPrivs"] == "1"
+    server.remove()
+
+
+@pytest.mark.root
+def test_a_priority_that_may_not_be_had_is_said(around):
+    settings = Settings(
+        extra=f"WSGIDaemonProcess web cpu-priority=-5\n{APP}", prepare=owned_by("nobody")
+    )
+    with HttpdInstance(as_somebody(around), settings) as server:
+        said = failure(server, "CPU priority")
+        assert "cpu-priority=-5: " in said
+        assert "started by root" in said
+    server.remove()
+
+
+# Steps that fail
+
+HELLO = 'def application(environ, start_response):\n    start_response("200 OK", [])\n    return [b"in"]\n'
+JAILED = (
+    "WSGIApplicationGroup %{GLOBAL}\nWSGIProcessGroup web\n"
+    "WSGIScriptAlias /inline @ROOT@/jail/app.py\n"
+)
+
+
+def failure(server, step, status=503):
+    """What the log says about the step for which processes of the group do not start."""
+    assert server.get("/inline").status == status
+    lines = wait.until(
+        lambda: server.log.find(f"PYW0008: Process group 'web': {step} failed: "), step
+    )
+    assert not server.daemons()
+    return lines[0].text
+
+
+def claim_all(server):
+    server.log.claim("PYW0008")
+    server.log.allow("PYW0004|PYW0154")
+
+
+def supervisor_of(server):
+    [supervisor] = {procs.parent(pid) for pid in server.daemons()}
+    return supervisor
+
+
+def begin_again(server):
+    """The process is ended, and another one born."""
+    server.expect_new_processes()
+    [pid] = server.daemons()
+    os.kill(pid, 9)
+    server.log.claim("PYW0002")
+
+
+@pytest.mark.root
+def test_a_user_with_too_many_processes(start):
+    """RLIMIT_NPROC, as limits.conf or a service manager sets it: the kernel refuses at the exec."""
+    server = start(f"WSGIDaemonProcess web user=games\n{APP}")
+    settled(server)
+    resource.prlimit(supervisor_of(server), resource.RLIMIT_NPROC, (0, 0))
+    begin_again(server)
+    said = failure(server, "execution of the daemon program")
+    assert "Resource temporarily unavailable" in said
+    claim_all(server)
+
+
+@pytest.mark.root
+def test_a_chroot_without_the_program(start):
+    server = start(
+        f"WSGIDaemonProcess web chroot=@ROOT@/jail daemon-program={jail.PROGRAM}\n{JAILED}",
+        files={"jail/app.py": HELLO},
+    )
+    assert "'/libexec'" in failure(server, "search for the daemon program")
+    claim_all(server)
+
+
+@pytest.mark.root
+@pytest.mark.no_asan
+def test_a_chroot_that_went_away(start):
+    server = start(
+        f"WSGIDaemonProcess web chroot=@ROOT@/jail daemon-program={jail.PROGRAM}\n{JAILED}",
+        prepare=lambda server: jail.build(server.root / "jail", server.around.artifacts),
+        files={"jail/app.py": HELLO},
+    )
+    assert server.get("/inline").status == 200
+    (server.root / "jail").rename(server.root / "elsewhere")
+    begin_again(server)
+    said = failure(server, "chroot", status=404)  # the script went with it
+    server.log.claim("PYW0201")
+    assert f"chroot={server.root}/jail: No such file or directory" in said
+    claim_all(server)
+
+
+@pytest.mark.no_asan
+def test_a_memory_limit_below_what_apache_may_have_already(start):
+    """The hard limit of who starts the server is not lifted, be it lower; and a process that cannot live with
+    it says so, rather than nothing."""
+    server = start(f"WSGIDaemonProcess web memory-limit={1024 * MIB}\n{APP}")
+    settled(server)
+    supervisor = supervisor_of(server)
+    resource.prlimit(supervisor, resource.RLIMIT_DATA, (512 * MIB, 512 * MIB))
+    begin_again(server)
+    wait.until(server.daemons, "another process")
+    assert limits(settled(server))["Max data size"] == [str(512 * MIB)] * 2
+
+
+@pytest.mark.no_asan
+def test_too_little_memory_for_the_threads_is_said(start):
+    server = start(f"WSGIDaemonProcess web threads=40 memory-limit={64 * MIB}\n{APP}")
+    lines = wait.until(lambda: server.log.find("PYW0053"), "the sentence")
+    assert "memory-limit=" in lines[0].text
+    server.log.claim("PYW0053")
+    server.log.allow("PYW")
+
+
+@pytest.mark.root
+def test_an_unknown_user_is_a_sentence_at_the_start(start, servers):
+    with pytest.raises(HttpdFailed, match="Invalid user 'nobody-of-that-name'"):
+        start(f"WSGIDaemonProcess web user=nobody-of-that-name\n{APP}")
+    [(_, server)] = servers.in_use()
+    server.log.allow(".")

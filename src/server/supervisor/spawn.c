@@ -150,7 +150,16 @@ static int set_priority(struct birth *birth)
     if (priority == 0) {
         return 0; /* as Apache's own */
     }
-    return setpriority(PRIO_PROCESS, 0, priority) == 0 ? 0 : -errno;
+    if (setpriority(PRIO_PROCESS, 0, priority) != 0) {
+        int rv = -errno;
+
+        snprintf(birth->why, sizeof(birth->why),
+                 "cpu-priority=%d: %s; below 0 it needs an Apache that is started by "
+                 "root and may raise priorities (CAP_SYS_NICE)",
+                 priority, strerror(-rv));
+        return rv;
+    }
+    return 0;
 }
 
 static int enter_chroot(struct birth *birth)
@@ -160,12 +169,27 @@ static int enter_chroot(struct birth *birth)
     if (root == NULL) {
         return 0;
     }
-    return chroot(root) == 0 && chdir("/") == 0 ? 0 : -errno;
+    if (chroot(root) != 0 || chdir("/") != 0) {
+        int rv = -errno;
+
+        snprintf(birth->why, sizeof(birth->why), "chroot=%s: %s", root, strerror(-rv));
+        return rv;
+    }
+    return 0;
 }
 
 static int become_user(struct birth *birth)
 {
-    return pyw_identity_apply(&birth->group->identity);
+    const struct pyw_identity *identity = &birth->group->identity;
+    int rv = pyw_identity_apply(identity);
+
+    if (rv != 0) {
+        snprintf(birth->why, sizeof(birth->why),
+                 "the process could not become user '%s' (%u), group %u: %s",
+                 identity->name, (unsigned)identity->uid, (unsigned)identity->gid,
+                 strerror(-rv));
+    }
+    return rv;
 }
 
 static int set_environment(struct birth *birth)

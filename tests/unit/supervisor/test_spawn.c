@@ -186,7 +186,9 @@ START_TEST(a_chroot_that_is_gone_is_said)
     write_program("#!/bin/sh\n");
     group.setup.options.chroot = "/nonexistent/jail";
     ck_assert_int_eq(live(), PYW_SPAWN_FAILED);
-    ck_assert_msg(strstr(output, "chroot failed: No such file") != NULL, "%s", output);
+    ck_assert_msg(
+        strstr(output, "chroot failed: chroot=/nonexistent/jail: No such file") != NULL,
+        "%s", output);
 }
 END_TEST
 

@@ -1,0 +1,82 @@
+"""Limits that mod_wsgi does not have: jitter, and replacement by memory."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+
+import pytest
+
+from support import inline, procs, wait
+from support.httpd import HttpdInstance
+
+ROUTES = """
+WSGIProcessGroup web
+WSGIApplicationGroup %{GLOBAL}
+WSGIScriptAlias /inline @APPS@/inline/wsgi.py
+"""
+PID = 'start_response("200 OK", [])\nreturn [str(os.getpid()).encode()]'
+# Resident, and the process's own.
+GROW = "sys.modules.setdefault('kept', []).append(bytearray(b'x') * (200 << 20))\n" + PID
+
+
+@pytest.fixture
+def run(start: Callable[..., HttpdInstance]) -> Callable[[str], HttpdInstance]:
+    def run(options: str) -> HttpdInstance:
+        server = start(f"WSGIDaemonProcess web {options}\n{ROUTES}", log_level="info wsgi:debug")
+        server.expect_new_processes()
+        return server
+
+    return run
+
+
+def pid_of(server: HttpdInstance, code: str = PID) -> int:
+    return int(inline.run(server, code).text)
+
+
+def found(server: HttpdInstance, pattern: str, count: int = 1) -> list[re.Match[str]]:
+    """Waits for as many in the log."""
+
+    def find() -> list[re.Match[str]]:
+        matches = [re.search(pattern, line.text) for line in server.log.find(pattern)]
+        return [match for match in matches if match] if len(matches) >= count else []
+
+    return wait.until(find, f"{pattern!r} in the log")
+
+
+def test_each_process_has_requests_of_its_own(run):
+    server = run("maximum-requests=2 maximum-requests-jitter=3")
+    pids = [pid_of(server) for _ in range(60)]
+    counts = [pids.count(pid) for pid in dict.fromkeys(pids)][:-1]  # the last is not done
+    assert set(counts) <= {2, 3, 4, 5}
+    assert len(set(counts)) > 1, "the same for all"
+    [match] = found(server, rf"Process {pids[0]} .* has begun its (\d+) requests")
+    assert int(match[1]) == counts[0]
+
+
+def test_each_process_has_an_age_of_its_own(run):
+    server = run("processes=4 restart-interval=1000 restart-interval-jitter=100000")
+    matches = found(server, r"is to be replaced after 0 requests, (\d+\.\d+) s", 4)
+    ages = {float(match[1]) for match in matches}
+    assert len(ages) == 4, "the same for some"
+    assert all(1000 <= age <= 101000 for age in ages)
+
+
+def test_a_process_that_has_grown_is_replaced(run):
+    server = run("reload-on-rss=150000000")
+    first = pid_of(server)
+    assert pid_of(server) == first
+    assert pid_of(server, GROW) == first
+    wait.until(lambda: pid_of(server) != first, "another process")
+    wait.until(lambda: not procs.alive(first), "the large one to end")
+    [match] = found(server, r"holds (\d+\.\d) MiB .* the (\d+\.\d) MiB of reload-on-rss")
+    assert 200 < float(match[1]) < 400
+    assert match[2] == "143.1"
+    server.log.claim("PYW0076")
+
+
+def test_a_share_of_what_it_may_have(run):
+    server = run("reload-on-rss=50%")
+    [match] = found(server, r"or with (\d+) bytes of memory")
+    assert 0 < int(match[1]) <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
