@@ -107,6 +107,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What this machine could not test is said in one line, whatever the options."""
+    reasons: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", ()):
+        if isinstance(report.longrepr, tuple):
+            reason = report.longrepr[2].removeprefix("Skipped: ")
+            reasons[reason] = reasons.get(reason, 0) + 1
+    if reasons:
+        said = "; ".join(f"{count} tests: {reason}" for reason, count in sorted(reasons.items()))
+        terminalreporter.write_line(f"NOT TESTED HERE: {said}", yellow=True)
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     procs.become_subreaper()
 
