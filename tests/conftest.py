@@ -20,6 +20,7 @@ from support.servers import MODES, Servers  # noqa: E402
 SENTINEL = "pywsgi/unfinished"
 MARKERS = (
     "root: needs root (other users, privilege drop)",
+    "mounts: needs root that may mount (CAP_SYS_ADMIN, which containers mostly lack)",
     "slow: takes more than a few seconds; left out by -m 'not slow'",
     "smoke: also run under the worker and prefork MPMs",
     "http2: needs mod_http2 and a curl that speaks it",
@@ -99,6 +100,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         reasons["no_asan"] = "AddressSanitizer has its own memory and its own SIGSEGV"
     if os.geteuid() != 0:
         reasons["root"] = "needs root"
+    if not machine.may_mount():
+        reasons["mounts"] = "needs root that may mount"
     if not curl.has_http2():
         reasons["http2"] = "curl speaks no HTTP/2"
     for item in items:

@@ -132,7 +132,8 @@ def test_dropped_directive(configtest, name):
 
 @pytest.mark.root
 @pytest.mark.parametrize(
-    "option", ["user=games", "group=games", "supplementary-groups=games", "chroot=/"]
+    "option",
+    ["user=games", "group=games", "supplementary-groups=games", "chroot=/", "private-tmp=On"],
 )
 def test_what_only_root_may_do(configtest, option):
     status, words = configtest(f"WSGIDaemonProcess a {option}", as_user="nobody")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import grp
 import os
 import pwd
@@ -80,6 +81,17 @@ def find_apache(program: str | None = None, user: str | None = None) -> Facts:
         user=owner.pw_name if owner else None,
         group=group_name(owner.pw_gid) if owner else None,
     )
+
+
+@functools.cache
+def may_mount() -> bool:
+    """Whether there are mount namespaces for us; the mount vanishes with its process."""
+    command = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0
 
 
 def output_of(command: list[str]) -> str:

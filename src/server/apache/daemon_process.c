@@ -166,6 +166,13 @@ static const char *check_chroot(cmd_parms *cmd, const struct pyw_group_conf *gro
     return NULL;
 }
 
+static const char *check_private_tmp(const struct pyw_group_conf *group)
+{
+    return group->options.private_tmp && geteuid() != 0
+               ? "private-tmp= of WSGI daemon process needs an Apache that is started by root."
+               : NULL;
+}
+
 static const char *read_options(cmd_parms *cmd, struct pyw_group_conf *group,
                                 const char *line)
 {
@@ -239,6 +246,9 @@ const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf,
     }
     if (error == NULL) {
         error = check_chroot(cmd, group);
+    }
+    if (error == NULL) {
+        error = check_private_tmp(group);
     }
     if (error == NULL) {
         error = check_locales(cmd, group);

@@ -16,6 +16,7 @@
 #include "apache/places.h"
 #include "apache/python_conf.h"
 #include "apache/score.h"
+#include "supervisor/private_tmp.h"
 
 #define SOCKET_PREFIX "wsgi"
 /* With WSGISocketRotation Off the supervisor of an earlier generation may remove the
@@ -204,6 +205,21 @@ static const char *open_group(apr_pool_t *pool, const struct pyw_group_conf *con
     }
 }
 
+/* With private-tmp=On. @return NULL or a sentence. */
+static const char *open_private_tmp(apr_pool_t *pool, struct pyw_group *group)
+{
+    const struct pyw_options *options = &group->setup.options;
+    char why[1024];
+
+    if (!options->private_tmp) {
+        return NULL;
+    }
+    group->tmp_fd = pyw_private_tmp_open(options->chroot, why, sizeof(why));
+    return group->tmp_fd > 0
+               ? NULL
+               : apr_psprintf(pool, "process group '%s': %s", group->name, why);
+}
+
 static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *conf,
                                const struct place *place, unsigned index,
                                struct pyw_group **prepared)
@@ -223,6 +239,9 @@ static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *co
     }
     set_setup(group, conf);
     error = open_group(pool, conf, place, index, group);
+    if (error == NULL) {
+        error = open_private_tmp(pool, group);
+    }
     if (error == NULL) {
         group->before = pyw_heritage_take(pool, group);
     }

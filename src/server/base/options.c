@@ -117,6 +117,7 @@ static const struct option_row rows[] = {
     SIZE("memory-limit", memory_limit, MEMORY_LOW, INT64_MAX),
     SIZE("virtual-memory-limit", virtual_memory_limit, MEMORY_LOW, INT64_MAX),
     PATH("chroot", chroot),
+    KIND("private-tmp", OPTION_FLAG, private_tmp),
     TEXT("script-user", script_user),
     TEXT("script-group", script_group),
     KIND("server-metrics", OPTION_FLAG, server_metrics),

@@ -74,6 +74,7 @@ struct pyw_options {
     int64_t virtual_memory_limit;
     int64_t switch_interval_us; /* 0: Python's own */
     bool server_metrics;
+    bool private_tmp;           /* an empty /tmp and /var/tmp, the group's own */
     bool is_single_application; /* the main interpreter is the default */
     bool has_processes;         /* processes= was given, be it 1: wsgi.multiprocess */
 };

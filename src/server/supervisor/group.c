@@ -126,6 +126,10 @@ void pyw_group_close(struct pyw_group *group, bool unlink_sockets)
         close_before(group->before);
         group->before = NULL;
     }
+    if (group->tmp_fd > 0) {
+        close(group->tmp_fd);
+        group->tmp_fd = 0;
+    }
     for (uint32_t slot = 0; slot < group->slots; slot++) {
         close_slot(group, slot, unlink_sockets);
     }

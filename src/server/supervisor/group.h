@@ -20,6 +20,7 @@ struct pyw_group {
     struct pyw_table *table;
     int table_fd;
     int board_fd; /* with server-metrics=On: snapshots (channel/board); 0: none */
+    int tmp_fd;   /* with private-tmp=On: its mount namespace; 0: none */
     uint32_t slots;
     int *listeners;          /* one per slot */
     char **socket_paths;     /* one per slot */

@@ -17,6 +17,7 @@
 #include "base/codes.h"
 #include "base/path.h"
 #include "channel/lifeline.h"
+#include "supervisor/private_tmp.h"
 
 #define PROGRAM_NAME "pywsgi-daemon"
 #define PROGRAM_PLACE "libexec/mod_pywsgi/" PROGRAM_NAME
@@ -74,6 +75,14 @@ static int start_session(struct birth *birth)
 {
     (void)birth;
     return setsid() >= 0 ? 0 : -errno;
+}
+
+/* Before its descriptor is closed with all others. */
+static int enter_private_tmp(struct birth *birth)
+{
+    int fd = birth->group->tmp_fd;
+
+    return fd > 0 ? pyw_private_tmp_enter(fd) : 0;
 }
 
 /* Puts every descriptor on its number and closes all others. */
@@ -348,6 +357,7 @@ struct birth_step {
  * those within it. */
 static const struct birth_step steps[] = {
     {"new session", start_session},
+    {"private /tmp", enter_private_tmp},
     {"descriptors", place_descriptors},
     {"signals", reset_signals},
     {"umask", set_umask},
@@ -362,7 +372,7 @@ static const struct birth_step steps[] = {
     {"execution of the daemon program", execute},
 };
 
-/* One line on a descriptor: the log pipe, from the second step on. */
+/* One line on a descriptor: the log pipe, from the third step on. */
 __attribute__((format(printf, 3, 4))) static void say(int fd, enum pyw_level level,
                                                       const char *format, ...)
 {
@@ -381,8 +391,7 @@ __attribute__((noreturn)) static void give_birth(struct birth *birth)
         int rv = steps[i].run(birth);
 
         if (rv != 0) {
-            /* 2 is the log pipe from the second step on, the server's own log before.
-             */
+            /* 2 is the log pipe from the third step on, the server's own log before. */
             PYW_LOG(say, STDERR_FILENO, SPAWN_STEP, birth->group->name, steps[i].name,
                     birth->why[0] != '\0' ? birth->why : strerror(-rv));
             break;

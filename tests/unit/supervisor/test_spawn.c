@@ -6,6 +6,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "supervisor/private_tmp.h"
 
 static char dir[] = "/tmp/pywsgi-spawn-XXXXXX";
 static char program[sizeof(dir) + 16];
@@ -230,6 +233,71 @@ START_TEST(root_becomes_the_user_for_good)
 }
 END_TEST
 
+START_TEST(a_user_that_may_not_be_become_is_said)
+{
+    /* Nobody else exists in a user namespace without a map. */
+    if (geteuid() != 0 || unshare(CLONE_NEWUSER) != 0) {
+        puts("not tested here: a change of user that fails (root, user namespaces)");
+        return;
+    }
+    write_program("#!/bin/sh\n");
+    group.identity.is_changed = true;
+    group.identity.uid = 65533;
+    group.identity.gid = 65533;
+    ck_assert_int_eq(live(), PYW_SPAWN_FAILED);
+    ck_assert_msg(strstr(output, "change of user failed: the process could not become "
+                                 "user '") != NULL,
+                  "%s", output);
+    ck_assert_ptr_nonnull(strstr(output, ", group 65533: "));
+}
+END_TEST
+
+START_TEST(a_priority_that_may_not_be_had_is_said)
+{
+    if (geteuid() != 0 || unshare(CLONE_NEWUSER) != 0) {
+        puts("not tested here: a priority that is refused (root, user namespaces)");
+        return;
+    }
+    write_program("#!/bin/sh\n");
+    group.setup.options.cpu_priority = -5;
+    ck_assert_int_eq(live(), PYW_SPAWN_FAILED);
+    ck_assert_msg(strstr(output, "CPU priority failed: cpu-priority=-5: ") != NULL,
+                  "%s", output);
+}
+END_TEST
+
+START_TEST(a_private_tmp_is_the_groups_own)
+{
+    char why[512] = "";
+    char path[64];
+    int status;
+
+    snprintf(path, sizeof(path), "/tmp/pywsgi-private-%d", (int)getpid());
+    group.tmp_fd = pyw_private_tmp_open(NULL, why, sizeof(why));
+    if (group.tmp_fd < 0) {
+        ck_assert_ptr_nonnull(strstr(why, "CAP_SYS_ADMIN"));
+        group.tmp_fd = 0;
+        puts("not tested here: private-tmp=On (mount namespaces)");
+        return;
+    }
+    /* The program itself must lie elsewhere. */
+    group.setup.options.daemon_program = "/bin/ls";
+    group.setup.options.home = "/";
+    ck_assert_int_eq(live(), 0);
+    ck_assert_msg(strstr(output, "tmp\n") != NULL, "the root directory: %s", output);
+    status = fork();
+    if (status == 0) {
+        _exit(pyw_private_tmp_enter(group.tmp_fd) == 0 && creat(path, 0600) >= 0 ? 0
+                                                                                 : 1);
+    }
+    ck_assert_int_eq(waitpid(status, &status, 0) > 0 && WEXITSTATUS(status) == 0, 1);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    group.setup.options.home = "/tmp";
+    ck_assert_int_eq(live(), 0);
+    ck_assert_ptr_eq(strstr(output, path + strlen("/tmp/")), output);
+}
+END_TEST
+
 START_TEST(names_and_numbers_of_users)
 {
     uid_t uid = 1;
@@ -262,6 +330,9 @@ int main(void)
     tcase_add_test(tests, a_chroot_that_is_gone_is_said);
     tcase_add_test(tests, paths_behind_a_chroot_are_those_within);
     tcase_add_test(tests, root_becomes_the_user_for_good);
+    tcase_add_test(tests, a_user_that_may_not_be_become_is_said);
+    tcase_add_test(tests, a_priority_that_may_not_be_had_is_said);
+    tcase_add_test(tests, a_private_tmp_is_the_groups_own);
     tcase_add_test(tests, names_and_numbers_of_users);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
