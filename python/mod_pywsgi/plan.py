@@ -226,6 +226,7 @@ class Plan:
     socket_timeout: int
     ignore_activity: tuple[str, ...]
     request_timeout: int
+    stop_timeout: int
     keep_alive_timeout: int
     read_timeout: tuple[str, ...]
     locale: str
@@ -273,6 +274,7 @@ def make(settings: Settings, facts: Facts, is_directory: frozenset[Path] = froze
         socket_timeout=settings[timeouts.SOCKET_TIMEOUT] or 60,
         ignore_activity=settings[timeouts.IGNORE_ACTIVITY],
         request_timeout=settings[timeouts.REQUEST_TIMEOUT],
+        stop_timeout=settings[timeouts.STOP_TIMEOUT],
         keep_alive_timeout=0 if debug else settings[timeouts.KEEP_ALIVE_TIMEOUT],
         read_timeout=_read_timeout(settings),
         locale=facts.machine.locale,

@@ -1,24 +1,29 @@
 """Running the server in the foreground."""
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from mod_pywsgi import log
 from mod_pywsgi.plan import Plan
 
 # Passed on to Apache: what arrives, and what it is told. Apache ends at once at SIGTERM,
-# and only then, so that Ctrl-C is turned into that. A change of the terminal's size
-# (SIGWINCH would end Apache) reaches only this process, as Apache has a group of its own.
+# and only then, so that Ctrl-C is turned into that.
 _FORWARDED = {
     signal.SIGINT: signal.SIGTERM,
     signal.SIGTERM: signal.SIGTERM,
     signal.SIGHUP: signal.SIGHUP,
     signal.SIGUSR1: signal.SIGUSR1,
+    signal.SIGWINCH: signal.SIGWINCH,
 }
+# Apache's graceful stop has the same limit by GracefulShutdownTimeout, looked at each second.
+_LATER = 2.0
 _LOG_LINES = 20  # of the log, shown when the server ends in failure
+_PR_SET_PDEATHSIG = 1
 
 
 def has_terminal() -> bool:
@@ -29,50 +34,88 @@ def has_terminal() -> bool:
 def run(plan: Plan) -> int:
     """Run the server until it ends.
 
-    With a terminal Apache is a child and signals are passed on to it; otherwise, and in
-    debug mode, it takes the place of this process, so that a container or a service
-    manager deals with Apache itself.
+    Apache is a child, and signals are passed on to it. Without a terminal, or as process 1
+    of a container, SIGTERM lets running requests finish. In debug mode Apache takes the
+    place of this process instead, so that a debugger has the terminal.
 
     :return: the exit code; never returns where Apache takes this process's place.
     """
     how = "-X" if plan.debug else "-DFOREGROUND"
     command = [str(plan.paths.apachectl), "start", how]
-    if plan.debug or not has_terminal():
-        sys.stdout.flush()
-        sys.stderr.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if plan.debug:
         os.execv(command[0], command)  # noqa: S606 - no shell is wanted
+    is_service = not has_terminal() or os.getpid() == 1
     log_size = _size(plan.error_log)
-    code = _supervise(command)
+    code = _supervise(command, plan.stop_timeout if is_service else 0)
     if code != 0:
         _show_log(plan.error_log, log_size)
     return code
 
 
-def _supervise(command: list[str]) -> int:
-    """Start the child, pass signals on until it has ended, and collect every child."""
+def _supervise(command: list[str], grace: int = 0) -> int:
+    """Start the child, pass signals on until it has ended, and collect every child.
+
+    :param grace: seconds that running requests have at SIGTERM; 0 for an end at once.
+    """
     watched = {*_FORWARDED, signal.SIGCHLD}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
-
-    def in_child() -> None:
-        os.setpgrp()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    child = subprocess.Popen(command, preexec_fn=in_child)  # noqa: S603
+    if has_terminal():
+        # A change of its size, which would end Apache; that has a process group of its own.
+        watched.remove(signal.SIGWINCH)
+    child = _start(command, watched)
+    deadline = None
     interrupts = 0
     while True:
-        received = signal.sigwait(watched)
+        received = _await(watched, deadline)
         if received == signal.SIGCHLD:
-            code = _collect(child.pid)
+            code = _collect(child)
             if code is not None:
                 return code
             continue
-        if received == signal.SIGINT:
+        if received is None:
+            deadline = None
+            received = signal.SIGTERM
+        elif received == signal.SIGTERM and grace > 0:
+            log.note(f"stopping: running requests have {grace} s")
+            deadline = time.monotonic() + grace + _LATER
+            grace = 0  # at the next, at once
+            received = signal.SIGWINCH
+        elif received == signal.SIGINT:
             interrupts += 1
             if interrupts > 1:
-                os.killpg(child.pid, signal.SIGKILL)
+                os.killpg(child, signal.SIGKILL)
                 continue
             log.note("stopping (Ctrl-C again to kill)")
-        os.kill(child.pid, _FORWARDED[signal.Signals(received)])
+        os.kill(child, _FORWARDED[received])
+
+
+def _start(command: list[str], watched: set[signal.Signals]) -> int:
+    """Start the child; from now on the signals wait to be taken.
+
+    :return: its process id.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    libc = ctypes.CDLL(None)
+    parent = os.getpid()
+
+    def in_child() -> None:
+        os.setpgrp()
+        # However this process ends, Apache ends with it, and frees the port.
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    return subprocess.Popen(command, preexec_fn=in_child).pid  # noqa: S603
+
+
+def _await(watched: set[signal.Signals], deadline: float | None) -> signal.Signals | None:
+    """The next signal; None when the deadline has come."""
+    if deadline is None:
+        return signal.Signals(signal.sigwait(watched))
+    found = signal.sigtimedwait(watched, max(0.0, deadline - time.monotonic()))
+    return signal.Signals(found.si_signo) if found else None
 
 
 def _collect(child: int) -> int | None:

@@ -90,15 +90,6 @@ def test_terminal_and_ctrl_c(express: Express) -> None:
     express._require_gone(family)
 
 
-def test_without_terminal_it_becomes_apache(express: Express) -> None:
-    """So that a container's process 1 is Apache itself."""
-    express.write("app.py", HELLO)
-    express.start("app.py")
-    pid = express.process.pid  # type: ignore[union-attr]
-    assert procs.program(pid) in ("apache2", "httpd")
-    assert (express.root / "httpd.pid").read_text().strip() == str(pid)
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stops_cleanly(express: Express, number: int) -> None:
     express.write("app.py", HELLO)

@@ -19,15 +19,15 @@ import signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from mod_pywsgi import runner
 runner._show_log = lambda *_: None
-sys.exit(runner._supervise(["sh", "-c", sys.argv[1]]))
+sys.exit(runner._supervise(["sh", "-c", sys.argv[1]], int(sys.argv[2])))
 """
 
 
-def start(script: str) -> tuple[subprocess.Popen[bytes], int]:
+def start(script: str, grace: int = 0) -> tuple[subprocess.Popen[bytes], int]:
     """The runner on a terminal of its own, with a shell script for Apache."""
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, script],
+        [sys.executable, "-c", PROGRAM, script, str(grace)],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
@@ -81,6 +81,52 @@ def test_change_of_the_window_is_not_forwarded() -> None:
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 3
+
+
+GRACEFUL = "trap 'echo winch' WINCH; trap 'echo term; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
+
+
+def test_graceful_stop_and_a_second_signal() -> None:
+    process, terminal = start(GRACEFUL, grace=60)
+    read_until(terminal, b"ready")
+    process.send_signal(signal.SIGTERM)
+    assert b"60 s" in read_until(terminal, b"winch")
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    read_until(terminal, b"term")
+    assert process.wait(20) == 3
+
+
+def test_graceful_stop_has_an_end() -> None:
+    """Whatever Apache makes of its own limit."""
+    process, terminal = start(GRACEFUL, grace=1)
+    read_until(terminal, b"ready")
+    process.send_signal(signal.SIGTERM)
+    read_until(terminal, b"winch")
+    read_until(terminal, b"term")
+    assert process.wait(20) == 3
+
+
+def test_window_changes_are_apaches_where_there_is_no_window() -> None:
+    """STOPSIGNAL SIGWINCH, as images of Apache have it."""
+    command = [sys.executable, "-c", PROGRAM, GRACEFUL, "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        read_until(process.stdout.fileno(), b"ready")
+        process.send_signal(signal.SIGWINCH)
+        read_until(process.stdout.fileno(), b"winch")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 3
+
+
+def test_apache_ends_with_a_runner_that_is_killed() -> None:
+    process, terminal = start(
+        "trap 'echo term; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
+    )
+    read_until(terminal, b"ready")
+    process.kill()
+    read_until(terminal, b"term")
+    assert process.wait(20) == -signal.SIGKILL
 
 
 def test_second_interrupt_kills() -> None:

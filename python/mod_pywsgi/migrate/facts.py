@@ -11,9 +11,7 @@ SECTIONS: tuple[Section, ...] = (
     statuses.SECTION,
 )
 # The module's own options; mod_wsgi never had them.
-OWN_OPTIONS = frozenset(
-    {"daemon-program", "env", "env-file", "private-tmp", "single-application"}
-)
+OWN_OPTIONS = frozenset({"daemon-program", "env", "env-file", "private-tmp", "single-application"})
 
 _DIRECTIVES = {fact.name.lower(): fact for section in directives.SECTIONS for fact in section.facts}
 _OPTIONS = {fact.name: fact for fact in options.SECTION.facts}

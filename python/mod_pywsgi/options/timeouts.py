@@ -12,6 +12,12 @@ def _seconds(name: str, default: int, help: str) -> Option[int]:
 
 STARTUP_TIMEOUT = _seconds("startup-timeout", 15, "Time for the application to load.")
 SHUTDOWN_TIMEOUT = _seconds("shutdown-timeout", 5, "Time for a process to end before it is killed.")
+STOP_TIMEOUT = _seconds(
+    "stop-timeout",
+    8,  # docker stop waits 10
+    "Time for running requests when the server stops: at SIGTERM to a `start-server` without a"
+    " terminal, and at `apachectl graceful-stop`; 0: SIGTERM cuts them.",
+)
 RESTART_INTERVAL = _seconds("restart-interval", 0, "Age at which a process is replaced; 0 never.")
 CPU_TIME_LIMIT = _seconds(
     "cpu-time-limit", 0, "CPU time after which a process is replaced; 0 never."
@@ -88,6 +94,7 @@ RESPONSE_FLUSH_DELAY = one(
 OPTIONS = (
     STARTUP_TIMEOUT,
     SHUTDOWN_TIMEOUT,
+    STOP_TIMEOUT,
     RESTART_INTERVAL,
     CPU_TIME_LIMIT,
     GRACEFUL_TIMEOUT,
