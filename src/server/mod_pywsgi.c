@@ -21,6 +21,7 @@
 #include "apache/module.h"
 #include "apache/request.h"
 #include "apache/score.h"
+#include "apache/service.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -79,6 +80,7 @@ static void register_hooks(apr_pool_t *pool, module *record)
     ap_hook_pre_config(check_loaded_once, NULL, NULL, APR_HOOK_FIRST);
     pyw_alias_register_hooks(pool);
     pyw_launch_register_hooks(pool);
+    pyw_service_register_hooks(pool);
     pyw_request_register_hooks(pool);
     pyw_auth_register_hooks(pool);
     pyw_score_register_hooks(pool);
