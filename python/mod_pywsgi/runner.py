@@ -98,6 +98,8 @@ def _start(command: list[str], watched: set[signal.Signals]) -> int:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     libc = ctypes.CDLL(None)
     parent = os.getpid()
+    # A service manager that means this process by it has Apache's signs of life instead.
+    environment = {name: text for name, text in os.environ.items() if name != "WATCHDOG_PID"}
 
     def in_child() -> None:
         os.setpgrp()
@@ -107,7 +109,7 @@ def _start(command: list[str], watched: set[signal.Signals]) -> int:
             os._exit(1)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    return subprocess.Popen(command, preexec_fn=in_child).pid  # noqa: S603
+    return subprocess.Popen(command, env=environment, preexec_fn=in_child).pid  # noqa: S603
 
 
 def _await(watched: set[signal.Signals], deadline: float | None) -> signal.Signals | None:

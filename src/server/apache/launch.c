@@ -26,6 +26,7 @@
 #include "apache/module.h"
 #include "apache/places.h"
 #include "apache/python_conf.h"
+#include "apache/service.h"
 #include "apache/telemetry.h"
 #include "base/clock.h"
 #include "base/path.h"
@@ -255,6 +256,7 @@ static apr_status_t leave(void *data)
     if (getpid() != launch.parent) {
         return APR_SUCCESS;
     }
+    pyw_service_leave(is_restart);
     if (launch.lifeline[1] >= 0 && is_restart) {
         /* The old generation serves its children until the last has gone. Where the
          * byte cannot be written, the end of the pipe says the same more abruptly. */
@@ -313,10 +315,13 @@ static int launch_groups(apr_pool_t *pconf, server_rec *s)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     launch.plan.log = log_for_supervisor;
+    launch.plan.manager = pyw_service_find(s);
     apr_pool_cleanup_register(pconf, NULL, leave, apr_pool_cleanup_null);
-    if (launch.plan.group_count > 0) {
-        (void)start_supervisor(); /* logged; other requests of the server need no
-                                     daemons */
+    if (launch.plan.group_count == 0) {
+        pyw_service_say_ready("Serving without process groups");
+    } else if (!start_supervisor()) {
+        /* Logged; other requests of the server need no daemons. */
+        pyw_service_say_ready("No process group could be started, see the error log");
     }
     return OK;
 }

@@ -16,6 +16,7 @@
 #include "base/codes.h"
 #include "supervisor/crew.h"
 #include "supervisor/echo.h"
+#include "supervisor/herald.h"
 
 /* What a daemon gets on top of shutdown-timeout, to end in good order. */
 #define STOP_EXTRA_MS 2000
@@ -31,6 +32,7 @@ enum course { COURSE_RUN, COURSE_RETIRE, COURSE_STOP };
 struct supervisor {
     const struct pyw_supervisor_plan *plan;
     struct pyw_crew *crews;
+    struct pyw_herald herald;
     enum course course;
     int signal_fd;
     int notify[2];
@@ -107,6 +109,7 @@ static int set_up(struct supervisor *self)
     int rv;
 
     (void)prctl(PR_SET_NAME, "pywsgi-superv"); /* only a name */
+    pyw_herald_init(&self->herald, self->plan->manager, self->plan->log);
     rv = open_signals(self);
     if (rv != 0) {
         return rv;
@@ -296,7 +299,9 @@ static void supersede(struct supervisor *self)
 /* When something is due without an event. */
 static int64_t next_deadline(struct supervisor *self)
 {
-    int64_t deadline = PYW_CLOCK_NEVER;
+    int64_t deadline = self->course == COURSE_RUN
+                           ? pyw_herald_deadline_ms(&self->herald)
+                           : PYW_CLOCK_NEVER;
 
     FOR_EACH_CREW(self, crew)
     {
@@ -355,6 +360,9 @@ static void run_round(struct supervisor *self)
         if (self->course != COURSE_STOP) {
             pyw_crew_tend(crew);
         }
+    }
+    if (self->course == COURSE_RUN) {
+        pyw_herald_tell(&self->herald, self->crews, self->plan->group_count);
     }
     count = fill_polled(self);
     if (poll(self->polled, count, pyw_clock_until(next_deadline(self))) < 0 &&

@@ -13,6 +13,7 @@
 
 #include "supervisor/group.h"
 #include "supervisor/process.h"
+#include "supervisor/systemd.h"
 
 struct pyw_supervisor_plan {
     struct pyw_group **groups;
@@ -25,6 +26,7 @@ struct pyw_supervisor_plan {
     int heirs_fd;    /* read end of a pipe: a byte = a group may have been superseded,
                         end of file = all have */
     const char *socket_dir; /* removed at the end, with the sockets in it */
+    const struct pyw_systemd *manager; /* who is told how things are; NULL: nobody */
     pyw_supervisor_log *log;
 };
 
