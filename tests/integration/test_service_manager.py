@@ -170,6 +170,7 @@ def test_signs_of_life(start, manager):
 @by_path
 def test_no_sign_of_life_from_a_supervisor_that_hangs(start, manager):
     server = start(GROUP, env=manager.environment(WATCHDOG_USEC="400000"))
+    manager.await_("READY")
     manager.await_("WATCHDOG", 2)
     [supervisor] = {procs.parent(pid) for pid in server.daemons()}
     os.kill(supervisor, signal.SIGSTOP)
