@@ -462,7 +462,9 @@ def test_tries_are_counted(start):
     assert server.get("/own").json() == [0, 0]
 
     def counted():
-        [pid] = wait.until(lambda: server.daemons()[:2] * (len(server.daemons()) == 1), "one process")
+        [pid] = wait.until(
+            lambda: server.daemons()[:2] * (len(server.daemons()) == 1), "one process"
+        )
         os.kill(pid, signal.SIGSTOP)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             answer = pool.submit(server.get, "/own")

@@ -84,9 +84,7 @@ FIELDS = Section(
         same("request_id"),
         same("thread_id"),
         same("daemon_connects"),
-        differs(
-            "daemon_restarts", "Always 0: no request is refused because a process restarts."
-        ),
+        differs("daemon_restarts", "Always 0: no request is refused because a process restarts."),
         same("server_pid"),
         same("request_start"),
         same("queue_start"),
