@@ -158,6 +158,10 @@ class Connection:
             self.sock.settimeout(before)
         return False
 
+    def got_nothing(self) -> bool:
+        """Whether all that has come so far has been read."""
+        return not self._buffer
+
     # Responses
 
     def read_head(self) -> Response:
