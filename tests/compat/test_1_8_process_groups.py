@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from support import inline, jail, procs, raw, wait
+from support import inline, jail, procs, rolls, raw, wait
 from support.httpd import Settings
 
 MIB = 1024 * 1024
@@ -541,7 +541,11 @@ def test_touched_script_within_the_chroot_is_reloaded(jailed):
     script = jailed.root / "jail/app/wsgi.py"
     os.utime(script, (1, 1))
     jailed.expect_new_processes()
-    assert jailed.get("/jailed").json()["pid"] != before
+    rolls.until_new(
+        lambda: jailed.get("/jailed").json()["pid"],
+        lambda pid: pid == before,
+        lambda pid: pid != before,
+    )
     wait.until(lambda: not procs.alive(before), "the old process to end")
 
 

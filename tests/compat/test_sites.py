@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from mod_pywsgi.migrate import run
-from support import procs, raw, wait
+from support import procs, raw, rolls, wait
 
 SITES = Path(__file__).parent / "sites"
 TEXTS = {".conf", ".load", ".wsgi", ".py"}
@@ -137,9 +137,11 @@ def test_debian(debian):
 def test_debian_reloads_and_restarts(debian):
     script = debian.root / "etc" / "shop" / "wsgi.py"
     debian.expect_new_processes()
-    script.write_text(script.read_text().replace("goods.NAME", '"new " + goods.NAME'))
-    os.utime(script, (1, 1))
-    wait.until(lambda: debian.get("/").json()["goods"] == "new GOODS", "the new script")
+    changed = script.with_name("wsgi.py.new")
+    changed.write_text(script.read_text().replace("goods.NAME", '"new " + goods.NAME'))
+    os.utime(changed, (1, 1))
+    changed.rename(script)
+    rolls.until_equal(lambda: debian.get("/").json()["goods"], "GOODS", "new GOODS", 2)
     old = set(debian.daemons())
     debian.signal(signal.SIGHUP)
     wait.until(lambda: answers(debian) and not old & set(debian.daemons()), "the restart", 20)
@@ -244,10 +246,16 @@ def test_tls_the_same_processes_without_tls(tls):
 
 def test_tls_maximum_requests(tls):
     tls.expect_new_processes()
-    pids = [get(tls, "shop.test").json()["pid"] for _ in range(45)]
+    pids = []
+
+    def has_seen_four():
+        pids.append(get(tls, "shop.test").json()["pid"])
+        return len(set(pids)) == 4
+
+    wait.until(has_seen_four, "the third successor", 60)
     *ended, _ = dict.fromkeys(pids)
-    first, second, third = (pids.count(pid) for pid in dict.fromkeys(pids))
-    assert (first <= 20, second, third >= 5) == (True, 20, True)  # the first was asked before
+    # One that has served so many goes on until its successor is ready. The first was asked before.
+    assert all(pids.count(pid) >= 20 for pid in ended[1:])
     wait.until(lambda: len(tls.daemons()) == 3, "processes that were replaced to end")
     tls.extra_log("shop.log").allow("PYW0065")
     for pid in ended:
