@@ -17,7 +17,7 @@ SECTIONS = (
             same("WSGICallableObject"),
             better(
                 "WSGIScriptReloading",
-                "A new process starts at once and running requests get `graceful-timeout=`, not 5 s.",
+                "The old code serves until the new is ready, and goes on if that does not import.",
             ),
             same("WSGICaseSensitivity"),
             same("WSGIProcessGroup"),

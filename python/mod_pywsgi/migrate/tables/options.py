@@ -35,7 +35,7 @@ SECTION = Section(
         same("stack-size", "At least 65536 bytes.", number=Number(65536)),
         better(
             "maximum-requests",
-            "The successor starts at once and the end is not put off by new requests.",
+            "Serves until its successor is ready; the end is not put off by new requests.",
             number=_ANY,
         ),
         same("startup-timeout", number=_ANY),
@@ -59,7 +59,9 @@ SECTION = Section(
         ),
         same("eviction-timeout", number=_ANY),
         better(
-            "restart-interval", "The successor starts at once; the end is not put off.", number=_ANY
+            "restart-interval",
+            "Serves until its successor is ready; the end is not put off.",
+            number=_ANY,
         ),
         same("connect-timeout", number=_ANY),
         same("socket-timeout", number=_ANY),
