@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from support import inline, jail, procs, rolls, raw, wait
+from support import inline, jail, procs, raw, rolls, wait
 from support.httpd import Settings
 
 MIB = 1024 * 1024
