@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from support import inline, procs, raw, rolls, wait
+from support.errorlog import STACKS
 from support.httpd import HttpdInstance
 
 Start = Callable[..., HttpdInstance]
@@ -50,7 +51,7 @@ def run(start: Start) -> Iterator[Callable[..., HttpdInstance]]:
         )
         # What a process writes when it hands over is part of most tests here.
         server.log.allow(r"PYW00(5[89]|6\d|7\d)")
-        server.log.allow(r"\[pid \d+\] (Thread 0x|  |$)")  # stacks
+        server.log.allow(STACKS)
         server.expect_new_processes()
         return server
 

@@ -13,6 +13,7 @@ import signal
 import pytest
 
 from support import inline, procs, wait
+from support.errorlog import STACKS
 from support.waiting import PID, ROUTES, WAIT
 
 
@@ -22,7 +23,7 @@ def run(start):
         server = start(f"WSGIDaemonProcess web {options}\n{ROUTES}")
         server.expect_new_processes()
         server.log.allow(r"PYW00(5[89]|6\d)")
-        server.log.allow(r"\[pid \d+\] (Thread 0x|  |$)")  # stacks
+        server.log.allow(STACKS)
         return server
 
     return run
@@ -126,3 +127,63 @@ def test_counts_of_maximum_requests_are_exact(run, pool):
     server.log.claim("PYW0065")
     wait.until(lambda: pid_of(server) != first, "the successor")
     gone(first)
+
+
+STUCK = """
+open(environ["test.scratch"] + "/pid", "w").write(str(os.getpid()))
+{call}
+"""
+# Neither is woken by anything; the second keeps everybody else out of Python besides.
+IN_C = {
+    "releases the GIL": "time.sleep(120)",
+    "keeps the GIL": "import ctypes; ctypes.PyDLL(None).sleep(120)",
+}
+
+
+def stick(server, pool, call):
+    """@return the request, and the process in which it is stuck."""
+    stuck = pool.submit(inline.run, server, STUCK.format(call=call))
+    path = server.scratch / "pid"
+    wait.until(lambda: path.exists() and path.read_text(), "the application to run")
+    return stuck, int(path.read_text())
+
+
+def test_siblings_of_one_stuck_in_c_finish(run, pool):
+    """The process is replaced; what else runs in it has graceful-timeout= for its end."""
+    server = run("request-timeout=2 threads=4 graceful-timeout=60 deadlock-timeout=0")
+    stuck, first = stick(server, pool, IN_C["releases the GIL"])
+    assert stuck.result(30).status == 504
+    # Begun after that, so that its own time is not over; the process is still the first.
+    code = "time.sleep(0.5)\n" + PID
+    seen = []
+
+    def is_replaced():
+        response = inline.run(server, code)
+        assert response.status == 200
+        seen.append(int(response.text))
+        return seen[-1] != first
+
+    wait.until(is_replaced, "the successor", 20)
+    assert first in seen, "one was finished meanwhile"
+    server.log.claim("PYW0060: 1 of the 4 threads")
+    gone(first)
+
+
+@pytest.mark.parametrize("how", IN_C)
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_process_with_one_stuck_in_c_is_replaced(run, pool, how, threads):
+    server = run(
+        f"request-timeout=1 threads={threads} graceful-timeout=2 shutdown-timeout=1 deadlock-timeout=0"
+    )
+    stuck, first = stick(server, pool, IN_C[how])
+    assert stuck.result(30).status == 504
+
+    def is_replaced():
+        # One that the old process still takes, without getting into Python, is in vain.
+        response = inline.run(server, PID)
+        return response.status == 200 and int(response.text) != first
+
+    wait.until(is_replaced, "the successor", 30)
+    server.log.allow("PYW0059|PYW0061|PYW0062")
+    gone(first)
+    assert pid_of(server) != first

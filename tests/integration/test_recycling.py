@@ -47,12 +47,18 @@ def found(server: HttpdInstance, pattern: str, count: int = 1) -> list[re.Match[
 
 def test_each_process_has_requests_of_its_own(run):
     server = run("maximum-requests=2 maximum-requests-jitter=3")
-    pids = [pid_of(server) for _ in range(60)]
-    counts = [pids.count(pid) for pid in dict.fromkeys(pids)][:-1]  # the last is not done
-    assert set(counts) <= {2, 3, 4, 5}
-    assert len(set(counts)) > 1, "the same for all"
-    [match] = found(server, rf"Process {pids[0]} .* has begun its (\d+) requests")
-    assert int(match[1]) == counts[0]
+
+    def drawn() -> list[int]:
+        assert pid_of(server) > 0
+        lines = server.log.find("has begun its ")
+        return [int(re.search(r"its (\d+) requests", line.text)[1]) for line in lines]
+
+    numbers = wait.until(
+        lambda: found_ if len(set(found_ := drawn())) > 1 else None, "two numbers", 60
+    )
+    assert set(numbers) <= {2, 3, 4, 5}
+    matches = found(server, r"is to be replaced after (\d+) requests", len(numbers))
+    assert [int(match[1]) for match in matches][: len(numbers)] == numbers
 
 
 def test_each_process_has_an_age_of_its_own(run):

@@ -16,6 +16,9 @@ from support import wait
 # What HttpdInstance asks Apache to write; `parse` reads it back.
 FORMAT = "[%{u}t] [%-m:%l] [pid %P] [log %-L] [conn %-{c}L] %M"
 
+# What a process writes of its threads when a request takes too long (host/dump).
+STACKS = r"\[pid \d+\] (Process \d+ of group|Thread 0x|  |\d+ of \d+ threads wait|$)"
+
 _LINE = re.compile(
     r"\[(?P<time>[^]]*)\] \[(?P<module>[^]:]*):(?P<level>\w+)\] \[pid (?P<pid>\d+)\] "
     r"\[log (?P<log_id>[^]]*)\] \[conn (?P<conn_id>[^]]*)\] (?P<text>.*)\Z",

@@ -35,17 +35,38 @@ static int64_t hand_over(struct pyw_host *host, enum pyw_reason reason)
     return PYW_CLOCK_NEVER;
 }
 
-/* Workers are in requests that were ended from the outside. */
+/* Hands over once something has been so for STUCK_MS. */
+static int64_t hand_over_if(struct pyw_host *host, enum pyw_reason reason, bool is_so,
+                            int64_t *until_ms, int64_t now_ms)
+{
+    if (!is_so || !may_hand_over(host, reason)) {
+        *until_ms = PYW_CLOCK_NEVER;
+    } else if (*until_ms == PYW_CLOCK_NEVER) {
+        *until_ms = now_ms + STUCK_MS;
+    } else if (now_ms >= *until_ms) {
+        return hand_over(host, reason);
+    }
+    return *until_ms;
+}
+
+/* Workers are in requests that were ended from the outside. The others serve on. */
 static int64_t enforce_stuck(struct pyw_host *host, int64_t now_ms)
 {
-    if (atomic_load(&host->stuck) == 0 || !may_hand_over(host, PYW_REASON_STUCK)) {
-        host->stuck_until_ms = PYW_CLOCK_NEVER;
-    } else if (host->stuck_until_ms == PYW_CLOCK_NEVER) {
-        host->stuck_until_ms = now_ms + STUCK_MS;
-    } else if (now_ms >= host->stuck_until_ms) {
-        return hand_over(host, PYW_REASON_STUCK);
-    }
-    return host->stuck_until_ms;
+    uint32_t stuck = atomic_load(&host->stuck);
+
+    return hand_over_if(host, PYW_REASON_STUCK,
+                        stuck > 0 && stuck < atomic_load(&host->workers),
+                        &host->stuck_until_ms, now_ms);
+}
+
+/* All are. */
+static int64_t enforce_all_stuck(struct pyw_host *host, int64_t now_ms)
+{
+    uint32_t stuck = atomic_load(&host->stuck);
+
+    return hand_over_if(host, PYW_REASON_ALL_STUCK,
+                        stuck > 0 && stuck >= atomic_load(&host->workers),
+                        &host->all_stuck_until_ms, now_ms);
 }
 
 /* The clock runs from the first script that is loaded until one has been. */
@@ -157,8 +178,9 @@ static int64_t enforce_deadlock(struct pyw_host *host, int64_t now_ms)
 int64_t pyw_deadlines_enforce(struct pyw_host *host, int64_t now_ms)
 {
     static int64_t (*const rows[])(struct pyw_host *, int64_t) = {
-        pyw_timeouts_enforce, pyw_queue_enforce, enforce_stuck,      enforce_startup,
-        enforce_interval,     enforce_rss,       enforce_inactivity, enforce_deadlock,
+        pyw_timeouts_enforce, pyw_queue_enforce,  enforce_stuck,
+        enforce_all_stuck,    enforce_startup,    enforce_interval,
+        enforce_rss,          enforce_inactivity, enforce_deadlock,
     };
     int64_t next_ms = PYW_CLOCK_NEVER;
 

@@ -46,6 +46,7 @@ static const struct {
     {PYW_REASON_RELOAD, "reload", "graceful_signal"},
     {PYW_REASON_INACTIVE, "inactivity-timeout", "inactivity_timeout"},
     {PYW_REASON_STUCK, "request-timeout", "request_timeout"},
+    {PYW_REASON_ALL_STUCK, "request-timeout of all", "request_timeout"},
     {PYW_REASON_STARTUP, "startup-timeout", "startup_timeout"},
     {PYW_REASON_RSS, "reload-on-rss", "reload_on_rss"},
 };
@@ -113,6 +114,7 @@ void pyw_handover_log(struct pyw_host *host, enum pyw_reason reason)
                 (long long)options->inactivity_timeout_s);
         break;
     case PYW_REASON_STUCK:
+    case PYW_REASON_ALL_STUCK:
         PYW_LOG(pyw_journal_line, NULL, STUCK, atomic_load(&host->stuck),
                 atomic_load(&host->workers), pid, group);
         break;

@@ -32,6 +32,7 @@ int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup,
     host->served_before = pyw_table_served(table, setup->slot);
     pyw_limits_draw(&host->limits, &setup->options);
     host->stuck_until_ms = PYW_CLOCK_NEVER;
+    host->all_stuck_until_ms = PYW_CLOCK_NEVER;
     host->deadlock_until_ms = PYW_CLOCK_NEVER;
     host->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     host->pulse_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

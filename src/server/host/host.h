@@ -50,21 +50,22 @@ enum pyw_phase {
  * wishes a successor of the supervisor and goes on serving until that is ready; the
  * last three leave nothing to serve with, or nobody to serve. */
 enum pyw_reason {
-    PYW_REASON_SCRIPT = 1,     /* the script changed */
-    PYW_REASON_SIGNAL = 2,     /* SIGUSR1 */
-    PYW_REASON_REQUESTS = 4,   /* maximum-requests */
-    PYW_REASON_CPU = 8,        /* cpu-time-limit */
-    PYW_REASON_INTERVAL = 16,  /* restart-interval */
-    PYW_REASON_RSS = 32,       /* reload-on-rss */
-    PYW_REASON_RELOAD = 64,    /* none of its own: the supervisor said so */
-    PYW_REASON_INACTIVE = 128, /* inactivity-timeout */
-    PYW_REASON_STUCK = 256,    /* request-timeout, and the thread did not come back */
-    PYW_REASON_STARTUP = 512   /* startup-timeout */
+    PYW_REASON_SCRIPT = 1,      /* the script changed */
+    PYW_REASON_SIGNAL = 2,      /* SIGUSR1 */
+    PYW_REASON_REQUESTS = 4,    /* maximum-requests */
+    PYW_REASON_CPU = 8,         /* cpu-time-limit */
+    PYW_REASON_INTERVAL = 16,   /* restart-interval */
+    PYW_REASON_RSS = 32,        /* reload-on-rss */
+    PYW_REASON_STUCK = 64,      /* request-timeout, and the thread did not come back */
+    PYW_REASON_RELOAD = 128,    /* none of its own: the supervisor said so */
+    PYW_REASON_INACTIVE = 256,  /* inactivity-timeout */
+    PYW_REASON_ALL_STUCK = 512, /* as STUCK, and no thread is left */
+    PYW_REASON_STARTUP = 1024   /* startup-timeout */
 };
 
 #define PYW_REASONS_WISHING                                                            \
     (PYW_REASON_SCRIPT | PYW_REASON_SIGNAL | PYW_REASON_REQUESTS | PYW_REASON_CPU |    \
-     PYW_REASON_INTERVAL | PYW_REASON_RSS)
+     PYW_REASON_INTERVAL | PYW_REASON_RSS | PYW_REASON_STUCK)
 
 struct pyw_host {
     /* set before the first thread starts, then constant */
@@ -102,10 +103,11 @@ struct pyw_host {
     _Atomic int64_t activity_ms; /* the last, for inactivity-timeout; 0: none yet */
     _Atomic int64_t pulse_ms;    /* when Python last let host/pulse in; 0: not asked */
     /* monitor */
-    struct pyw_queue *queue;   /* host/queue; NULL: not needed yet */
-    int64_t rss_look_ms;       /* when to look at the memory again; 0: now */
-    int64_t stuck_until_ms;    /* a worker is stuck: to bear until then */
-    int64_t deadlock_until_ms; /* Python seems stuck: to bear until then */
+    struct pyw_queue *queue;    /* host/queue; NULL: not needed yet */
+    int64_t rss_look_ms;        /* when to look at the memory again; 0: now */
+    int64_t stuck_until_ms;     /* a worker is stuck: to bear until then */
+    int64_t all_stuck_until_ms; /* the same of all */
+    int64_t deadlock_until_ms;  /* Python seems stuck: to bear until then */
 };
 
 /* @return 0 or -errno. */

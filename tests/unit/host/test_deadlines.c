@@ -179,6 +179,7 @@ END_TEST
 START_TEST(stuck_workers)
 {
     begin();
+    atomic_store(&host.workers, 3);
     atomic_store(&host.stuck, 1);
     ck_assert_uint_eq(asked_at(0), 0);
     ck_assert_uint_eq(asked_at(900), 0);
@@ -187,6 +188,32 @@ START_TEST(stuck_workers)
     atomic_store(&host.stuck, 1);
     ck_assert_uint_eq(asked_at(1200), 0);
     ck_assert_uint_eq(asked_at(2300), PYW_REASON_STUCK);
+}
+END_TEST
+
+START_TEST(all_workers_are_stuck)
+{
+    begin();
+    atomic_store(&host.workers, 3);
+    atomic_store(&host.stuck, 1);
+    ck_assert_uint_eq(asked_at(0), 0);
+    ck_assert_uint_eq(asked_at(1000), PYW_REASON_STUCK);
+    atomic_store(&host.stuck, 2);
+    ck_assert_uint_eq(asked_at(5000), PYW_REASON_STUCK);
+    atomic_store(&host.stuck, 3);
+    ck_assert_uint_eq(asked_at(6000), PYW_REASON_STUCK);
+    ck_assert_uint_eq(asked_at(7000), PYW_REASON_STUCK | PYW_REASON_ALL_STUCK);
+    ck_assert_uint_eq(PYW_REASONS_WISHING & PYW_REASON_ALL_STUCK, 0);
+}
+END_TEST
+
+START_TEST(the_only_worker_is_stuck)
+{
+    begin();
+    atomic_store(&host.workers, 1);
+    atomic_store(&host.stuck, 1);
+    ck_assert_uint_eq(asked_at(0), 0);
+    ck_assert_uint_eq(asked_at(1000), PYW_REASON_ALL_STUCK);
 }
 END_TEST
 
@@ -245,6 +272,8 @@ int main(void)
                                   inactivity_timeout,
                                   activity_is_noted_unless_ignored,
                                   stuck_workers,
+                                  all_workers_are_stuck,
+                                  the_only_worker_is_stuck,
                                   a_process_that_stood_still_is_not_deadlocked,
                                   grace,
                                   one_that_drains_is_not_asked,
