@@ -187,3 +187,21 @@ def test_a_process_with_one_stuck_in_c_is_replaced(run, pool, how, threads):
     server.log.allow("PYW0059|PYW0061|PYW0062")
     gone(first)
     assert pid_of(server) != first
+
+
+CORES = min(2, os.cpu_count())
+LIMITS = {
+    "threads=1": (100, 100 + 60 + 15 + 5 + 1),
+    "threads=1 startup-timeout=7 graceful-timeout=0 shutdown-timeout=9": (100, 100 + 7 + 9 + 1),
+    "threads=2 startup-timeout=7": (100, 100 + (7 + 15 + 5 + 1) * CORES),
+    "threads=1 shutdown-timeout=0": (100, -1),
+}
+
+
+@pytest.mark.parametrize("options", LIMITS)
+def test_cpu_time_limit_leaves_room_for_the_successor(run, options):
+    server = run(f"cpu-time-limit=100 {options}")
+    found = inline.value(
+        server, "__import__('resource').getrlimit(__import__('resource').RLIMIT_CPU)"
+    )
+    assert tuple(found) == LIMITS[options]

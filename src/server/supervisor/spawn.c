@@ -23,6 +23,8 @@
 #define PROGRAM_PLACE "libexec/mod_pywsgi/" PROGRAM_NAME
 /* Descriptors are first moved here, out of the way of their final numbers. */
 #define FD_PARKING 32
+/* What a process may need to start where startup-timeout= does not say. */
+#define START_S 60
 
 /* What the steps need; everything was opened before the fork. */
 struct birth {
@@ -128,6 +130,20 @@ static int set_umask(struct birth *birth)
     return 0;
 }
 
+/* The CPU time that a process may use up while its successor starts and its own
+ * requests finish: that long, on every core that its threads can keep busy. */
+static rlim_t handover_cpu_s(const struct pyw_options *options)
+{
+    int64_t cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t busy = options->threads < cores ? options->threads : cores;
+    int64_t startup_s =
+        options->startup_timeout_s > 0 ? options->startup_timeout_s : START_S;
+
+    return (rlim_t)((startup_s + options->graceful_timeout_s +
+                     options->shutdown_timeout_s + 1) *
+                    (busy > 1 ? busy : 1));
+}
+
 /* cpu-time-limit: the process is told by SIGXCPU, and hands over; the kernel kills it
  * where it has not ended after the time that it is given for that. */
 static int limit_cpu(struct birth *birth)
@@ -143,11 +159,13 @@ static int limit_cpu(struct birth *birth)
         return -errno;
     }
     if (limit.rlim_max > soft) {
-        rlim_t hard = soft + 1 + (rlim_t)options->graceful_timeout_s +
-                      (rlim_t)options->shutdown_timeout_s;
+        rlim_t hard = soft + handover_cpu_s(options);
 
         limit.rlim_cur = soft;
-        limit.rlim_max = hard < limit.rlim_max ? hard : limit.rlim_max;
+        /* Without shutdown-timeout= it has for ever. */
+        if (options->shutdown_timeout_s > 0 && hard < limit.rlim_max) {
+            limit.rlim_max = hard;
+        }
     }
     return setrlimit(RLIMIT_CPU, &limit) == 0 ? 0 : -errno;
 }
