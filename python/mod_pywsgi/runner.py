@@ -69,7 +69,7 @@ def _supervise(command: list[str], grace: int = 0) -> int:
     while True:
         received = _await(watched, deadline)
         if received == signal.SIGCHLD:
-            code = _collect(child)
+            code = _collect(child.pid)
             if code is not None:
                 return code
             continue
@@ -84,16 +84,16 @@ def _supervise(command: list[str], grace: int = 0) -> int:
         elif received == signal.SIGINT:
             interrupts += 1
             if interrupts > 1:
-                os.killpg(child, signal.SIGKILL)
+                os.killpg(child.pid, signal.SIGKILL)
                 continue
             log.note("stopping (Ctrl-C again to kill)")
-        os.kill(child, _FORWARDED[received])
+        os.kill(child.pid, _FORWARDED[received])
 
 
-def _start(command: list[str], watched: set[signal.Signals]) -> int:
+def _start(command: list[str], watched: set[signal.Signals]) -> subprocess.Popen[bytes]:
     """Start the child; from now on the signals wait to be taken.
 
-    :return: its process id.
+    :return: to be kept while it runs: when it goes, it collects the child itself.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     libc = ctypes.CDLL(None)
@@ -109,7 +109,7 @@ def _start(command: list[str], watched: set[signal.Signals]) -> int:
             os._exit(1)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    return subprocess.Popen(command, env=environment, preexec_fn=in_child).pid  # noqa: S603
+    return subprocess.Popen(command, env=environment, preexec_fn=in_child)  # noqa: S603
 
 
 def _await(watched: set[signal.Signals], deadline: float | None) -> signal.Signals | None:
