@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mod_pywsgi import __version__, artifacts, docs, launch, log, runner, summary
+from mod_pywsgi import __version__, artifacts, docs, launch, log, render, runner, summary, unit
 from mod_pywsgi import options as opt
 from mod_pywsgi.errors import ConfigError, HttpdError, PywsgiError
 from mod_pywsgi.httpd import facts as httpd_facts
@@ -131,6 +131,29 @@ def setup_server(application: str | None, **arguments: Any) -> int:
         log.note(remark)
     log.say(summary.text(plan, f"{plan.paths.apachectl} stop"))
     return 0
+
+
+@commands.command("systemd-unit")
+@click.option("--name", metavar="NAME", help="Of the unit, without .service.  [mod_pywsgi-PORT]")
+@_with_options
+def systemd_unit(application: str | None, name: str | None, **arguments: Any) -> int:
+    """Print a unit of systemd that serves APPLICATION with these options."""
+    settings = _settings(arguments)
+    plan = launch.decide(settings, application)
+    for remark in plan.remarks:
+        log.note(remark)
+    entry = launch.entry_point(settings, application)
+    entry = os.path.abspath(entry) if os.path.exists(entry) else entry
+    made = unit.make(plan, settings, entry, _own_command(), os.environ, name)
+    log.say(render.systemd_unit(made).rstrip("\n"))
+    return 0
+
+
+def _own_command() -> tuple[str, ...]:
+    """This command by its absolute path, with the Python that runs it."""
+    python = os.path.abspath(sys.executable)
+    script = Path(python).with_name(log.PROGRAM)
+    return (str(script),) if script.exists() else (python, "-m", "mod_pywsgi")
 
 
 @commands.command("module-location")

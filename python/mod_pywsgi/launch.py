@@ -18,13 +18,27 @@ from mod_pywsgi.settings import Settings
 
 
 def prepare(settings: Settings, argument: str | None, *, will_start: bool = False) -> Plan:
-    """Look around, decide, check and write the server root.
+    """Decide, check and write the server root.
 
     :param argument: the application as given on the command line.
     :param will_start: the port has to be free now; otherwise when it is started.
     :raises PywsgiError: anything that keeps the server from working.
     """
-    entry = settings[opt.ENTRY_POINT] or argument or "."
+    made = decide(settings, argument)
+    if will_start:
+        preflight.require_stopped(made)
+        preflight.require_free_port(made)
+    instance.write(made, _files(made))
+    preflight.check_configuration(made)
+    return made
+
+
+def decide(settings: Settings, argument: str | None) -> Plan:
+    """Look around, decide and check; nothing is written.
+
+    :raises PywsgiError: anything that keeps the server from working.
+    """
+    entry = entry_point(settings, argument)
     who = identity.choose(settings[opt.USER], settings[opt.GROUP], _owner(settings, entry))
     target = _find_target(settings, entry, who)
     facts = plan.Facts(
@@ -38,12 +52,12 @@ def prepare(settings: Settings, argument: str | None, *, will_start: bool = Fals
     directories = frozenset(path for _, path in settings[opt.URL_ALIAS] if os.path.isdir(path))
     made = plan.make(settings, facts, directories)
     preflight.check(made)
-    if will_start:
-        preflight.require_stopped(made)
-        preflight.require_free_port(made)
-    instance.write(made, _files(made))
-    preflight.check_configuration(made)
     return made
+
+
+def entry_point(settings: Settings, argument: str | None) -> str:
+    """The application as the user named it."""
+    return settings[opt.ENTRY_POINT] or argument or "."
 
 
 def _owner(settings: Settings, entry: str) -> int | None:

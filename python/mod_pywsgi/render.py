@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mod_pywsgi.errors import ConfigError
 from mod_pywsgi.plan import Plan
+from mod_pywsgi.unit import Unit
 
 _UNSAFE = re.compile(r"[\0\r\n]|\$\{")
 
@@ -88,6 +89,36 @@ def quote_shell(value: object) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
+def unit_text(value: object) -> str:
+    """The rest of a line in a unit of systemd, taken as it stands.
+
+    :raises ConfigError: the line cannot hold it.
+    """
+    text = str(value)
+    if re.search(r"[\0\r\n]", text) or text != text.strip() or text.endswith("\\"):
+        raise ConfigError(f"A unit of systemd cannot hold this: {text!r}.", "Choose another value.")
+    return text.replace("%", "%%")
+
+
+def unit_quote(value: object) -> str:
+    """A word in a unit of systemd, in double quotes.
+
+    :raises ConfigError: the line cannot hold it.
+    """
+    text = str(value)
+    if re.search(r"[\0\r\n]", text):
+        raise ConfigError(f"A unit of systemd cannot hold this: {text!r}.", "Choose another value.")
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
+
+
+def unit_word(value: object) -> str:
+    """A word of a command in a unit, where variables would be filled in.
+
+    :raises ConfigError: the line cannot hold it.
+    """
+    return unit_quote(value).replace("$", "$$")
+
+
 def _checked(value: object) -> str:
     text = str(value)
     found = _UNSAFE.search(text)
@@ -117,6 +148,9 @@ def _environment() -> Environment:
         n=quote_number,
         py=quote_python,
         sh=quote_shell,
+        sdtext=unit_text,
+        sdquote=unit_quote,
+        sdword=unit_word,
     )
     return environment
 
@@ -139,6 +173,11 @@ def apachectl(plan: Plan) -> str:
 def envvars(plan: Plan) -> str:
     """The file of variables that the user may edit."""
     return _render("envvars.j2", plan=plan)
+
+
+def systemd_unit(unit: Unit) -> str:
+    """A unit of systemd."""
+    return _render("systemd.service.j2", unit=unit)
 
 
 def _render(template: str, **context: Any) -> str:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import select
+import shlex
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from support import procs, wait
+from support import procs, raw, wait
 from support.express import Express
 from support.httpd import HttpdInstance, Settings
-from support.machine import make_root, remove_tree
+from support.machine import Port, make_root, remove_tree
 
 APP = "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias /hello @APPS@/hello/wsgi.py\n"
 GROUP = f"WSGIDaemonProcess web processes=2\nWSGIProcessGroup web\n{APP}"
+HELLO = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello\\n"]
+"""
 
 
 class Manager:
@@ -282,3 +290,48 @@ def test_express_passes_it_on(express: Express, manager):
     assert express.get("/").text == "False"
     assert express.stop() == 0
     manager.await_("STOPPING")
+
+
+@by_path
+@pytest.mark.no_asan
+def test_a_unit_of_express(express: Express, manager):
+    """Started, reloaded and stopped as its lines say."""
+    express.write("app.py", HELLO)
+    port = Port()
+    words = ["--port", str(port.number), "--host", "127.0.0.1", "--server-root", str(express.root)]
+    done = express.run("systemd-unit", "app.py", *words)
+    assert done.returncode == 0, done.stderr
+    assert not express.root.exists(), "nothing is written"
+    lines = dict(re.findall(r"^(\w+)=(.*)$", done.stdout, re.M))
+    command = shlex.split(lines["ExecStart"].replace("%%", "%"))
+    name, _, value = shlex.split(lines["Environment"])[0].partition("=")
+    assert os.path.isabs(command[0])
+    assert lines["ExecReload"] == "/bin/kill -USR1 $MAINPID"
+    port.release()
+    process = subprocess.Popen(
+        command,
+        cwd=lines["WorkingDirectory"],
+        env={"PATH": os.environ["PATH"], name: value, **dict(manager.environment())},
+        stdout=subprocess.DEVNULL,
+    )
+    procs.own(process.pid)
+    try:
+        manager.await_("READY", timeout=30)
+        with raw.Connection("127.0.0.1", port.number, 20) as connection:
+            assert connection.request("GET", "/").body == b"hello\n"
+        process.send_signal(signal.SIGUSR1)
+        manager.await_("RELOADING")
+        manager.await_("READY", 2)
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+        procs.disown(process.pid)
+    manager.await_("STOPPING")
+
+
+def test_a_unit_that_makes_no_sense(express: Express):
+    express.write("app.py", HELLO)
+    done = express.run("systemd-unit", "app.py", "--name", "two words")
+    assert done.returncode == 2
+    assert "cannot have the name 'two words'" in done.stderr
+    assert done.stdout == ""

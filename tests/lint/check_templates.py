@@ -10,7 +10,7 @@ from source import complaint, files, main
 
 TEMPLATES = "python/mod_pywsgi/templates"
 # Filters that give text which is safe where a directive's argument stands.
-QUOTING = {"q", "qdir", "qrewrite", "qnot", "word", "n", "py", "sh"}
+QUOTING = {"q", "qdir", "qrewrite", "qnot", "word", "n", "py", "sh", "sdtext", "sdquote", "sdword"}
 VALUE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 LAST_FILTER = re.compile(r"\|\s*(\w+)\s*(\([^|]*\))?\s*$")
 

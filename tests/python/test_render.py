@@ -193,6 +193,7 @@ def test_golden_apachectl(make: Make) -> None:
 def test_golden_files_are_all_used() -> None:
     used = {f"{name}.conf" for name in CASES} | {"apachectl"}
     used |= {f"{name}.wsgi" for name in ("module", "embedded", "reload", "debug")}
+    used |= {"user.service", "root.service"}  # test_unit.py
     assert {path.name for path in GOLDEN.iterdir()} == used
 
 
