@@ -16,6 +16,7 @@
 #include "apache/places.h"
 #include "apache/python_conf.h"
 #include "apache/score.h"
+#include "channel/cells.h"
 #include "supervisor/private_tmp.h"
 
 #define SOCKET_PREFIX "wsgi"
@@ -102,6 +103,14 @@ static const char *socket_dir_path(apr_pool_t *pool, const struct place *place)
 }
 
 /* --- one group --- */
+
+static size_t ask_limit(int query)
+{
+    int answer = 0;
+
+    return ap_mpm_query(query, &answer) == APR_SUCCESS && answer > 0 ? (size_t)answer
+                                                                     : 1;
+}
 
 static const char *set_identity(apr_pool_t *pool, struct pyw_group *group,
                                 const struct pyw_group_conf *conf)
@@ -220,6 +229,14 @@ static const char *open_private_tmp(apr_pool_t *pool, struct pyw_group *group)
                : apr_psprintf(pool, "process group '%s': %s", group->name, why);
 }
 
+/* Children of this generation at a time. */
+static uint32_t count_cells(void)
+{
+    size_t limit = ask_limit(AP_MPMQ_HARD_LIMIT_DAEMONS);
+
+    return limit < PYW_CELLS_MAX ? (uint32_t)limit : PYW_CELLS_MAX;
+}
+
 static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *conf,
                                const struct place *place, unsigned index,
                                struct pyw_group **prepared)
@@ -230,6 +247,7 @@ static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *co
     *prepared = group;
     group->name = conf->name;
     group->slots = (uint32_t)conf->options.processes * SLOTS_PER_PROCESS;
+    group->cells = count_cells();
     group->module_dir = pyw_places_module_dir();
     group->libexec_dir = pyw_places_libexec_dir();
     group->log_context = conf->server;
@@ -275,14 +293,6 @@ static apr_status_t close_board(void *data)
     pyw_board_close(board->mapping);
     close(board->fd);
     return APR_SUCCESS;
-}
-
-static size_t ask_limit(int query)
-{
-    int answer = 0;
-
-    return ap_mpm_query(query, &answer) == APR_SUCCESS && answer > 0 ? (size_t)answer
-                                                                     : 1;
 }
 
 /* For the groups that asked for it. @return NULL or a sentence. */

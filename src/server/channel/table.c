@@ -13,6 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/options.h"
+#include "channel/cells.h"
+#include "channel/throttle.h"
+
 #define TABLE_MAGIC 0x54575950u /* "PYWT" */
 #define TABLE_VERSION 1u
 #define CACHE_LINE 64
@@ -29,6 +33,7 @@ struct slot {
         CACHE_LINE) _Atomic uint32_t report; /* generation << 8 | enum pyw_report */
     _Atomic uint32_t capacity;
     _Atomic uint32_t active;
+    _Atomic uint32_t answering;
     _Atomic uint64_t served;
     _Atomic uint32_t wish; /* times << 8 | enum pyw_wish */
 };
@@ -41,34 +46,58 @@ struct shared {
     uint32_t magic;
     uint32_t version;
     uint32_t slots;
+    uint32_t cells;
+    _Atomic uint32_t target;  /* parent, supervisor: processes */
+    _Atomic uint32_t threads; /* the same: of each */
     /* supervisor */
     _Alignas(CACHE_LINE) _Atomic uint32_t wake; /* futex; grows with every change */
     _Atomic uint32_t failures;
+    _Atomic uint32_t sleep; /* enum sleep; children turn asleep into called */
     _Atomic uint32_t ending_count;
     _Atomic uint32_t is_superseded;
     struct ending endings[PYW_TABLE_ENDINGS];
-    struct slot slot[];
+    /* children */
+    _Alignas(CACHE_LINE) _Atomic uint32_t failures_said; /* as many have been told of */
+    struct pyw_throttle refused;
+    struct slot slot[]; /* the roster and the cells follow */
 };
 
-/* Private: the mapping, with the slot count that was checked once. */
+enum sleep { SLEEP_AWAKE = 0, SLEEP_ASLEEP = 1, SLEEP_CALLED = 2 };
+
+/* How many there are of each. */
+struct counts {
+    uint32_t slots;
+    uint32_t cells;
+};
+
+/* Private: the mapping, with the counts that were checked once. */
 struct pyw_table {
     struct shared *shared;
+    struct pyw_cells *cells;
     size_t size;
     uint32_t slots;
+    uint32_t cell_count;
 };
 
-/* The roster lies behind the slots. */
+/* The roster lies behind the slots, and the cells behind that. */
 static size_t roster_offset(uint32_t slots)
 {
     return sizeof(struct shared) + slots * sizeof(struct slot);
 }
 
-static size_t size_for(uint32_t slots)
+static size_t cells_offset(uint32_t slots)
 {
-    return roster_offset(slots) + pyw_roster_size();
+    size_t end = roster_offset(slots) + pyw_roster_size();
+
+    return (end + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }
 
-static int map_table(int fd, uint32_t slots, struct pyw_table **table)
+static size_t size_for(struct counts counts)
+{
+    return cells_offset(counts.slots) + pyw_cells_size(counts.cells);
+}
+
+static int map_table(int fd, struct counts counts, struct pyw_table **table)
 {
     struct pyw_table *made = calloc(1, sizeof(*made));
     void *memory;
@@ -76,8 +105,9 @@ static int map_table(int fd, uint32_t slots, struct pyw_table **table)
     if (made == NULL) {
         return -ENOMEM;
     }
-    made->slots = slots;
-    made->size = size_for(slots);
+    made->slots = counts.slots;
+    made->cell_count = counts.cells;
+    made->size = size_for(counts);
     memory = mmap(NULL, made->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED) {
         int error = errno;
@@ -86,11 +116,12 @@ static int map_table(int fd, uint32_t slots, struct pyw_table **table)
         return -error;
     }
     made->shared = memory;
+    made->cells = (void *)((char *)memory + cells_offset(counts.slots));
     *table = made;
     return 0;
 }
 
-static int make_segment(uint32_t slots)
+static int make_segment(struct counts counts)
 {
     int fd = memfd_create("pywsgi-group", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -98,7 +129,7 @@ static int make_segment(uint32_t slots)
         return -errno;
     }
     /* Sealed against shrinking: a daemon cannot make the others fault. */
-    if (ftruncate(fd, (off_t)size_for(slots)) != 0 ||
+    if (ftruncate(fd, (off_t)size_for(counts)) != 0 ||
         fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         int error = errno;
 
@@ -108,19 +139,26 @@ static int make_segment(uint32_t slots)
     return fd;
 }
 
-int pyw_table_create(uint32_t slots, struct pyw_table **table, int *fd)
+static bool may_be(struct counts counts)
 {
+    return counts.slots > 0 && counts.slots <= PYW_TABLE_SLOTS_MAX &&
+           counts.cells > 0 && counts.cells <= PYW_CELLS_MAX;
+}
+
+int pyw_table_create(uint32_t slots, uint32_t cells, struct pyw_table **table, int *fd)
+{
+    struct counts counts = {slots, cells};
     int made;
     int rv;
 
-    if (slots == 0 || slots > PYW_TABLE_SLOTS_MAX) {
+    if (!may_be(counts)) {
         return -EINVAL;
     }
-    made = make_segment(slots);
+    made = make_segment(counts);
     if (made < 0) {
         return made;
     }
-    rv = map_table(made, slots, table);
+    rv = map_table(made, counts, table);
     if (rv != 0) {
         close(made);
         return rv;
@@ -128,34 +166,34 @@ int pyw_table_create(uint32_t slots, struct pyw_table **table, int *fd)
     (*table)->shared->magic = TABLE_MAGIC;
     (*table)->shared->version = TABLE_VERSION;
     (*table)->shared->slots = slots;
+    (*table)->shared->cells = cells;
     *fd = made;
     return 0;
 }
 
-/* The slot count that a segment claims, if it can be true. */
-static int read_slots(int fd, uint32_t *slots)
+/* The counts that a segment claims, if they can be true. */
+static int read_counts(int fd, struct counts *counts)
 {
     struct stat about;
-    uint32_t start[3];
+    uint32_t start[4];
 
     if (fstat(fd, &about) != 0) {
         return -errno;
     }
     if (pread(fd, start, sizeof(start), 0) != (ssize_t)sizeof(start) ||
-        start[0] != TABLE_MAGIC || start[1] != TABLE_VERSION || start[2] == 0 ||
-        start[2] > PYW_TABLE_SLOTS_MAX || about.st_size != (off_t)size_for(start[2])) {
+        start[0] != TABLE_MAGIC || start[1] != TABLE_VERSION) {
         return -EPROTO;
     }
-    *slots = start[2];
-    return 0;
+    *counts = (struct counts){start[2], start[3]};
+    return may_be(*counts) && about.st_size == (off_t)size_for(*counts) ? 0 : -EPROTO;
 }
 
 int pyw_table_open(int fd, struct pyw_table **table)
 {
-    uint32_t slots = 0;
-    int rv = read_slots(fd, &slots);
+    struct counts counts = {0, 0};
+    int rv = read_counts(fd, &counts);
 
-    return rv != 0 ? rv : map_table(fd, slots, table);
+    return rv != 0 ? rv : map_table(fd, counts, table);
 }
 
 void pyw_table_close(struct pyw_table *table)
@@ -164,6 +202,17 @@ void pyw_table_close(struct pyw_table *table)
         munmap(table->shared, table->size);
         free(table);
     }
+}
+
+struct pyw_cells *pyw_table_cells(const struct pyw_table *table, uint32_t *count)
+{
+    *count = table->cell_count;
+    return table->cells;
+}
+
+struct pyw_throttle *pyw_table_refused(const struct pyw_table *table)
+{
+    return &table->shared->refused;
 }
 
 uint32_t pyw_table_slots(const struct pyw_table *table)
@@ -202,8 +251,9 @@ void pyw_table_set_process(struct pyw_table *table, uint32_t slot, uint32_t gene
 {
     struct slot *at = slot_at(table, slot);
 
-    /* A daemon that was killed left its count behind, and its wish. */
+    /* A daemon that was killed left its counts behind, and its wish. */
     atomic_store(&at->active, 0);
+    atomic_store(&at->answering, 0);
     atomic_store(&at->wish, 0);
     atomic_store(&at->pid, pid);
     atomic_store(&at->generation, generation);
@@ -236,6 +286,9 @@ bool pyw_table_find_ending(const struct pyw_table *table, int32_t pid,
 
 void pyw_table_set_failures(struct pyw_table *table, uint32_t failures)
 {
+    if (failures == 0) {
+        atomic_store(&table->shared->failures_said, 0);
+    }
     atomic_store(&table->shared->failures, failures);
     pyw_table_wake(table);
 }
@@ -253,6 +306,40 @@ void pyw_table_supersede(struct pyw_table *table)
 bool pyw_table_is_superseded(const struct pyw_table *table)
 {
     return atomic_load(&table->shared->is_superseded) != 0;
+}
+
+bool pyw_table_may_say_failures(struct pyw_table *table)
+{
+    uint32_t failures = pyw_table_failures(table);
+    uint32_t said = atomic_load(&table->shared->failures_said);
+
+    return said != failures && atomic_compare_exchange_strong(
+                                   &table->shared->failures_said, &said, failures);
+}
+
+void pyw_table_set_asleep(struct pyw_table *table, bool is_asleep)
+{
+    uint32_t wanted = is_asleep ? SLEEP_ASLEEP : SLEEP_AWAKE;
+
+    atomic_store(&table->shared->sleep, wanted);
+    pyw_table_wake(table);
+}
+
+bool pyw_table_is_asleep(const struct pyw_table *table)
+{
+    return atomic_load(&table->shared->sleep) != SLEEP_AWAKE;
+}
+
+bool pyw_table_call(struct pyw_table *table)
+{
+    uint32_t seen = SLEEP_ASLEEP;
+
+    return atomic_compare_exchange_strong(&table->shared->sleep, &seen, SLEEP_CALLED);
+}
+
+bool pyw_table_is_called(const struct pyw_table *table)
+{
+    return atomic_load(&table->shared->sleep) == SLEEP_CALLED;
 }
 
 void pyw_table_wake(struct pyw_table *table)
@@ -341,6 +428,16 @@ void pyw_table_end_request(struct pyw_table *table, uint32_t slot)
     atomic_fetch_add_explicit(&at->served, 1, memory_order_relaxed);
 }
 
+void pyw_table_begin_answer(struct pyw_table *table, uint32_t slot)
+{
+    atomic_fetch_add(&slot_at(table, slot)->answering, 1);
+}
+
+void pyw_table_end_answer(struct pyw_table *table, uint32_t slot)
+{
+    atomic_fetch_sub(&slot_at(table, slot)->answering, 1);
+}
+
 enum pyw_state pyw_table_state(const struct pyw_table *table, uint32_t slot)
 {
     uint32_t state = atomic_load(&slot_at(table, slot)->state);
@@ -358,14 +455,42 @@ int32_t pyw_table_pid(const struct pyw_table *table, uint32_t slot)
     return atomic_load(&slot_at(table, slot)->pid);
 }
 
+static uint32_t believable(uint32_t threads)
+{
+    return threads < PYW_OPTIONS_MAX_THREADS ? threads : PYW_OPTIONS_MAX_THREADS;
+}
+
 uint32_t pyw_table_capacity(const struct pyw_table *table, uint32_t slot)
 {
-    return atomic_load(&slot_at(table, slot)->capacity);
+    return believable(atomic_load(&slot_at(table, slot)->capacity));
 }
 
 uint32_t pyw_table_active(const struct pyw_table *table, uint32_t slot)
 {
     return atomic_load(&slot_at(table, slot)->active);
+}
+
+void pyw_table_set_size(struct pyw_table *table, uint32_t processes, uint32_t threads)
+{
+    atomic_store(&table->shared->target, processes);
+    atomic_store(&table->shared->threads, threads);
+}
+
+uint32_t pyw_table_target(const struct pyw_table *table)
+{
+    uint32_t target = atomic_load(&table->shared->target);
+
+    return target < table->slots ? target : table->slots;
+}
+
+uint32_t pyw_table_threads(const struct pyw_table *table)
+{
+    return believable(atomic_load(&table->shared->threads));
+}
+
+uint32_t pyw_table_answering(const struct pyw_table *table, uint32_t slot)
+{
+    return atomic_load(&slot_at(table, slot)->answering);
 }
 
 uint64_t pyw_table_served(const struct pyw_table *table, uint32_t slot)

@@ -7,10 +7,11 @@
  * choice of process at worst.
  *
  * Who writes what: `state`, `generation`, `pid`, the counts of failures and the list of
- * endings: the supervisor. `report`, `wish`, `capacity`, `active`, `served`: the slot's
- * daemon.
- * Children only read; what they have in flight themselves they count in their own
- * memory, so a killed child leaks nothing.
+ * endings: the supervisor. `report`, `wish`, `capacity`, `active`, `answering`,
+ * `served`: the slot's daemon. A child counts what it has in flight at each process in
+ * its own memory, and what waits in the whole group in a cell of its own
+ * (channel/cells, channel/admission), so a killed child leaks nothing; and it may call
+ * a group that sleeps.
  */
 #ifndef PYW_CHANNEL_TABLE_H
 #define PYW_CHANNEL_TABLE_H
@@ -50,6 +51,8 @@ enum pyw_wish {
 };
 
 struct pyw_table; /* a mapping */
+struct pyw_cells;
+struct pyw_throttle;
 
 /* A process to send a request to. */
 struct pyw_choice {
@@ -64,13 +67,17 @@ struct pyw_ending {
     int32_t status; /* as wait(2) gives it */
 };
 
-/* Creates a table of `slots`; `fd` gets a sealed memfd for the daemons. Parent.
- * @return 0; -EINVAL: slots; -errno. */
-int pyw_table_create(uint32_t slots, struct pyw_table **table, int *fd);
+/* Creates a table of `slots`, and `cells` for as many children at a time; `fd` gets a
+ * sealed memfd for the daemons. Parent. @return 0; -EINVAL: too many, or none; -errno.
+ */
+int pyw_table_create(uint32_t slots, uint32_t cells, struct pyw_table **table, int *fd);
 /* Maps a table that a peer created, after checking its size and version. Daemon.
  * @return 0; -EPROTO: of another version of mod_pywsgi; -errno. */
 int pyw_table_open(int fd, struct pyw_table **table);
 void pyw_table_close(struct pyw_table *table); /* NULL is fine */
+/* Parent, and the supervisor where it changes: how many processes the group is to have,
+ * and of how many threads each. */
+void pyw_table_set_size(struct pyw_table *table, uint32_t processes, uint32_t threads);
 uint32_t pyw_table_slots(const struct pyw_table *table);
 /* In the same memory, for as long as the mapping. */
 struct pyw_roster *pyw_table_roster(struct pyw_table *table);
@@ -88,6 +95,11 @@ void pyw_table_set_failures(struct pyw_table *table, uint32_t failures);
  * but the children of its own configuration. */
 void pyw_table_supersede(struct pyw_table *table);
 bool pyw_table_is_superseded(const struct pyw_table *table);
+/* Asleep: it has no process on purpose, and the next request calls one
+ * (pyw_table_call). A call is over once the group is said to be awake, or asleep again.
+ */
+void pyw_table_set_asleep(struct pyw_table *table, bool is_asleep);
+bool pyw_table_is_called(const struct pyw_table *table);
 /* Wakes everybody in pyw_table_wait. */
 void pyw_table_wake(struct pyw_table *table);
 /* What the slot's daemon of that generation last reported. */
@@ -104,13 +116,21 @@ void pyw_table_report(struct pyw_table *table, uint32_t slot, uint32_t generatio
 void pyw_table_set_capacity(struct pyw_table *table, uint32_t slot, uint32_t threads);
 void pyw_table_begin_request(struct pyw_table *table, uint32_t slot);
 void pyw_table_end_request(struct pyw_table *table, uint32_t slot);
+/* Of the active ones: something of an answer leaves for the child, and the thread goes
+ * on with it. Said before it leaves. */
+void pyw_table_begin_answer(struct pyw_table *table, uint32_t slot);
+void pyw_table_end_answer(struct pyw_table *table, uint32_t slot);
 
 /* Anybody. */
 enum pyw_state pyw_table_state(const struct pyw_table *table, uint32_t slot);
 uint32_t pyw_table_generation(const struct pyw_table *table, uint32_t slot);
 int32_t pyw_table_pid(const struct pyw_table *table, uint32_t slot);
-uint32_t pyw_table_capacity(const struct pyw_table *table, uint32_t slot);
+uint32_t pyw_table_capacity(const struct pyw_table *table,
+                            uint32_t slot); /* threads that take requests */
 uint32_t pyw_table_active(const struct pyw_table *table, uint32_t slot);
+uint32_t pyw_table_target(const struct pyw_table *table);  /* processes */
+uint32_t pyw_table_threads(const struct pyw_table *table); /* of each */
+uint32_t pyw_table_answering(const struct pyw_table *table, uint32_t slot);
 uint64_t pyw_table_served(const struct pyw_table *table, uint32_t slot);
 uint32_t pyw_table_failures(const struct pyw_table *table);
 uint32_t pyw_table_count(const struct pyw_table *table, enum pyw_state state);
@@ -121,6 +141,17 @@ uint32_t pyw_table_count(const struct pyw_table *table, enum pyw_state state);
  * @return 0; -EAGAIN: none is ready. */
 int pyw_table_choose(const struct pyw_table *table, const uint32_t *in_flight,
                      uint32_t turn, struct pyw_choice *choice);
+/* Child: whether to tell of the start-ups that failed: once for each, over all
+ * children.
+ */
+bool pyw_table_may_say_failures(struct pyw_table *table);
+/* Child: a request wants a process of a group that sleeps. @return true: the first to
+ * call, who wakes the supervisor. */
+bool pyw_table_call(struct pyw_table *table);
+bool pyw_table_is_asleep(const struct pyw_table *table);
+/* For channel/admission. */
+struct pyw_cells *pyw_table_cells(const struct pyw_table *table, uint32_t *count);
+struct pyw_throttle *pyw_table_refused(const struct pyw_table *table);
 /* Child: how a process ended. @return true when the supervisor has said. */
 bool pyw_table_find_ending(const struct pyw_table *table, int32_t pid,
                            struct pyw_ending *ending);

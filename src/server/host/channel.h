@@ -46,8 +46,9 @@ struct pyw_channel {
     struct {
         struct pyw_frames *running; /* the exchange of the request that runs; NULL */
         bool is_amid;               /* a frame has left in part */
-        bool is_over; /* END is sent or will be in the bytes that are leaving */
-        bool is_cut;  /* ended from the outside */
+        bool is_over;      /* END is sent or will be in the bytes that are leaving */
+        bool is_cut;       /* ended from the outside */
+        bool is_answering; /* host/tally */
     } shared;
 };
 

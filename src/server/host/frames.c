@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "host/journal.h"
 #include "host/poller.h"
+#include "host/tally.h"
 
 /* How often a worker that sends looks for an ABORT. */
 #define LOOK_EVERY_MS 20
@@ -111,7 +112,7 @@ static int push(struct pyw_frames *frames, const struct iovec *pieces, size_t co
     if (channel->shared.is_cut) {
         rv = -ECANCELED;
     } else {
-        channel->shared.is_over = frames->has_ended;
+        pyw_tally_answer(frames->host, channel, frames->has_ended);
         rv = count > 0 ? pyw_outbox_send(&channel->outbox, pieces, count, file)
                        : pyw_outbox_continue(&channel->outbox);
         channel->shared.is_amid = rv == -EAGAIN;
@@ -484,6 +485,7 @@ bool pyw_frames_finish(struct pyw_frames *frames)
     pthread_mutex_lock(&channel->lock);
     was_cut = channel->shared.is_cut;
     channel->shared.running = NULL;
+    pyw_tally_finish(frames->host, channel);
     pthread_mutex_unlock(&channel->lock);
     frames->channel = NULL;
     if (was_cut) {
@@ -541,7 +543,7 @@ bool pyw_frames_cut(struct pyw_channel *channel, const struct pyw_cut *cut)
     if (may_cut(channel, cut)) {
         is_done = true;
         channel->shared.is_cut = true;
-        atomic_fetch_add(&channel->shared.running->host->stuck, 1);
+        pyw_tally_cut(channel->shared.running->host, channel);
         len = cut->describe(channel->shared.running, text, sizeof(text));
         if (channel->shared.is_over ||
             send_last_words(channel, cut->outcome, text, len)) {

@@ -10,6 +10,7 @@
 #include "host/frames.h"
 #include "host/journal.h"
 #include "host/poller.h"
+#include "host/tally.h"
 #include "host/timeouts.h"
 #include "python/loader.h"
 #include "wsgi/serve.h"
@@ -72,6 +73,9 @@ static bool serve(struct worker *worker, struct pyw_channel *channel)
         /* The child may send more from now on, and every bit of it would wake another
          * worker. */
         pyw_poller_mute(host->poller, channel);
+        pthread_mutex_lock(&channel->lock);
+        pyw_tally_answer(host, channel, false); /* by ADMIT */
+        pthread_mutex_unlock(&channel->lock);
         may_go_on = pyw_channel_admit(channel) == 0;
         frames->is_lost = !may_go_on;
     }

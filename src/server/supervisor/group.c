@@ -73,11 +73,13 @@ int pyw_group_open(struct pyw_group *group, const char *dir, const char *name,
     if (rv != 0) {
         return rv;
     }
-    rv = pyw_table_create(group->slots, &group->table, &group->table_fd);
+    rv = pyw_table_create(group->slots, group->cells, &group->table, &group->table_fd);
     if (rv != 0) {
         snprintf(why, why_size, "its group table could not be made: %s", strerror(-rv));
         return rv;
     }
+    pyw_table_set_size(group->table, (uint32_t)group->setup.options.processes_least,
+                       (uint32_t)group->setup.options.threads);
     return open_listeners(group, dir, name, socket_owner, why, why_size);
 }
 

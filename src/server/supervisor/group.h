@@ -22,6 +22,7 @@ struct pyw_group {
     int board_fd; /* with server-metrics=On: snapshots (channel/board); 0: none */
     int tmp_fd;   /* with private-tmp=On: its mount namespace; 0: none */
     uint32_t slots;
+    uint32_t cells;          /* of the table: Apache children at a time */
     int *listeners;          /* one per slot */
     char **socket_paths;     /* one per slot */
     const char *module_dir;  /* where mod_pywsgi.so lies: a place to look for the daemon

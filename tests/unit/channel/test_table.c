@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/options.h"
+#include "channel/cells.h"
 #include "channel/table.h"
 #include "suite.h"
 
@@ -15,7 +17,7 @@ static int fd;
 
 static void make_table(uint32_t slots)
 {
-    ck_assert_int_eq(pyw_table_create(slots, &table, &fd), 0);
+    ck_assert_int_eq(pyw_table_create(slots, 4, &table, &fd), 0);
     ck_assert_uint_eq(pyw_table_slots(table), slots);
 }
 
@@ -27,8 +29,11 @@ static void drop_table(void)
 
 START_TEST(sizes)
 {
-    ck_assert_int_eq(pyw_table_create(0, &table, &fd), -EINVAL);
-    ck_assert_int_eq(pyw_table_create(PYW_TABLE_SLOTS_MAX + 1, &table, &fd), -EINVAL);
+    ck_assert_int_eq(pyw_table_create(0, 1, &table, &fd), -EINVAL);
+    ck_assert_int_eq(pyw_table_create(PYW_TABLE_SLOTS_MAX + 1, 1, &table, &fd),
+                     -EINVAL);
+    ck_assert_int_eq(pyw_table_create(1, 0, &table, &fd), -EINVAL);
+    ck_assert_int_eq(pyw_table_create(1, PYW_CELLS_MAX + 1, &table, &fd), -EINVAL);
     make_table(PYW_TABLE_SLOTS_MAX);
     drop_table();
     pyw_table_close(NULL);
@@ -54,8 +59,21 @@ START_TEST(a_peer_sees_what_is_written)
     pyw_table_end_request(theirs, 1);
     ck_assert_uint_eq(pyw_table_active(table, 1), 1);
     ck_assert_uint_eq(pyw_table_served(table, 1), 1);
+    pyw_table_begin_answer(theirs, 1);
+    ck_assert_uint_eq(pyw_table_answering(table, 1), 1);
+    pyw_table_set_capacity(theirs, 1, 8);
+    ck_assert_uint_eq(pyw_table_capacity(table, 1), 8);
+    pyw_table_set_size(table, 2, 8);
+    ck_assert_uint_eq(pyw_table_target(theirs), 2);
+    ck_assert_uint_eq(pyw_table_threads(theirs), 8);
+    pyw_table_set_size(table, UINT32_MAX, UINT32_MAX);
+    ck_assert_uint_eq(pyw_table_target(theirs), 3);
+    ck_assert_uint_eq(pyw_table_threads(theirs), PYW_OPTIONS_MAX_THREADS);
+    pyw_table_set_capacity(theirs, 1, UINT32_MAX);
+    ck_assert_uint_eq(pyw_table_capacity(table, 1), PYW_OPTIONS_MAX_THREADS);
     pyw_table_set_process(table, 1, 10, 4712);
     ck_assert_uint_eq(pyw_table_active(table, 1), 0);
+    ck_assert_uint_eq(pyw_table_answering(table, 1), 0);
     pyw_table_close(theirs);
     drop_table();
 }
@@ -211,7 +229,7 @@ START_TEST(a_segment_of_another_version)
 
     make_table(2);
     bytes = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    for (int at = 0; at < 12; at += 4) {
+    for (int at = 0; at < 16; at += 4) {
         bytes[at] ^= 0x40;
         ck_assert_int_eq(pyw_table_open(fd, &theirs), -EPROTO);
         bytes[at] ^= 0x40;
@@ -219,6 +237,52 @@ START_TEST(a_segment_of_another_version)
     ck_assert_int_eq(pyw_table_open(fd, &theirs), 0);
     pyw_table_close(theirs);
     munmap(bytes, 4096);
+    drop_table();
+}
+END_TEST
+
+START_TEST(failures_are_told_of_once_for_each)
+{
+    struct pyw_table *theirs;
+
+    make_table(1);
+    ck_assert_int_eq(pyw_table_open(fd, &theirs), 0);
+    ck_assert(!pyw_table_may_say_failures(table));
+    for (uint32_t failures = 1; failures < 4; failures++) {
+        pyw_table_set_failures(table, failures);
+        ck_assert(pyw_table_may_say_failures(theirs));
+        ck_assert(!pyw_table_may_say_failures(theirs));
+        ck_assert(!pyw_table_may_say_failures(table));
+    }
+    pyw_table_set_failures(table, 0);
+    ck_assert(!pyw_table_may_say_failures(table));
+    pyw_table_set_failures(table, 3); /* as many as were told of, but new ones */
+    ck_assert(pyw_table_may_say_failures(table));
+    pyw_table_close(theirs);
+    drop_table();
+}
+END_TEST
+
+START_TEST(a_group_that_sleeps_is_called_once)
+{
+    struct pyw_table *theirs;
+
+    make_table(1);
+    ck_assert_int_eq(pyw_table_open(fd, &theirs), 0);
+    ck_assert(!pyw_table_is_asleep(theirs));
+    ck_assert(!pyw_table_call(theirs)); /* it is awake */
+    ck_assert(!pyw_table_is_called(table));
+    pyw_table_set_asleep(table, true);
+    ck_assert(pyw_table_is_asleep(theirs));
+    ck_assert(!pyw_table_is_called(table));
+    ck_assert(pyw_table_call(theirs));
+    ck_assert(!pyw_table_call(theirs));
+    ck_assert(pyw_table_is_called(table));
+    ck_assert(pyw_table_is_asleep(theirs));
+    pyw_table_set_asleep(table, false);
+    ck_assert(!pyw_table_is_called(table));
+    ck_assert(!pyw_table_is_asleep(theirs));
+    pyw_table_close(theirs);
     drop_table();
 }
 END_TEST
@@ -266,6 +330,8 @@ int main(void)
                                   a_slot_that_is_none_stays_inside,
                                   a_daemon_that_scribbles,
                                   a_segment_of_another_version,
+                                  failures_are_told_of_once_for_each,
+                                  a_group_that_sleeps_is_called_once,
                                   waiting_ends_with_a_change,
                                   NULL};
 

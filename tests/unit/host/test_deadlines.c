@@ -24,7 +24,7 @@ static void begin(void)
     setup.group = "test";
     pyw_options_init(&setup.options);
     setup.options.deadlock_timeout_s = 0;
-    ck_assert_int_eq(pyw_table_create(1, &table, &fd), 0);
+    ck_assert_int_eq(pyw_table_create(1, 1, &table, &fd), 0);
     ck_assert_int_eq(pyw_host_init(&host, &setup, table), 0);
     host.begun_ms = BEGUN;
     host.notify_fd = -1;

@@ -28,7 +28,7 @@ static void open_all(void)
 
     setup.group = "test";
     pyw_options_init(&setup.options);
-    ck_assert_int_eq(pyw_table_create(1, &table, &table_fd), 0);
+    ck_assert_int_eq(pyw_table_create(1, 1, &table, &table_fd), 0);
     ck_assert_int_eq(pyw_host_init(&host, &setup, table), 0);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     pyw_channel_init(&channel, 0);
@@ -70,6 +70,7 @@ START_TEST(a_small_response_leaves_with_its_end)
     ck_assert(pyw_bytes_is_equal(pyw_frames_value(&frames, "REQUEST_URI"), "/page?x"));
     ck_assert_int_eq(send_part(&ok, "hello", 5, true), 0);
     peer_expect_nothing(&peer); /* not before the worker is out of Python */
+    ck_assert_uint_eq(pyw_table_answering(host.table, 0), 0);
     x->ops->end(x, PYW_OUTCOME_OK);
     peer_expect(&peer, PYW_FRAME_HEAD);
     peer_expect(&peer, PYW_FRAME_DATA);
@@ -78,6 +79,7 @@ START_TEST(a_small_response_leaves_with_its_end)
     ck_assert(pyw_frames_finish(&frames));
     ck_assert_int_eq(channel.stage, PYW_STAGE_REQUEST);
     ck_assert_uint_eq(pyw_table_active(host.table, 0), 0);
+    ck_assert_uint_eq(pyw_table_answering(host.table, 0), 0);
     ck_assert_uint_eq(pyw_table_served(host.table, 0), 1);
 }
 END_TEST
@@ -103,13 +105,16 @@ START_TEST(pieces_leave_as_they_come)
     begin(0);
     ck_assert_int_eq(send_part(&ok, "", 0, false), 0);
     peer_expect(&peer, PYW_FRAME_HEAD);
+    ck_assert_uint_eq(pyw_table_answering(host.table, 0), 1);
     ck_assert_int_eq(send_part(NULL, "", 0, false), 0);
     peer_expect_nothing(&peer);
     ck_assert_int_eq(send_part(NULL, "one", 3, false), 0);
     peer_expect(&peer, PYW_FRAME_DATA);
     ck_assert(pyw_bytes_is_equal(peer.payload, "one"));
+    ck_assert_uint_eq(pyw_table_answering(host.table, 0), 1);
     ck_assert_int_eq(x->ops->flush(x), 0);
     x->ops->end(x, PYW_OUTCOME_SHORT);
+    ck_assert_uint_eq(pyw_table_answering(host.table, 0), 0);
     peer_expect_end(&peer, PYW_OUTCOME_SHORT);
     ck_assert(pyw_frames_finish(&frames));
 }
@@ -197,6 +202,7 @@ START_TEST(a_child_that_dies)
     ck_assert_int_eq(send_part(&ok, "x", 1, false), -EPIPE);
     ck_assert_int_eq(send_part(NULL, "x", 1, false), -EPIPE);
     ck_assert(x->ops->is_aborted(x));
+    ck_assert_uint_eq(pyw_table_answering(host.table, 0), 1);
     x->ops->end(x, PYW_OUTCOME_GONE);
     ck_assert(!pyw_frames_finish(&frames));
     ck_assert_uint_eq(pyw_table_active(host.table, 0), 0);
@@ -411,6 +417,7 @@ START_TEST(cut_before_the_head)
     x->ops->log(x, PYW_LEVEL_ERR, "to the process log", 18);
     x->ops->end(x, PYW_OUTCOME_ERROR);
     ck_assert(!pyw_frames_finish(&frames));
+    ck_assert_uint_eq(pyw_table_answering(host.table, 0), 0);
     ck_assert_uint_eq(atomic_load(&host.stuck), 0);
     ck_assert_uint_eq(pyw_table_active(host.table, 0), 0);
     peer_expect(&peer, PYW_FRAME_LOG);

@@ -104,7 +104,7 @@ static void start(void (*serve)(struct pyw_exchange *), int64_t timeout_s)
     setup.options.threads = THREADS;
     setup.options.request_timeout_s = timeout_s;
     setup.options.queue_timeout_s = queue_timeout_s;
-    ck_assert_int_eq(pyw_table_create(1, &table, &table_fd), 0);
+    ck_assert_int_eq(pyw_table_create(1, 1, &table, &table_fd), 0);
     ck_assert_int_eq(pyw_host_init(&host, &setup, table), 0);
     ck_assert_int_eq(pyw_lifeline_open(lifeline), 0);
     ck_assert_int_eq(pipe(notify), 0);

@@ -43,6 +43,7 @@ static void set_up(void)
     memset(&group, 0, sizeof(group));
     group.name = "tested";
     group.slots = 1;
+    group.cells = 1;
     group.module_dir = "/nonexistent/module";
     group.libexec_dir = "/nonexistent/libexec";
     group.setup.group = "tested";
