@@ -13,7 +13,7 @@ import socket
 
 import pytest
 
-from support import inline, raw, wait
+from support import inline, procs, raw, wait
 
 GROUP = (
     "WSGIApplicationGroup %{{GLOBAL}}\nWSGIDaemonProcess web {}\nWSGIProcessGroup web\n"
@@ -169,7 +169,8 @@ def test_connect_timeout_is_503(start):
         "WSGIScriptAlias /slow @ROOT@/slow.py process-group=web application-group=%{GLOBAL}\n",
         files={"slow.py": slow},
     )
-    assert server.get("/slow").status == 503
+    response = server.get("/slow")
+    assert (response.status, response.header("Retry-After")) == (503, "1")
     server.log.claim("PYW0155")
     server.log.allow("PYW")
 
@@ -196,6 +197,7 @@ def full_backlog(server):
         pid = inline.result(server, "pid")
         os.kill(pid, signal.SIGSTOP)
         peers.callback(os.kill, pid, signal.SIGCONT)
+        wait.until(lambda: "T" in procs.status(pid)["State"], "the process to stand still")
         for path in sockets(server):
             with contextlib.suppress(BlockingIOError):
                 while True:
@@ -228,7 +230,8 @@ def test_a_socket_that_is_gone_is_503_at_once(start):
     server = start(GROUP.format("connect-timeout=60"))
     for path in wait.until(lambda: sockets(server), "the sockets"):
         path.unlink()
-    assert inline.run(server, PID).status == 503
+    response = inline.run(server, PID)
+    assert (response.status, response.header("Retry-After")) == (503, "1")
     server.log.claim("PYW0156: No connection to process group 'web': No such file")
     server.log.allow("PYW0021")  # of one of Apache's processes that starts just then
 

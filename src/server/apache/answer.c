@@ -34,6 +34,20 @@ void pyw_answer_begin(struct pyw_answer *answer, struct pyw_channel *channel)
     answer->flush_at_ms = PYW_CLOCK_NEVER;
 }
 
+void pyw_answer_leave_queue(struct pyw_answer *answer)
+{
+    if (answer->queue != NULL) {
+        pyw_pool_leave(answer->queue);
+        answer->queue = NULL;
+    }
+}
+
+static void note_begun(struct pyw_answer *answer)
+{
+    answer->has_begun = true;
+    pyw_answer_leave_queue(answer);
+}
+
 static enum pyw_step done(struct pyw_answer *answer, int result)
 {
     answer->result = result;
@@ -233,10 +247,10 @@ static enum pyw_step take_frame(struct pyw_answer *answer,
     case PYW_FRAME_REFUSE:
         return take_refuse(answer, payload);
     case PYW_FRAME_LOG:
-        answer->has_begun = true;
+        note_begun(answer);
         return take_log(answer, payload);
     default:
-        answer->has_begun = true;
+        note_begun(answer);
         break;
     }
     switch (frame->type) {

@@ -23,6 +23,8 @@ struct pyw_answer {
     request_rec *r;
     const struct pyw_group *group;
     struct pyw_channel *channel; /* of this try; the relay's */
+    const struct pyw_pool
+        *queue; /* that the request is in; NULL: in none, or no more */
     struct pyw_reply reply;
     unsigned file_count; /* FILE frames so far */
     bool has_begun;      /* a frame came back: the request was taken */
@@ -47,6 +49,9 @@ enum pyw_step pyw_answer_take_frames(struct pyw_answer *answer);
 
 /* Has all that was passed on leave for the client. */
 enum pyw_step pyw_answer_flush(struct pyw_answer *answer);
+
+/* The request waits for nobody any more. Idempotent. */
+void pyw_answer_leave_queue(struct pyw_answer *answer);
 
 /* Ends of the request that the daemon did not ask for; each sets `result`. */
 enum pyw_step pyw_answer_fail(struct pyw_answer *answer, int status);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "channel/admission.h"
 #include "channel/socket.h"
 
 /* How long a request looks at an unchanged group table at most: a lost wake-up costs no
@@ -13,10 +14,14 @@
 #define LOOK_AGAIN_MS 200
 /* recv() returns this often so that the relay can look at the client too. */
 #define RECEIVE_PATIENCE_MS 100
+/* From that many start-ups on that failed in a row, a request does not even wait for
+ * the next that is on its way. */
+#define FAILURES_BORNE 3
 
 struct pyw_pool {
     const struct pyw_group *group;
     struct pyw_pool *before; /* to the group's `before`; NULL: none */
+    struct pyw_seat seat;    /* this child's; given back at its end */
     pthread_mutex_t lock;
     struct {
         struct pyw_channel **idle; /* one stack per slot */
@@ -49,11 +54,14 @@ static apr_status_t destroy(void *data)
     for (uint32_t slot = 0; slot < pool->group->slots; slot++) {
         free_stack(&pool->shared.idle[slot]);
     }
+    if (pool->seat.pid == getpid()) {
+        pyw_admission_give_seat(pool->group->table, &pool->seat);
+    }
     pthread_mutex_destroy(&pool->lock);
     return APR_SUCCESS;
 }
 
-struct pyw_pool *pyw_pool_create(apr_pool_t *apr_pool, const struct pyw_group *group)
+static struct pyw_pool *make(apr_pool_t *apr_pool, const struct pyw_group *group)
 {
     struct pyw_pool *pool = apr_pcalloc(apr_pool, sizeof(*pool));
 
@@ -68,8 +76,21 @@ struct pyw_pool *pyw_pool_create(apr_pool_t *apr_pool, const struct pyw_group *g
         return NULL;
     }
     apr_pool_cleanup_register(apr_pool, pool, destroy, apr_pool_cleanup_null);
+    return pool;
+}
+
+struct pyw_pool *pyw_pool_create(apr_pool_t *apr_pool, const struct pyw_group *group)
+{
+    struct pyw_pool *pool = make(apr_pool, group);
+
+    if (pool == NULL) {
+        return NULL;
+    }
+    /* Where all are taken, which needs more children than ServerLimit allows, the
+     * requests of this one are not counted. */
+    (void)pyw_admission_take_seat(group->table, getpid(), &pool->seat);
     if (group->before != NULL) {
-        pool->before = pyw_pool_create(apr_pool, group->before);
+        pool->before = make(apr_pool, group->before);
     }
     return pool;
 }
@@ -164,22 +185,36 @@ static int open_channel(struct pyw_pool *pool, const struct pyw_choice *process,
 }
 
 /* Waits for a change of the group table. @return 0; -ETIMEDOUT; -ECONNREFUSED: waiting
- * is no use, as no process is on its way and the last did not start. */
-static int wait_for_process(const struct pyw_group *group, uint32_t seen,
+ * is no use, as the group cannot start its processes. */
+static int wait_for_process(const struct pyw_pool *pool, uint32_t seen,
                             const struct pyw_patience *patience)
 {
+    const struct pyw_group *group = pool->group;
+    uint32_t failures = pyw_table_failures(group->table);
     bool is_starting = pyw_table_count(group->table, PYW_STATE_STARTING) > 0;
-    int left = pyw_clock_until(is_starting ? patience->start_ms : patience->connect_ms);
+    int left;
 
-    if (!is_starting && pyw_table_failures(group->table) > 0) {
+    if (failures >= FAILURES_BORNE || (failures > 0 && !is_starting)) {
         return -ECONNREFUSED;
     }
+    left = pyw_clock_until(is_starting ? patience->start_ms : patience->connect_ms);
     if (left == 0) {
         return -ETIMEDOUT;
     }
     pyw_table_wait(group->table, seen,
                    left < 0 || left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left);
     return 0;
+}
+
+int pyw_pool_enter(const struct pyw_pool *pool)
+{
+    return pyw_admission_enter(pool->group->table, &pool->seat,
+                               (uint64_t)pool->group->setup.options.queue_size);
+}
+
+void pyw_pool_leave(const struct pyw_pool *pool)
+{
+    pyw_admission_leave(pool->group->table, &pool->seat);
 }
 
 /* @return 0; -EAGAIN: no process is ready; -errno of connect. */
@@ -214,7 +249,7 @@ int pyw_pool_acquire(struct pyw_pool *pool, const struct pyw_patience *patience,
         if (pool->before != NULL && try_now(pool->before, patience, channel) == 0) {
             return 0;
         }
-        rv = wait_for_process(group, seen, patience);
+        rv = wait_for_process(pool, seen, patience);
         if (rv != 0) {
             return rv;
         }

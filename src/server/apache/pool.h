@@ -32,6 +32,12 @@ struct pyw_channel {
 /* Child start. The pool lives as long as `pool`. NULL when memory is short. */
 struct pyw_pool *pyw_pool_create(apr_pool_t *pool, const struct pyw_group *group);
 
+/* A request arrives: it is in the group's queue until it leaves, which is when its
+ * answer begins or it is over. @return 0; -EBUSY: as many as may (queue-size=) wait
+ * already, over all children. */
+int pyw_pool_enter(const struct pyw_pool *pool);
+void pyw_pool_leave(const struct pyw_pool *pool);
+
 /* How long a request waits for a process: clock.h deadlines. */
 struct pyw_patience {
     int64_t connect_ms; /* for one to become ready or to have room in its backlog

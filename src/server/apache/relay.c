@@ -12,6 +12,7 @@
 #include "apache/client_body.h"
 #include "apache/crash.h"
 #include "apache/log.h"
+#include "apache/refusal.h"
 #include "apache/score.h"
 #include "apache/timeout_page.h"
 #include "base/clock.h"
@@ -400,26 +401,18 @@ static void give_back(struct relay *relay, enum pyw_step step)
     }
 }
 
-static int no_process(struct relay *relay, int error)
+static struct pyw_refusal refusal_of(const struct relay *relay)
 {
-    const struct pyw_group *group = relay->group;
+    return (struct pyw_refusal){relay->r, relay->group,
+                                relay->answer.reply.capture != NULL};
+}
 
-    if (error == -ETIMEDOUT && pyw_clock_until(relay->queue_deadline_ms) == 0) {
-        PYW_LOG(pyw_log_request, relay->r, QUEUE_FULL, group->name,
-                (long long)group->setup.options.queue_timeout_s);
-        pyw_timeout_page_set(relay->r);
-        return HTTP_GATEWAY_TIME_OUT;
-    }
-    if (error == -ECONNREFUSED) {
-        PYW_LOG(pyw_log_request, relay->r, GROUP_DOWN, group->name);
-    } else if (error == -ETIMEDOUT) {
-        PYW_LOG(pyw_log_request, relay->r, GROUP_BUSY, group->name,
-                (long long)group->setup.options.connect_timeout_s);
-    } else {
-        PYW_LOG(pyw_log_request, relay->r, CONNECT_FAILED, group->name,
-                strerror(-error));
-    }
-    return HTTP_SERVICE_UNAVAILABLE;
+static int no_process(const struct relay *relay, int error)
+{
+    struct pyw_refusal refusal = refusal_of(relay);
+
+    return pyw_refusal_no_process(&refusal, error,
+                                  pyw_clock_until(relay->queue_deadline_ms) == 0);
 }
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -510,6 +503,22 @@ static int try_patiently(struct relay *relay)
     return result;
 }
 
+/* The same for a request that may be one too many. */
+static int queue_up(struct relay *relay)
+{
+    struct pyw_refusal refusal = refusal_of(relay);
+    int result;
+
+    if (pyw_pool_enter(relay->pool) != 0) {
+        return pyw_refusal_queue_full(&refusal);
+    }
+    pyw_refusal_catch_up(&refusal);
+    relay->answer.queue = relay->pool;
+    result = try_patiently(relay);
+    pyw_answer_leave_queue(&relay->answer);
+    return result;
+}
+
 static int run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *head,
                bool has_body, struct pyw_capture *capture)
 {
@@ -535,7 +544,7 @@ static int run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *h
         PYW_LOG(pyw_log_request, r, HEAD_TOO_LARGE);
         result = HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
     } else {
-        result = try_patiently(&relay);
+        result = queue_up(&relay);
     }
     pyw_bytes_free(&relay.writer);
     if (result != OK && !relay.body.is_over) {

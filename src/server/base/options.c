@@ -99,6 +99,7 @@ static const struct option_row rows[] = {
     NUMBER("deadlock-timeout", deadlock_timeout_s, 0, INT_MAX, 300),
     NUMBER("inactivity-timeout", inactivity_timeout_s, 0, INT_MAX, 0),
     NUMBER("queue-timeout", queue_timeout_s, 0, INT_MAX, 0),
+    NUMBER("queue-size", queue_size, 0, INT_MAX, 0),
     NUMBER("restart-interval", restart_interval_s, 0, INT_MAX, 0),
     NUMBER("restart-interval-jitter", restart_interval_jitter_s, 0, INT_MAX, 0),
     NUMBER("cpu-time-limit", cpu_time_limit_s, 0, INT_MAX, 0),

@@ -54,6 +54,7 @@ struct pyw_options {
     int64_t deadlock_timeout_s;
     int64_t inactivity_timeout_s;
     int64_t queue_timeout_s;
+    int64_t queue_size; /* requests that may wait for a thread; 0: any number */
     int64_t restart_interval_s;
     int64_t restart_interval_jitter_s;
     int64_t cpu_time_limit_s;
