@@ -12,6 +12,7 @@
 #include <http_log.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -175,6 +176,23 @@ static void close_pipe(int ends[2])
     }
 }
 
+static void close_doorbell(void)
+{
+    if (launch.plan.doorbell_fd >= 0) {
+        close(launch.plan.doorbell_fd);
+        launch.plan.doorbell_fd = -1;
+    }
+}
+
+/* Once for a generation: its children ring whichever supervisor there is. */
+static int open_doorbell(void)
+{
+    if (launch.plan.doorbell_fd < 0) {
+        launch.plan.doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+    return launch.plan.doorbell_fd >= 0 ? 0 : -errno;
+}
+
 /* A lifeline for the supervisor to be forked, and once the pipe of this generation. */
 static int open_pipes(void)
 {
@@ -192,7 +210,7 @@ static int open_pipes(void)
     launch.plan.lifeline_fd = launch.lifeline[0];
     launch.plan.children_fd = launch.children[0];
     launch.plan.heirs_fd = launch.heirs[0];
-    return 0;
+    return open_doorbell();
 }
 
 static bool start_supervisor(void)
@@ -268,6 +286,7 @@ static apr_status_t leave(void *data)
     close_pipe(launch.lifeline);
     close_pipe(launch.children);
     close_pipe(launch.heirs);
+    close_doorbell();
     if (!is_restart) {
         int64_t deadline_ms = stop_deadline_ms();
 
@@ -353,6 +372,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     launch.lifeline[0] = launch.lifeline[1] = -1;
     launch.children[0] = launch.children[1] = -1;
     launch.heirs[0] = launch.heirs[1] = -1;
+    launch.plan.doorbell_fd = -1;
     launch.parent = getpid();
     launch.pconf = pconf;
     launch.server = s;
@@ -415,7 +435,7 @@ static void init_child(apr_pool_t *pchild, server_rec *s)
     pools = apr_hash_make(pchild);
     for (size_t i = 0; i < launch.plan.group_count; i++) {
         struct pyw_group *group = launch.plan.groups[i];
-        struct pyw_pool *pool = pyw_pool_create(pchild, group);
+        struct pyw_pool *pool = pyw_pool_create(pchild, group, launch.plan.doorbell_fd);
 
         if (pool != NULL) {
             apr_hash_set(pools, group->name, APR_HASH_KEY_STRING, pool);

@@ -21,6 +21,7 @@
 struct pyw_pool {
     const struct pyw_group *group;
     struct pyw_pool *before; /* to the group's `before`; NULL: none */
+    int doorbell_fd;         /* the supervisor's */
     struct pyw_seat seat;    /* this child's; given back at its end */
     pthread_mutex_t lock;
     struct {
@@ -66,6 +67,7 @@ static struct pyw_pool *make(apr_pool_t *apr_pool, const struct pyw_group *group
     struct pyw_pool *pool = apr_pcalloc(apr_pool, sizeof(*pool));
 
     pool->group = group;
+    pool->doorbell_fd = -1;
     pool->shared.idle =
         apr_pcalloc(apr_pool, group->slots * sizeof(*pool->shared.idle));
     pool->shared.in_flight =
@@ -79,13 +81,15 @@ static struct pyw_pool *make(apr_pool_t *apr_pool, const struct pyw_group *group
     return pool;
 }
 
-struct pyw_pool *pyw_pool_create(apr_pool_t *apr_pool, const struct pyw_group *group)
+struct pyw_pool *pyw_pool_create(apr_pool_t *apr_pool, const struct pyw_group *group,
+                                 int doorbell_fd)
 {
     struct pyw_pool *pool = make(apr_pool, group);
 
     if (pool == NULL) {
         return NULL;
     }
+    pool->doorbell_fd = doorbell_fd;
     /* Where all are taken, which needs more children than ServerLimit allows, the
      * requests of this one are not counted. */
     (void)pyw_admission_take_seat(group->table, getpid(), &pool->seat);
@@ -184,6 +188,18 @@ static int open_channel(struct pyw_pool *pool, const struct pyw_choice *process,
     return 0;
 }
 
+/* Has the supervisor start a process of a group that sleeps. */
+static void call_process(const struct pyw_pool *pool)
+{
+    static const uint64_t one = 1;
+
+    if (pyw_table_call(pool->group->table)) {
+        /* An eventfd: it fails only where more rings are waiting than can be counted.
+         */
+        (void)!write(pool->doorbell_fd, &one, sizeof(one));
+    }
+}
+
 /* Waits for a change of the group table. @return 0; -ETIMEDOUT; -ECONNREFUSED: waiting
  * is no use, as the group cannot start its processes. */
 static int wait_for_process(const struct pyw_pool *pool, uint32_t seen,
@@ -196,6 +212,10 @@ static int wait_for_process(const struct pyw_pool *pool, uint32_t seen,
 
     if (failures >= FAILURES_BORNE || (failures > 0 && !is_starting)) {
         return -ECONNREFUSED;
+    }
+    if (!is_starting && pyw_table_is_asleep(group->table)) {
+        call_process(pool);
+        is_starting = true;
     }
     left = pyw_clock_until(is_starting ? patience->start_ms : patience->connect_ms);
     if (left == 0) {

@@ -29,8 +29,10 @@ struct pyw_channel {
     struct pyw_channel *next; /* in the pool */
 };
 
-/* Child start. The pool lives as long as `pool`. NULL when memory is short. */
-struct pyw_pool *pyw_pool_create(apr_pool_t *pool, const struct pyw_group *group);
+/* Child start. The pool lives as long as `pool`. `doorbell_fd` wakes the supervisor.
+ * NULL when memory is short. */
+struct pyw_pool *pyw_pool_create(apr_pool_t *pool, const struct pyw_group *group,
+                                 int doorbell_fd);
 
 /* A request arrives: it is in the group's queue until it leaves, which is when its
  * answer begins or it is over. @return 0; -EBUSY: as many as may (queue-size=) wait
@@ -47,7 +49,8 @@ struct pyw_patience {
 };
 
 /* A channel to the ready process with the least load; while the group has none, to one
- * of the configuration before a graceful restart; else waits for one. @return 0;
+ * of the configuration before a graceful restart; else waits for one, and wakes a group
+ * that sleeps. @return 0;
  * -ETIMEDOUT: none in time; -ECONNREFUSED: the group cannot start its processes; -errno
  * of connect. */
 int pyw_pool_acquire(struct pyw_pool *pool, const struct pyw_patience *patience,

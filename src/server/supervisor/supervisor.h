@@ -25,6 +25,8 @@ struct pyw_supervisor_plan {
                         open: its end, after 'G', is the end of the last */
     int heirs_fd;    /* read end of a pipe: a byte = a group may have been superseded,
                         end of file = all have */
+    int doorbell_fd; /* an eventfd that a child writes to when it has called a group
+                        that sleeps (pyw_table_call) */
     const char *socket_dir;            /* removed at the end, with the sockets in it */
     const struct pyw_systemd *manager; /* who is told how things are; NULL: nobody */
     pyw_supervisor_log *log;
