@@ -109,6 +109,7 @@ def _settings(arguments: dict[str, Any]) -> Settings:
 @_with_options
 def start_server(application: str | None, **arguments: Any) -> int:
     """Serve APPLICATION, a script, a module or a directory, in the foreground."""
+    runner.end_at_sigterm()
     settings = _settings(arguments)
     setup_only = settings[opt.SETUP_ONLY]
     plan = launch.prepare(settings, application, will_start=not setup_only)

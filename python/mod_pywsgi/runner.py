@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,15 @@ _PR_SET_PDEATHSIG = 1
 def has_terminal() -> bool:
     """Whether a person is watching."""
     return sys.stdout.isatty()
+
+
+def end_at_sigterm() -> None:
+    """Let SIGTERM end this process before the server runs: as process 1 it would be ignored."""
+
+    def end(*_: object) -> None:
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def run(plan: Plan) -> int:
@@ -76,7 +86,7 @@ def _supervise(command: list[str], grace: int = 0) -> int:
         if received is None:
             deadline = None
             received = signal.SIGTERM
-        elif received == signal.SIGTERM and grace > 0:
+        elif received == signal.SIGTERM and grace > 0 and _heeds(child.pid, signal.SIGWINCH):
             log.note(f"stopping: running requests have {grace} s")
             deadline = time.monotonic() + grace + _LATER
             grace = 0  # at the next, at once
@@ -88,6 +98,16 @@ def _supervise(command: list[str], grace: int = 0) -> int:
                 continue
             log.note("stopping (Ctrl-C again to kill)")
         os.kill(child.pid, _FORWARDED[received])
+
+
+def _heeds(child: int, number: signal.Signals) -> bool:
+    """Whether it has a handler for the signal: Apache has none until it serves."""
+    try:
+        status = Path(f"/proc/{child}/status").read_text()
+    except OSError:
+        return True
+    found = re.search(r"^SigCgt:\s*([0-9a-f]+)", status, re.MULTILINE)
+    return found is None or bool(int(found[1], 16) >> (number - 1) & 1)
 
 
 def _start(command: list[str], watched: set[signal.Signals]) -> subprocess.Popen[bytes]:

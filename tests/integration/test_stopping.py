@@ -6,11 +6,12 @@ import concurrent.futures
 import os
 import shutil
 import signal
+import subprocess
 
 import pytest
 
 from support import inline, procs, wait
-from support.express import Express, expect
+from support.express import Express, environment, expect
 from support.httpd import HttpdInstance, Settings
 from support.waiting import ROUTES, WAIT
 
@@ -205,6 +206,27 @@ def test_process_1_stops_gracefully(container: Express) -> None:
         assert slow.result(20).status == 200
     assert container.wait() == 0
     container._require_gone(family)
+
+
+@pytest.mark.mounts
+def test_process_1_may_be_stopped_before_it_serves(container: Express) -> None:
+    """The kernel gives process 1 no signal that it has no handler for."""
+    slow = container.write("httpd", "#!/bin/sh\ntouch asked\nexec sleep 60\n")
+    slow.chmod(0o755)
+    process = subprocess.Popen(
+        container.command("start-server", "app.py", "--server-root", str(container.root)),
+        cwd=container.site,
+        env={**environment(container.artifacts, {}), "HTTPD": str(slow)},
+        stderr=subprocess.PIPE,
+    )
+    procs.own(process.pid)
+    wait.until((container.site / "asked").exists, "it to look for Apache")
+    [inside] = procs.children(process.pid)
+    os.kill(inside, signal.SIGTERM)
+    assert process.wait(20) == 128 + signal.SIGTERM
+    procs.disown(process.pid)
+    assert process.stderr is not None
+    process.stderr.close()
 
 
 @pytest.mark.mounts

@@ -107,6 +107,16 @@ def test_graceful_stop_has_an_end() -> None:
     assert process.wait(20) == 3
 
 
+def test_what_does_not_serve_yet_ends_at_once() -> None:
+    """Apache ignores SIGWINCH until it has its handlers."""
+    script = "trap 'echo term; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
+    process, terminal = start(script, grace=60)
+    read_until(terminal, b"ready")
+    process.send_signal(signal.SIGTERM)
+    read_until(terminal, b"term")
+    assert process.wait(20) == 3
+
+
 def test_window_changes_are_apaches_where_there_is_no_window() -> None:
     """STOPSIGNAL SIGWINCH, as images of Apache have it."""
     command = [sys.executable, "-c", PROGRAM, GRACEFUL, "60"]
