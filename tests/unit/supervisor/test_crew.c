@@ -70,6 +70,7 @@ static void begin(uint32_t processes, int64_t max_unavailable)
     pyw_options_init(&group.setup.options);
     group.setup.options.daemon_program = program;
     group.setup.options.processes = processes;
+    group.setup.options.processes_least = processes;
     group.setup.options.max_unavailable = max_unavailable;
     group.identity.uid = geteuid();
     group.identity.gid = getegid();
@@ -445,11 +446,11 @@ START_TEST(fewer_than_before)
     fill();
     wish(at(3), PYW_WISH_REPLACE);
     end_by(find(PYW_STATE_STARTING), SIGKILL);
-    crew.target = 2;
+    ck_assert_int_eq(pyw_crew_scale(&crew, 2, 2), 0);
     tend();
     ck_assert_uint_eq(in_state(PYW_STATE_READY), 2);
     ck_assert_int_eq(at(3)->state, PYW_STATE_DRAINING); /* due ones first */
-    crew.target = 0;
+    pyw_crew_dismiss(&crew);
     tend();
     ck_assert_uint_eq(in_state(PYW_STATE_READY), 0);
     ck_assert_uint_eq(in_state(PYW_STATE_DRAINING), 4);
