@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -64,6 +66,64 @@ int pyw_socket_listen(const char *path, int backlog, uid_t owner)
         return rv;
     }
     return fd;
+}
+
+static bool is_socket(const char *path, struct stat *about)
+{
+    return lstat(path, about) == 0 && S_ISSOCK(about->st_mode);
+}
+
+int pyw_socket_publish(const char *path, int backlog, struct pyw_socket_file *file)
+{
+    char first_path[PYW_SOCKET_PATH_MAX + 1];
+    struct stat about;
+    int fd;
+
+    if ((size_t)snprintf(first_path, sizeof(first_path), "%s.%d", path,
+                         (int)getpid()) >= sizeof(first_path)) {
+        return -ENAMETOOLONG;
+    }
+    if (lstat(path, &about) == 0 && !S_ISSOCK(about.st_mode)) {
+        return -EEXIST;
+    }
+    if (is_socket(first_path, &about)) {
+        (void)unlink(first_path); /* of an earlier process with this id */
+    }
+    fd = pyw_socket_listen(first_path, backlog, (uid_t)-1);
+    if (fd < 0) {
+        return fd;
+    }
+    if (!is_socket(first_path, &about)) {
+        close(fd);
+        return -EEXIST; /* somebody else writes there */
+    }
+    if (rename(first_path, path) != 0) {
+        int rv = -errno;
+
+        (void)unlink(first_path);
+        close(fd);
+        return rv;
+    }
+    (void)snprintf(file->path, sizeof(file->path), "%s", path);
+    file->device = about.st_dev;
+    file->inode = about.st_ino;
+    return fd;
+}
+
+bool pyw_socket_is_there(const struct pyw_socket_file *file)
+{
+    struct stat about;
+
+    return file->path[0] != '\0' && is_socket(file->path, &about) &&
+           about.st_dev == file->device && about.st_ino == file->inode;
+}
+
+void pyw_socket_withdraw(struct pyw_socket_file *file)
+{
+    if (pyw_socket_is_there(file)) {
+        (void)unlink(file->path);
+    }
+    file->path[0] = '\0';
 }
 
 static int wait_for_backlog(int64_t deadline_ms)

@@ -6,6 +6,7 @@
 #ifndef PYW_CHANNEL_SOCKET_H
 #define PYW_CHANNEL_SOCKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,6 +17,24 @@
  * else). Parent process, before any thread. @return descriptor; -ENAMETOOLONG, or as
  * bind(2), listen(2). */
 int pyw_socket_listen(const char *path, int backlog, uid_t owner);
+
+/* Which file a listening socket is. */
+struct pyw_socket_file {
+    char path[PYW_SOCKET_PATH_MAX + 1]; /* "": none */
+    dev_t device;
+    ino_t inode;
+};
+
+/* A listening socket of mode 0600 that takes the place of another at the same path in
+ * one step, so that whoever connects meets one of the two. `file` remembers it.
+ * @return descriptor; -ENAMETOOLONG: a few bytes of the longest path are kept for the
+ * name that it has at first; -EEXIST: what is there is no socket; or as
+ * pyw_socket_listen. */
+int pyw_socket_publish(const char *path, int backlog, struct pyw_socket_file *file);
+/* Whether the file is still there, and that one. */
+bool pyw_socket_is_there(const struct pyw_socket_file *file);
+/* Removes the file if it is still that one. Idempotent. */
+void pyw_socket_withdraw(struct pyw_socket_file *file);
 
 /* Connects; while the backlog is full it tries again until the deadline (clock.h).
  * @return descriptor; -ETIMEDOUT; -ECONNREFUSED: nobody listens; -ENOENT, -EACCES. */

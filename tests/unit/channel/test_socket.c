@@ -118,6 +118,66 @@ START_TEST(a_path_that_does_not_fit)
 }
 END_TEST
 
+static void check_answers(int listener)
+{
+    int fd = pyw_socket_connect(path, pyw_clock_now_ms() + 1000);
+    int peer;
+
+    ck_assert_int_ge(fd, 0);
+    peer = pyw_socket_accept(listener);
+    ck_assert_int_ge(peer, 0);
+    close(peer);
+    close(fd);
+}
+
+START_TEST(a_published_socket_takes_the_place_of_another)
+{
+    struct pyw_socket_file first_file;
+    struct pyw_socket_file second_file;
+    struct stat about;
+    int first;
+    int second;
+
+    make_folder();
+    first = pyw_socket_publish(path, 5, &first_file);
+    ck_assert_int_ge(first, 0);
+    ck_assert_int_eq(lstat(path, &about), 0);
+    ck_assert_int_eq(about.st_mode & 0777, 0600);
+    check_answers(first);
+    second = pyw_socket_publish(path, 5, &second_file);
+    ck_assert_int_ge(second, 0);
+    check_answers(second);
+    ck_assert(!pyw_socket_is_there(&first_file));
+    ck_assert(pyw_socket_is_there(&second_file));
+    pyw_socket_withdraw(&first_file); /* not its own any more */
+    check_answers(second);
+    pyw_socket_withdraw(&second_file);
+    ck_assert_int_eq(pyw_socket_connect(path, pyw_clock_now_ms() + 1000), -ENOENT);
+    pyw_socket_withdraw(&second_file);
+    close(first);
+    close(second);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(a_place_that_a_published_socket_cannot_have)
+{
+    struct pyw_socket_file file = {.path = ""};
+    char longer[PYW_SOCKET_PATH_MAX + 1];
+
+    make_folder();
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    ck_assert_int_eq(pyw_socket_publish(path, 5, &file), -EEXIST);
+    ck_assert_int_eq(rmdir(path), 0);
+    remove_folder();
+    ck_assert_int_eq(pyw_socket_publish(path, 5, &file), -ENOENT);
+    memset(longer, 'a', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    ck_assert_int_eq(pyw_socket_publish(longer, 5, &file), -ENAMETOOLONG);
+    pyw_socket_withdraw(&file);
+}
+END_TEST
+
 START_TEST(a_full_backlog_ends_at_the_deadline)
 {
     int64_t before = pyw_clock_now_ms();
@@ -149,6 +209,8 @@ int main(void)
                                   buffers,
                                   nobody_there,
                                   a_path_that_does_not_fit,
+                                  a_published_socket_takes_the_place_of_another,
+                                  a_place_that_a_published_socket_cannot_have,
                                   a_full_backlog_ends_at_the_deadline,
                                   NULL};
 
