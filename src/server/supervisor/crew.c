@@ -14,6 +14,10 @@
 /* ... but not for longer than the fourth step, 0.8 s: it served, and a request that
  * crashes it must not keep the group down by being asked again and again. */
 #define QUICK_ENDS_MAX 4
+/* What a daemon gets on top of shutdown-timeout, to end in good order. */
+#define STOP_EXTRA_MS 2000
+/* Without shutdown-timeout a server that stops still has to end some day. */
+#define STOP_OTHERWISE_MS 5000
 /* Without max-unavailable=, one of so many is replaced at a time. */
 #define REPLACED_SHARE 4
 
@@ -133,6 +137,7 @@ void pyw_crew_roll(struct pyw_crew *crew)
               "The processes of group '%s' are replaced, as was asked for.",
               crew->group->name);
     mark_all(crew);
+    crew->retry_at_ms = 0; /* whatever kept one from starting may be mended */
 }
 
 /* No process is left that was there when the roll began. */
@@ -462,19 +467,38 @@ static void note_failed_successor(struct pyw_crew *crew)
     }
 }
 
+static struct pyw_kept_ending keep_ending(const struct pyw_process *process, int status)
+{
+    struct pyw_kept_ending kept = {{process->pid, status}, pyw_clock_now_ms()};
+
+    return kept;
+}
+
+static void keep_failure(struct pyw_crew *crew, struct pyw_kept_ending ending)
+{
+    crew->failed = ending;
+    crew->failed_tail = crew->starting_tail;
+    if (crew->failed_tail.pid != ending.ending.pid) {
+        crew->failed_tail.len = 0; /* it said nothing, or another has spoken since */
+    }
+}
+
 void pyw_crew_reap(struct pyw_crew *crew, struct pyw_process *process, int status)
 {
+    struct pyw_kept_ending ending = keep_ending(process, status);
     bool is_news = !process->is_told;
     bool is_quick = pyw_clock_now_ms() - process->spawned_ms < QUICK_END_MS;
     bool is_known = crew->failures > 0 || crew->replace_failures > 0;
 
     if (pyw_process_reap(process, status, is_known)) {
+        keep_failure(crew, ending);
         if (process->is_successor && count_predecessors(crew) > 0) {
             note_failed_successor(crew);
         } else {
             set_failures(crew, crew->failures + 1);
         }
     } else if (is_news) {
+        crew->last = ending;
         crew->quick_ends = is_quick ? crew->quick_ends + 1 : 0;
         crew->retry_at_ms = backed_off_ms(
             crew->quick_ends < QUICK_ENDS_MAX ? crew->quick_ends : QUICK_ENDS_MAX);
@@ -492,4 +516,27 @@ void pyw_crew_stop(struct pyw_crew *crew, int64_t grace_ms)
     {
         pyw_process_stop(process, grace_ms);
     }
+}
+
+/* --- orders --- */
+
+int64_t pyw_crew_grace_ms(const struct pyw_crew *crew)
+{
+    int64_t seconds = crew->group->setup.options.shutdown_timeout_s;
+
+    return STOP_EXTRA_MS + (seconds > 0 ? seconds * 1000 : STOP_OTHERWISE_MS);
+}
+
+void pyw_crew_restart(struct pyw_crew *crew)
+{
+    set_roll(crew, PYW_ROLL_ON);
+    FOR_EACH(crew, process)
+    {
+        if (pyw_process_is_wanted(process)) {
+            crew->roll.replaced++;
+            pyw_process_stop(process, pyw_crew_grace_ms(crew));
+        }
+    }
+    crew->retry_at_ms = 0;
+    crew->replace_at_ms = 0;
 }

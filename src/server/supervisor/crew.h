@@ -19,6 +19,7 @@
 #include "supervisor/group.h"
 #include "supervisor/process.h"
 #include "supervisor/size.h"
+#include "supervisor/tail.h"
 
 /* How the last replacement of all processes went, or goes. */
 enum pyw_roll_state {
@@ -33,6 +34,12 @@ struct pyw_roll {
     uint32_t replaced; /* processes */
     int64_t begun_ms;
     int64_t ended_ms;
+};
+
+/* An end of a process that is kept for whoever asks; pid 0: none so far. */
+struct pyw_kept_ending {
+    struct pyw_ending ending;
+    int64_t at_ms;
 };
 
 struct pyw_crew {
@@ -50,7 +57,11 @@ struct pyw_crew {
     unsigned replace_failures;     /* successors in a row that came to nothing */
     int64_t replace_at_ms;         /* no successor before */
     struct pyw_roll roll;
-    struct pyw_echo said; /* by starts that failed */
+    struct pyw_echo said;          /* by starts that failed */
+    struct pyw_tail starting_tail; /* said by a process that starts */
+    struct pyw_kept_ending failed; /* the last that ended before it was ready ... */
+    struct pyw_tail failed_tail;   /* ... and what it had said */
+    struct pyw_kept_ending last;   /* the last that ended unasked, ready */
 };
 
 /* @return 0 or -ENOMEM. */
@@ -75,6 +86,13 @@ void pyw_crew_stop(struct pyw_crew *crew, int64_t grace_ms);
 /* Sets the limits of its size. @return 0; -ERANGE: 0 < least <= most <= processes= does
  * not hold. */
 int pyw_crew_scale(struct pyw_crew *crew, uint32_t least, uint32_t most);
+
+/* What a process gets to end in good order, before it is killed. */
+int64_t pyw_crew_grace_ms(const struct pyw_crew *crew);
+
+/* Ends each process that it has now and starts others at once, ready or not; `roll`
+ * says how many. */
+void pyw_crew_restart(struct pyw_crew *crew);
 
 /* Replaces each process that it has now, at most max-unavailable= at a time; `roll`
  * says how it goes. */
