@@ -112,6 +112,7 @@ struct pyw_global_conf {
     apr_hash_t *groups_by_name;  /* the same */
     apr_array_header_t *notices; /* struct pyw_notice, for the log */
     const char *socket_prefix;
+    const char *control_socket; /* NULL: beside the other sockets; "": none */
 
     /* enum pyw_flag */
     int socket_rotation;

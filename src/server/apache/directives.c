@@ -5,6 +5,7 @@
 
 #include "apache/alias.h"
 #include "apache/conf.h"
+#include "apache/control_socket.h"
 #include "apache/daemon_process.h"
 #include "apache/decide.h"
 #include "apache/handler.h"
@@ -245,6 +246,8 @@ const command_rec pyw_directives[] = {
                      "The name of a process group, and options."),
     AP_INIT_TAKE1("WSGISocketPrefix", set_socket_prefix, GLOBAL_FIELD(socket_prefix),
                   SERVER, "The beginning of the path of the directory for sockets."),
+    AP_INIT_TAKE1("WSGIControlSocket", pyw_control_socket_set, NULL, SERVER,
+                  "The path of the socket that commands are sent to, or Off."),
     AP_INIT_TAKE1("WSGISocketRotation", set_global_flag, GLOBAL_FIELD(socket_rotation),
                   SERVER,
                   "Off: the directory for sockets keeps its name over restarts."),

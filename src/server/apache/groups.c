@@ -89,13 +89,17 @@ static const char *make_socket_dir(apr_pool_t *pool, const struct place *place)
     return NULL;
 }
 
-static const char *socket_dir_path(apr_pool_t *pool, const struct place *place)
+const char *pyw_groups_socket_prefix(apr_pool_t *pool)
 {
     const char *prefix = pyw_conf_global()->socket_prefix;
 
-    if (prefix == NULL) {
-        prefix = ap_runtime_dir_relative(pool, SOCKET_PREFIX);
-    }
+    return prefix != NULL ? prefix : ap_runtime_dir_relative(pool, SOCKET_PREFIX);
+}
+
+static const char *socket_dir_path(apr_pool_t *pool, const struct place *place)
+{
+    const char *prefix = pyw_groups_socket_prefix(pool);
+
     return place->is_shared ? apr_psprintf(pool, "%s.%d.u%u", prefix, (int)getpid(),
                                            (unsigned)geteuid())
                             : apr_psprintf(pool, "%s.%d.%u", prefix, (int)getpid(),

@@ -12,6 +12,9 @@
 
 #include "supervisor/supervisor.h"
 
+/* The beginning of the paths of all sockets: WSGISocketPrefix, or the default. */
+const char *pyw_groups_socket_prefix(apr_pool_t *pool);
+
 /* Fills in groups, their number and the socket directory of the plan, all in `pconf`
  * but for what pyw_group_close releases. @return NULL, or a sentence. */
 const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned generation,

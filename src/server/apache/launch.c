@@ -20,6 +20,7 @@
 
 #include "apache/bridge.h"
 #include "apache/conf.h"
+#include "apache/control_socket.h"
 #include "apache/entry.h"
 #include "apache/groups.h"
 #include "apache/heritage.h"
@@ -45,6 +46,8 @@
  * they end. Plain data only. */
 struct retained {
     unsigned generation;
+    int64_t started_ms;
+    struct pyw_control_socket control;
     size_t count;
     pid_t pids[SUPERVISORS_MAX];
 };
@@ -298,6 +301,7 @@ static apr_status_t leave(void *data)
         while (launch.retained->count > 0) {
             wait_for(launch.retained->pids[--launch.retained->count], deadline_ms);
         }
+        pyw_control_socket_close(&launch.retained->control);
     }
     for (size_t i = 0; i < launch.plan.group_count; i++) {
         pyw_group_close(launch.plan.groups[i], false);
@@ -335,7 +339,12 @@ static int launch_groups(apr_pool_t *pconf, server_rec *s)
     }
     launch.plan.log = log_for_supervisor;
     launch.plan.manager = pyw_service_find(s);
+    launch.plan.generation = launch.retained->generation;
+    launch.plan.server_started_ms = launch.retained->started_ms;
+    launch.plan.control_file = &launch.retained->control.file;
     apr_pool_cleanup_register(pconf, NULL, leave, apr_pool_cleanup_null);
+    launch.plan.control_fd = pyw_control_socket_open(
+        pconf, s, launch.plan.group_count > 0, &launch.retained->control);
     if (launch.plan.group_count == 0) {
         pyw_service_say_ready("Serving without process groups");
     } else if (!start_supervisor()) {
@@ -373,11 +382,14 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     launch.children[0] = launch.children[1] = -1;
     launch.heirs[0] = launch.heirs[1] = -1;
     launch.plan.doorbell_fd = -1;
+    launch.plan.control_fd = -1;
     launch.parent = getpid();
     launch.pconf = pconf;
     launch.server = s;
     launch.retained = get_retained();
-    launch.retained->generation++;
+    if (launch.retained->generation++ == 0) {
+        launch.retained->started_ms = pyw_clock_now_ms();
+    }
     watch_earlier();
     pyw_python_conf_check(s);
     pyw_telemetry_check(s);
@@ -416,6 +428,10 @@ static void part_from_parent(void)
             close(before->heirs_fd);
             before->heirs_fd = -1;
         }
+    }
+    if (launch.plan.control_fd >= 0) {
+        close(launch.plan.control_fd);
+        launch.plan.control_fd = -1;
     }
     if (launch.children[0] >= 0) {
         close(launch.children[0]);

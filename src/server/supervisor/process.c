@@ -164,15 +164,14 @@ static void refuse_backlog(struct pyw_process *process)
     }
 }
 
-/* "SIGSEGV", or a number where the system has no name. */
-static const char *signal_name(int number, char *buffer, size_t size)
+const char *pyw_process_signal_name(int number, char buffer[PYW_PROCESS_SIGNAL_NAME])
 {
     const char *abbreviation = sigabbrev_np(number);
 
     if (abbreviation != NULL) {
-        snprintf(buffer, size, "SIG%s", abbreviation);
+        snprintf(buffer, PYW_PROCESS_SIGNAL_NAME, "SIG%s", abbreviation);
     } else {
-        snprintf(buffer, size, "signal %d", number);
+        snprintf(buffer, PYW_PROCESS_SIGNAL_NAME, "signal %d", number);
     }
     return buffer;
 }
@@ -181,7 +180,7 @@ static void log_start_failure(struct pyw_process *process, int status, bool is_k
 {
     void *where = process->group->log_context;
     const char *name = process->group->name;
-    char signal_text[32];
+    char signal_text[PYW_PROCESS_SIGNAL_NAME];
 
     if (is_known) {
         process->log(where, PYW_LEVEL_INFO,
@@ -189,7 +188,7 @@ static void log_start_failure(struct pyw_process *process, int status, bool is_k
                      (int)process->pid, name);
     } else if (WIFSIGNALED(status)) {
         PYW_LOG(process->log, where, PROCESS_START_SIGNAL, (int)process->pid, name,
-                signal_name(WTERMSIG(status), signal_text, sizeof(signal_text)));
+                pyw_process_signal_name(WTERMSIG(status), signal_text));
     } else {
         PYW_LOG(process->log, where, PROCESS_START_EXIT, (int)process->pid, name,
                 WEXITSTATUS(status));
@@ -200,14 +199,14 @@ static void log_end(struct pyw_process *process, int status)
 {
     void *where = process->group->log_context;
     const char *name = process->group->name;
-    char signal_text[32];
+    char signal_text[PYW_PROCESS_SIGNAL_NAME];
 
     if (process->is_killed) {
         process->log(where, PYW_LEVEL_INFO, "Process %d of group '%s' is gone.",
                      (int)process->pid, name); /* PROCESS_KILLED said why */
     } else if (WIFSIGNALED(status)) {
         PYW_LOG(process->log, where, PROCESS_SIGNAL, (int)process->pid, name,
-                signal_name(WTERMSIG(status), signal_text, sizeof(signal_text)));
+                pyw_process_signal_name(WTERMSIG(status), signal_text));
     } else if (!process->is_told || WEXITSTATUS(status) != 0) {
         PYW_LOG(process->log, where, PROCESS_EXIT, (int)process->pid, name,
                 WEXITSTATUS(status));

@@ -69,4 +69,8 @@ void pyw_process_enforce(struct pyw_process *process, int64_t now_ms);
  * never got ready. */
 bool pyw_process_reap(struct pyw_process *process, int status, bool is_known);
 
+#define PYW_PROCESS_SIGNAL_NAME 32
+/* "SIGSEGV", or a number where the system has no name; in `buffer`. */
+const char *pyw_process_signal_name(int number, char buffer[PYW_PROCESS_SIGNAL_NAME]);
+
 #endif

@@ -14,33 +14,31 @@
 
 #include "base/clock.h"
 #include "base/codes.h"
+#include "supervisor/act.h"
+#include "supervisor/control.h"
 #include "supervisor/crew.h"
 #include "supervisor/echo.h"
 #include "supervisor/herald.h"
+#include "supervisor/realm.h"
 
-/* What a daemon gets on top of shutdown-timeout, to end in good order. */
-#define STOP_EXTRA_MS 2000
-/* Without shutdown-timeout a server that stops still has to end some day. */
-#define STOP_OTHERWISE_MS 5000
-/* The same when the parent has died: nobody is left who could wait for an answer. */
+/* What daemons get to end when the parent has died: nobody is left who could wait for
+ * an answer. */
 #define ORPHAN_GRACE_MS 1000
-
-/* Retiring: a newer configuration is in force, and all goes on as before until the
- * children that were forked with this one have gone. */
-enum course { COURSE_RUN, COURSE_RETIRE, COURSE_STOP };
 
 struct supervisor {
     const struct pyw_supervisor_plan *plan;
     struct pyw_crew *crews;
     struct pyw_herald herald;
-    enum course course;
+    enum pyw_course course;
     int signal_fd;
     int notify[2];
     int parent_fd; /* readable once the Apache parent has ended; -1 where the kernel has
                       no pidfds */
     bool has_lifeline;
-    bool has_children; /* of this generation; looked at while retiring */
-    bool has_heirs;    /* configurations that come after may use its groups */
+    bool has_children;      /* of this generation; looked at while retiring */
+    bool has_heirs;         /* configurations that come after may use its groups */
+    struct pyw_realm realm; /* for commands of the control socket */
+    struct pyw_control *control;
     struct pollfd *polled;
     size_t polled_size;
 };
@@ -53,7 +51,8 @@ enum polled_at {
     POLLED_PARENT,
     POLLED_CHILDREN,
     POLLED_HEIRS,
-    POLLED_FIRST_LOG
+    POLLED_CONTROL,
+    POLLED_FIRST_LOG = POLLED_CONTROL + PYW_CONTROL_POLLED
 };
 
 /* --- set-up --- */
@@ -104,6 +103,16 @@ static int make_crews(struct supervisor *self)
     return self->polled != NULL ? 0 : -ENOMEM;
 }
 
+static int open_control(struct supervisor *self)
+{
+    self->realm.plan = self->plan;
+    self->realm.crews = self->crews;
+    self->realm.started_ms = pyw_clock_now_ms();
+    self->control = pyw_control_create(self->plan->control_fd, self->plan->log,
+                                       pyw_act_serve, &self->realm);
+    return self->control != NULL ? 0 : -ENOMEM;
+}
+
 static int set_up(struct supervisor *self)
 {
     int rv;
@@ -120,7 +129,8 @@ static int set_up(struct supervisor *self)
     /* The lifeline alone could be kept open by another module's process that the parent
      * forked. */
     self->parent_fd = (int)syscall(SYS_pidfd_open, self->plan->parent, 0);
-    return make_crews(self);
+    rv = make_crews(self);
+    return rv == 0 ? open_control(self) : rv;
 }
 
 /* --- all processes --- */
@@ -145,6 +155,9 @@ static void log_entry(void *context, enum pyw_level level, const char *text, siz
     const struct speaker *speaker = context;
     const struct pyw_process *process = speaker->process;
 
+    if (process->state == PYW_STATE_STARTING && level < PYW_LEVEL_DEBUG) {
+        pyw_tail_add(&speaker->crew->starting_tail, process->pid, text, len);
+    }
     if (process->state == PYW_STATE_STARTING && level <= PYW_LEVEL_WARNING &&
         pyw_echo_is_repeated(&speaker->crew->said, text, len)) {
         level = PYW_LEVEL_DEBUG;
@@ -154,21 +167,17 @@ static void log_entry(void *context, enum pyw_level level, const char *text, siz
 
 /* --- events --- */
 
-static int64_t stop_grace_ms(const struct pyw_crew *crew)
-{
-    int64_t seconds = crew->group->setup.options.shutdown_timeout_s;
-
-    return STOP_EXTRA_MS + (seconds > 0 ? seconds * 1000 : STOP_OTHERWISE_MS);
-}
-
 static void stop_all(struct supervisor *self)
 {
     bool is_orphan = getppid() != self->plan->parent;
 
-    self->course = COURSE_STOP;
+    self->course = PYW_COURSE_STOP;
+    if (is_orphan) {
+        pyw_socket_withdraw(self->plan->control_file); /* else the parent does it */
+    }
     FOR_EACH_CREW(self, crew)
     {
-        pyw_crew_stop(crew, is_orphan ? ORPHAN_GRACE_MS : stop_grace_ms(crew));
+        pyw_crew_stop(crew, is_orphan ? ORPHAN_GRACE_MS : pyw_crew_grace_ms(crew));
     }
 }
 
@@ -223,15 +232,17 @@ static void handle_lifeline(struct supervisor *self)
         return;
     }
     if (got == 1 && byte == 'G') {
-        if (self->course == COURSE_RUN) {
-            self->course = COURSE_RETIRE;
+        pyw_control_close_listener(
+            self->control); /* the next supervisor's from now on */
+        if (self->course == PYW_COURSE_RUN) {
+            self->course = PYW_COURSE_RETIRE;
         }
         return; /* else all has been told to end: an ungraceful restart */
     }
     /* After 'G' the end of the pipe is expected: the parent closed its side and goes
      * on. */
     self->has_lifeline = false;
-    if (self->course == COURSE_RUN) {
+    if (self->course == PYW_COURSE_RUN) {
         stop_all(self);
     }
 }
@@ -264,7 +275,7 @@ static void let_go(struct supervisor *self)
 {
     bool is_needed = false;
 
-    if (self->course != COURSE_RETIRE || self->has_children) {
+    if (self->course != PYW_COURSE_RETIRE || self->has_children) {
         return;
     }
     FOR_EACH_CREW(self, crew)
@@ -276,7 +287,7 @@ static void let_go(struct supervisor *self)
         }
     }
     if (!is_needed && !has_processes(self)) {
-        self->course = COURSE_STOP;
+        self->course = PYW_COURSE_STOP;
     }
 }
 
@@ -287,7 +298,7 @@ static void supersede(struct supervisor *self)
     {
         struct pyw_group *before = crew->group->before;
 
-        if (before != NULL && self->course == COURSE_RUN &&
+        if (before != NULL && self->course == PYW_COURSE_RUN &&
             pyw_group_serves(crew->group)) {
             pyw_group_supersede(before);
         }
@@ -299,10 +310,12 @@ static void supersede(struct supervisor *self)
 /* When something is due without an event. */
 static int64_t next_deadline(struct supervisor *self)
 {
-    int64_t deadline = self->course == COURSE_RUN
-                           ? pyw_herald_deadline_ms(&self->herald)
-                           : PYW_CLOCK_NEVER;
+    int64_t deadline = pyw_control_deadline(self->control);
+    int64_t telling_ms = self->course == PYW_COURSE_RUN
+                             ? pyw_herald_deadline_ms(&self->herald)
+                             : PYW_CLOCK_NEVER;
 
+    deadline = telling_ms < deadline ? telling_ms : deadline;
     FOR_EACH_CREW(self, crew)
     {
         int64_t own = pyw_crew_deadline_ms(crew);
@@ -322,20 +335,23 @@ static size_t fill_polled(struct supervisor *self)
         self->has_lifeline ? self->plan->lifeline_fd : -1;
     self->polled[POLLED_PARENT].fd = self->parent_fd;
     self->polled[POLLED_CHILDREN].fd =
-        self->course == COURSE_RETIRE && self->has_children ? self->plan->children_fd
-                                                            : -1;
+        self->course == PYW_COURSE_RETIRE && self->has_children
+            ? self->plan->children_fd
+            : -1;
     FOR_EACH_PROCESS(self, crew, process)
     {
         if (process->output.fd >= 0) {
             self->polled[count++].fd = process->output.fd;
         }
     }
-    self->polled[POLLED_HEIRS].fd =
-        self->course == COURSE_RETIRE && self->has_heirs ? self->plan->heirs_fd : -1;
+    self->polled[POLLED_HEIRS].fd = self->course == PYW_COURSE_RETIRE && self->has_heirs
+                                        ? self->plan->heirs_fd
+                                        : -1;
     for (size_t i = 0; i < count; i++) {
         self->polled[i].events = POLLIN;
         self->polled[i].revents = 0;
     }
+    pyw_control_fill(self->control, &self->polled[POLLED_CONTROL]);
     return count;
 }
 
@@ -351,19 +367,27 @@ static void pump_logs(struct supervisor *self)
     }
 }
 
+/* `polled`: what poll() found, or NULL. */
+static void run_control(struct supervisor *self, const struct pollfd *polled)
+{
+    self->realm.course = self->course;
+    pyw_control_run(self->control, polled);
+}
+
 static void run_round(struct supervisor *self)
 {
     size_t count;
 
     FOR_EACH_CREW(self, crew)
     {
-        if (self->course != COURSE_STOP) {
+        if (self->course != PYW_COURSE_STOP) {
             pyw_crew_tend(crew);
         }
     }
-    if (self->course == COURSE_RUN) {
+    if (self->course == PYW_COURSE_RUN) {
         pyw_herald_tell(&self->herald, self->crews, self->plan->group_count);
     }
+    run_control(self, NULL); /* somebody may have waited for what is done by now */
     count = fill_polled(self);
     if (poll(self->polled, count, pyw_clock_until(next_deadline(self))) < 0 &&
         errno != EINTR) {
@@ -398,6 +422,7 @@ static void run_round(struct supervisor *self)
     {
         pyw_process_enforce(process, pyw_clock_now_ms());
     }
+    run_control(self, &self->polled[POLLED_CONTROL]);
 }
 
 static void clean_up(struct supervisor *self)
@@ -406,6 +431,7 @@ static void clean_up(struct supervisor *self)
         pyw_crew_free(&self->crews[i]);
         pyw_group_close(self->plan->groups[i], true);
     }
+    pyw_control_destroy(self->control);
     free(self->crews);
     free(self->polled);
     (void)rmdir(
@@ -416,7 +442,7 @@ static void clean_up(struct supervisor *self)
 int pyw_supervisor_run(const struct pyw_supervisor_plan *plan)
 {
     struct supervisor self = {.plan = plan,
-                              .course = COURSE_RUN,
+                              .course = PYW_COURSE_RUN,
                               .has_lifeline = true,
                               .has_children = true,
                               .has_heirs = true};
@@ -427,7 +453,7 @@ int pyw_supervisor_run(const struct pyw_supervisor_plan *plan)
                 SUPERVISOR_SETUP, strerror(-rv));
         return EXIT_FAILURE;
     }
-    while (self.course != COURSE_STOP || has_processes(&self)) {
+    while (self.course != PYW_COURSE_STOP || has_processes(&self)) {
         run_round(&self);
     }
     clean_up(&self);

@@ -9,8 +9,10 @@
 #define PYW_SUPERVISOR_SUPERVISOR_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
+#include "channel/socket.h"
 #include "supervisor/group.h"
 #include "supervisor/process.h"
 #include "supervisor/systemd.h"
@@ -27,6 +29,12 @@ struct pyw_supervisor_plan {
                         end of file = all have */
     int doorbell_fd; /* an eventfd that a child writes to when it has called a group
                         that sleeps (pyw_table_call) */
+    int control_fd;  /* listening, non-blocking; -1: none. The same over restarts: who
+                        retires leaves it to the next */
+    struct pyw_socket_file
+        *control_file;                 /* removed by us only if the parent has died */
+    unsigned generation;               /* of the configuration; 1 is the first */
+    int64_t server_started_ms;         /* clock.h */
     const char *socket_dir;            /* removed at the end, with the sockets in it */
     const struct pyw_systemd *manager; /* who is told how things are; NULL: nobody */
     pyw_supervisor_log *log;
