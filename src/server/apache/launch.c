@@ -216,6 +216,25 @@ static int open_pipes(void)
     return open_doorbell();
 }
 
+/* Told to end before it has set itself up, it would leave sockets behind: until then
+ * the signal waits. */
+static pid_t fork_supervisor(void)
+{
+    sigset_t wanted;
+    sigset_t before;
+    pid_t pid;
+
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &wanted, &before); /* cannot fail */
+    pid = fork();
+    if (pid == 0) {
+        be_supervisor();
+    }
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
 static bool start_supervisor(void)
 {
     int rv = open_pipes();
@@ -225,10 +244,7 @@ static bool start_supervisor(void)
         PYW_LOG(pyw_log_server, launch.server, SUPERVISOR_FORK, strerror(-rv));
         return false;
     }
-    pid = fork();
-    if (pid == 0) {
-        be_supervisor();
-    }
+    pid = fork_supervisor();
     if (pid < 0) {
         PYW_LOG(pyw_log_server, launch.server, SUPERVISOR_FORK, strerror(errno));
         return false;
