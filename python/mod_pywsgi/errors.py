@@ -1,7 +1,8 @@
 """What can go wrong, as sentences: every error says what happened and the way out.
 
 Exit codes are part of the interface: 2 the command line or the application is not
-usable as given, 3 Apache or the module is, 4 the server root or the machine is.
+usable as given, or a running server was not found or refuses, 3 Apache or the module is
+not usable, 4 the server root or the machine is not.
 """
 
 
