@@ -9,7 +9,19 @@ from typing import Any
 
 import click
 
-from mod_pywsgi import __version__, artifacts, docs, launch, log, render, runner, summary, unit
+from mod_pywsgi import (
+    __version__,
+    artifacts,
+    console,
+    docs,
+    launch,
+    log,
+    render,
+    runner,
+    servers,
+    summary,
+    unit,
+)
 from mod_pywsgi import options as opt
 from mod_pywsgi.errors import ConfigError, HttpdError, PywsgiError
 from mod_pywsgi.httpd import facts as httpd_facts
@@ -54,15 +66,20 @@ def commands() -> None:
 
 def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command every option of the table, the application and the settings file."""
-    for option in reversed(OPTIONS):
+    command = _with(OPTIONS, command)
+    return click.argument("application", required=False)(command)
+
+
+def _with(options: Sequence[Option[Any]], command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command some options of the table, and the settings file."""
+    for option in reversed(options):
         command = _click_option(option)(command)
-    command = click.option(
+    return click.option(
         "--config",
         "config",
         metavar="FILE",
         help="Settings file in TOML: a key for each option, with _ for -.",
     )(command)
-    return click.argument("application", required=False)(command)
 
 
 def _click_option(option: Option[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -85,7 +102,7 @@ def _layer(arguments: dict[str, Any]) -> Layer:
     """What the command line gave, as words."""
     layer: dict[str, list[tuple[str, ...]]] = {}
     for option in OPTIONS:
-        given = arguments[option.key]
+        given = arguments.get(option.key)
         if given is None or given == ():
             continue
         occurrences = given if option.repeats else [given]
@@ -155,6 +172,90 @@ def _own_command() -> tuple[str, ...]:
     python = os.path.abspath(sys.executable)
     script = Path(python).with_name(log.PROGRAM)
     return (str(script),) if script.exists() else (python, "-m", "mod_pywsgi")
+
+
+# Commands for a server that runs
+
+_NAMING = (opt.SERVER_ROOT, opt.LISTEN_HOST, opt.LISTEN_PORT)
+
+
+def _with_server(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say which server it is for, and how to answer."""
+    command = click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")(
+        command
+    )
+    command = click.option(
+        "--socket",
+        "socket",
+        metavar="PATH",
+        help="Control socket of an Apache that express did not start (WSGIControlSocket).",
+    )(command)
+    return _with(_NAMING, command)
+
+
+@commands.command("status")
+@_with_server
+def status(socket: str | None, as_json: bool, **arguments: Any) -> int:
+    """Print what the processes of a running server do."""
+    return console.status(servers.control(_settings(arguments), socket), as_json=as_json)
+
+
+@commands.command("reload")
+@click.argument("group", required=False)
+@_with_server
+def reload(group: str | None, socket: str | None, as_json: bool, **arguments: Any) -> int:
+    """Have new code served: replace all processes, of GROUP or of each group, without a gap.
+
+    Waits until it is done. Ends with 1 if the new code does not start: the old is served on.
+    """
+    control = servers.control(_settings(arguments), socket)
+    return console.replace(control, "reload", group, as_json=as_json)
+
+
+@commands.command("restart")
+@click.argument("group", required=False)
+@_with_server
+def restart(group: str | None, socket: str | None, as_json: bool, **arguments: Any) -> int:
+    """End all processes, of GROUP or of each group, and start new ones; requests may wait.
+
+    Ends with 1 if they do not start.
+    """
+    control = servers.control(_settings(arguments), socket)
+    return console.replace(control, "restart", group, as_json=as_json)
+
+
+@commands.command("scale")
+@click.argument("words", metavar="[GROUP] NUMBER|MIN-MAX", nargs=-1, required=True)
+@_with_server
+def scale(words: tuple[str, ...], socket: str | None, as_json: bool, **arguments: Any) -> int:
+    """Change the number of processes of GROUP, until the server is restarted."""
+    if len(words) > 2:
+        raise click.UsageError("It is: scale [GROUP] NUMBER, or scale [GROUP] MIN-MAX.")
+    return console.scale(servers.control(_settings(arguments), socket), words, as_json=as_json)
+
+
+@commands.command("stacks")
+@click.argument("group", required=False)
+@_with_server
+def stacks(group: str | None, socket: str | None, as_json: bool, **arguments: Any) -> int:
+    """Print the stacks of all threads, with their requests, of GROUP or of each group."""
+    return console.stacks(servers.control(_settings(arguments), socket), group, as_json=as_json)
+
+
+@commands.command("stop")
+@click.option(
+    "--timeout",
+    "patience",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=15,
+    show_default=True,
+    help="Time for running requests; what runs longer is cut.",
+)
+@(lambda command: _with(_NAMING, command))
+def stop(patience: float, **arguments: Any) -> int:
+    """Stop a server of express, and wait until it has ended."""
+    return console.stop(servers.express(_settings(arguments)), patience)
 
 
 @commands.command("module-location")

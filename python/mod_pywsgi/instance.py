@@ -5,15 +5,18 @@ somebody else, that user's group may pass through it (not list it), to reach wha
 needs: the sockets, the handler script and the files to serve.
 """
 
+import contextlib
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from mod_pywsgi.errors import InstanceError
 from mod_pywsgi.identity import Identity
-from mod_pywsgi.plan import Plan
+from mod_pywsgi.plan import Paths, Plan
 
 MANIFEST = ".mod_pywsgi"
 
@@ -181,3 +184,60 @@ def _replace(
     except BaseException:
         _remove(directory, temporary)
         raise
+
+
+# Servers that run
+
+
+def temporary_directory() -> Path:
+    """Where server roots are by default."""
+    return Path(os.environ.get("TMPDIR") or tempfile.gettempdir()).absolute()
+
+
+def is_ours(root: Path) -> bool:
+    """Whether a server root is a directory that nobody but this user could have written."""
+    with contextlib.suppress(OSError):
+        status = root.lstat()
+        others = stat.S_IWGRP | stat.S_IWOTH
+        return (
+            stat.S_ISDIR(status.st_mode)
+            and status.st_uid == os.geteuid()
+            and not status.st_mode & others
+        )
+    return False
+
+
+def running(paths: Paths) -> int | None:
+    """The process of the server that runs from a server root; None where none does."""
+    try:
+        pid = int(paths.pid_file.read_text())
+    except (OSError, ValueError):
+        return None
+    return pid if is_server(paths, pid) else None
+
+
+def is_server(paths: Paths, pid: int) -> bool:
+    """Whether a process is the server of that server root."""
+    if pid <= 0:
+        return False  # which kill() would take for a crowd
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        pass
+    except (OSError, OverflowError):
+        return False
+    words = _command_line(pid)
+    return words is None or os.fsencode(paths.conf) in words
+
+
+def is_single_process(pid: int) -> bool:
+    """Whether a server runs in debug mode: one process, which knows no graceful stop."""
+    return b"-X" in (_command_line(pid) or ())
+
+
+def _command_line(pid: int) -> list[bytes] | None:
+    """None where there is no way to tell."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None

@@ -5,7 +5,6 @@ import locale
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 
 from mod_pywsgi import access, artifacts, discover, identity, instance, plan, preflight, render
@@ -90,7 +89,7 @@ def _find_target(settings: Settings, entry: str, who: Identity) -> Target:
 def _machine() -> Machine:
     return Machine(
         current_directory=Path.cwd(),
-        temporary_directory=Path(os.environ.get("TMPDIR") or tempfile.gettempdir()).absolute(),
+        temporary_directory=instance.temporary_directory(),
         uid=os.geteuid(),
         locale=_utf8_locale(),
         stdout=_openable("/dev/stdout", "|$exec cat"),

@@ -129,6 +129,11 @@ class Paths:
         return self.root / "run"
 
     @property
+    def control_socket(self) -> Path:
+        """As the module makes it: beside the directory of its other sockets."""
+        return self.run / "wsgi.control"
+
+    @property
     def htdocs(self) -> Path:
         return self.root / "htdocs"
 
@@ -325,9 +330,16 @@ def _listen(settings: Settings) -> Listen:
     )
 
 
+def default_root(host: str | None, port: int, uid: int, temporary_directory: Path) -> Path:
+    """The server root where none was named."""
+    return temporary_directory / f"mod_pywsgi-{host or 'localhost'}:{port}:{uid}"
+
+
 def _server_root(settings: Settings, facts: Facts, listen: Listen) -> Path:
-    name = f"mod_pywsgi-{listen.host or 'localhost'}:{listen.port}:{facts.machine.uid}"
-    root = settings[opt.SERVER_ROOT] or facts.machine.temporary_directory / name
+    machine = facts.machine
+    root = settings[opt.SERVER_ROOT] or default_root(
+        listen.host, listen.port, machine.uid, machine.temporary_directory
+    )
     length = len(os.fsencode(root))
     if length > _LONGEST_ROOT:
         raise ConfigError(

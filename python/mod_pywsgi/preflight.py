@@ -8,10 +8,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from mod_pywsgi import access, artifacts
+from mod_pywsgi import access, artifacts, instance
 from mod_pywsgi.errors import ConfigError, HttpdError, InstanceError
 from mod_pywsgi.httpd import probe
-from mod_pywsgi.plan import Paths, Plan
+from mod_pywsgi.plan import Plan
 
 
 def check(plan: Plan) -> None:
@@ -51,7 +51,7 @@ def require_stopped(plan: Plan) -> None:
 
     :raises InstanceError: one does.
     """
-    running = _running(plan.paths)
+    running = instance.running(plan.paths)
     if running:
         raise InstanceError(
             f"This server is already running, as process {running}.",
@@ -109,22 +109,6 @@ def _explain_port(plan: Plan, error: OSError) -> None:
         )
     if error.errno == errno.EADDRNOTAVAIL and listen.host is not None:
         raise ConfigError(f"--host {listen.host} is not an address of this machine.")
-
-
-def _running(paths: Paths) -> int | None:
-    """The process of the server that runs from a server root."""
-    try:
-        pid = int(paths.pid_file.read_text())
-        os.kill(pid, 0)
-    except PermissionError:
-        pass
-    except (OSError, ValueError):
-        return None
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return pid  # no way to tell
-    return pid if os.fsencode(paths.conf) in command.split(b"\0") else None
 
 
 def check_configuration(plan: Plan) -> None:
