@@ -3,11 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/codes.h"
+#include "supervisor/load.h"
 
 /* A process that ends by itself sooner than this after its start is backed off. */
 #define QUICK_END_MS 1000
@@ -35,6 +34,7 @@ int pyw_crew_init(struct pyw_crew *crew, const struct pyw_group *group,
     crew->size.least = (uint32_t)group->setup.options.processes_least;
     crew->size.most = (uint32_t)group->setup.options.processes;
     crew->target = crew->size.least;
+    pyw_table_set_asleep(group->table, false); /* whatever a supervisor before said */
     crew->processes = calloc(group->slots, sizeof(*crew->processes));
     if (crew->processes == NULL) {
         return -ENOMEM;
@@ -158,6 +158,30 @@ static void end_roll(struct pyw_crew *crew)
             (double)(crew->roll.ended_ms - crew->roll.begun_ms) / 1000);
 }
 
+/* --- size --- */
+
+static void set_target(struct pyw_crew *crew, uint32_t target)
+{
+    if (target != crew->target) {
+        crew->log(crew->group->log_context, PYW_LEVEL_INFO,
+                  "Process group '%s' is to have %u processes instead of %u.",
+                  crew->group->name, target, crew->target);
+        crew->target = target;
+        pyw_table_set_size(crew->group->table, target,
+                           (uint32_t)crew->group->setup.options.threads);
+        pyw_table_set_asleep(crew->group->table, target == 0);
+    }
+}
+
+/* One has ended for inactivity-timeout=: the group does with one fewer, with none at
+ * last, until requests need more. */
+static void doze(struct pyw_crew *crew)
+{
+    if (crew->target > 0) {
+        set_target(crew, crew->target - 1);
+    }
+}
+
 /* --- what processes say --- */
 
 /* One that is due already says at most that the script has changed once more. */
@@ -185,16 +209,29 @@ static void heed_wish(struct pyw_crew *crew, struct pyw_process *process)
     process->is_due = true;
 }
 
+/* It has become ready. */
+static void welcome(struct pyw_crew *crew, const struct pyw_process *process)
+{
+    pyw_echo_forget(&crew->said);
+    crew->replace_failures = process->is_successor ? 0 : crew->replace_failures;
+    if (crew->failures > 0) {
+        set_failures(crew, 0);
+    }
+}
+
 void pyw_crew_follow(struct pyw_crew *crew)
 {
     FOR_EACH(crew, process)
     {
-        if (pyw_process_follow_report(process)) {
-            pyw_echo_forget(&crew->said);
-            crew->replace_failures = process->is_successor ? 0 : crew->replace_failures;
-            if (crew->failures > 0) {
-                set_failures(crew, 0);
-            }
+        switch (pyw_process_follow_report(process)) {
+        case PYW_REPORT_READY:
+            welcome(crew, process);
+            break;
+        case PYW_REPORT_IDLE:
+            doze(crew);
+            break;
+        default:
+            break;
         }
         if (!pyw_process_is_empty(process)) {
             heed_wish(crew, process);
@@ -321,63 +358,21 @@ static void thin_out(struct pyw_crew *crew)
     }
 }
 
-/* --- size --- */
+/* --- adapting --- */
 
-/* @return nanoseconds of processor time so far; 0: unknown. */
-static int64_t cpu_time_ns(const struct pyw_process *process)
+/* A request has found a group that sleeps. */
+static void wake_up(struct pyw_crew *crew)
 {
-    struct timespec used;
-    clockid_t clock;
-
-    if (clock_getcpuclockid(process->pid, &clock) != 0 ||
-        clock_gettime(clock, &used) != 0) {
-        return 0;
+    if (!crew->is_dismissed && pyw_table_is_called(crew->group->table)) {
+        set_target(crew, crew->size.least);
     }
-    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
 }
 
-/* What it used since the last sample, in nanoseconds. */
-static int64_t take_cpu(struct pyw_process *process)
+/* Its size is not what it is for good. */
+static bool is_adapting(const struct pyw_crew *crew)
 {
-    int64_t before_ns = process->cpu_ns;
-
-    process->cpu_ns = cpu_time_ns(process);
-    return before_ns > 0 && process->cpu_ns > before_ns ? process->cpu_ns - before_ns
-                                                        : 0;
-}
-
-static struct pyw_load take_load(struct pyw_crew *crew, int64_t now_ms)
-{
-    const struct pyw_table *table = crew->group->table;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    struct pyw_load load = {.cores = cores > 0 ? (uint32_t)cores : 1};
-    int64_t cpu_ns = 0;
-
-    FOR_EACH(crew, process)
-    {
-        load.starting += process->state == PYW_STATE_STARTING ? 1 : 0;
-        if (is_ready(process)) {
-            load.ready++;
-            load.threads += pyw_table_capacity(table, process->slot);
-            load.running += pyw_table_active(table, process->slot);
-            cpu_ns += take_cpu(process);
-        }
-    }
-    if (crew->sampled_ms > 0 && now_ms > crew->sampled_ms) {
-        load.cpu = (uint32_t)(cpu_ns / 10000 / (now_ms - crew->sampled_ms));
-    }
-    crew->sampled_ms = now_ms;
-    return load;
-}
-
-static void set_target(struct pyw_crew *crew, uint32_t target)
-{
-    if (target != crew->target) {
-        crew->log(crew->group->log_context, PYW_LEVEL_INFO,
-                  "Process group '%s' is to have %u processes instead of %u.",
-                  crew->group->name, target, crew->target);
-        crew->target = target;
-    }
+    return crew->target > 0 && !crew->is_dismissed &&
+           (crew->size.least != crew->size.most || crew->target < crew->size.least);
 }
 
 static void adapt(struct pyw_crew *crew)
@@ -385,12 +380,13 @@ static void adapt(struct pyw_crew *crew)
     int64_t now_ms = pyw_clock_now_ms();
     struct pyw_load load;
 
-    if (crew->size.least == crew->size.most || now_ms < crew->sample_at_ms ||
-        crew->target == 0) {
+    if (!is_adapting(crew) || now_ms < crew->sample_at_ms) {
         return;
     }
     crew->sample_at_ms = now_ms + PYW_SIZE_SAMPLE_MS;
-    load = take_load(crew, now_ms);
+    load = pyw_load_take(crew->group->table, crew->processes,
+                         crew->sampled_ms > 0 ? now_ms - crew->sampled_ms : 0);
+    crew->sampled_ms = now_ms;
     set_target(crew, pyw_size_next(&crew->size, &load, crew->target));
 }
 
@@ -409,6 +405,7 @@ int pyw_crew_scale(struct pyw_crew *crew, uint32_t least, uint32_t most)
 
 void pyw_crew_tend(struct pyw_crew *crew)
 {
+    wake_up(crew);
     adapt(crew);
     thin_out(crew);
     fill(crew);
@@ -429,8 +426,7 @@ int64_t pyw_crew_deadline_ms(const struct pyw_crew *crew)
             deadline = successors_from_ms(crew);
         }
     }
-    if (crew->size.least != crew->size.most && crew->target > 0 &&
-        crew->sample_at_ms < deadline) {
+    if (is_adapting(crew) && crew->sample_at_ms < deadline) {
         deadline = crew->sample_at_ms;
     }
     FOR_EACH(crew, process)
@@ -507,6 +503,7 @@ void pyw_crew_reap(struct pyw_crew *crew, struct pyw_process *process, int statu
 
 void pyw_crew_dismiss(struct pyw_crew *crew)
 {
+    crew->is_dismissed = true;
     crew->target = 0;
 }
 

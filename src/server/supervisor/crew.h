@@ -47,7 +47,8 @@ struct pyw_crew {
     pyw_supervisor_log *log;
     int notify_fd;                 /* of the supervisor, for its processes */
     struct pyw_process *processes; /* one per slot; owned */
-    uint32_t target;               /* processes that it is to have */
+    uint32_t target;               /* processes that it is to have; 0: it sleeps */
+    bool is_dismissed;             /* target is 0 for good */
     struct pyw_size size;          /* how far that adapts to the load */
     int64_t sample_at_ms;          /* the next look at the load */
     int64_t sampled_ms;            /* the last; 0: none yet */

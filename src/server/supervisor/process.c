@@ -82,24 +82,26 @@ int pyw_process_spawn(struct pyw_process *process, int notify_fd, bool is_succes
     return 0;
 }
 
-bool pyw_process_follow_report(struct pyw_process *process)
+enum pyw_report pyw_process_follow_report(struct pyw_process *process)
 {
     enum pyw_report report;
 
     if (pyw_process_is_empty(process)) {
-        return false;
+        return PYW_REPORT_NONE;
     }
     report =
         pyw_table_report_of(process->group->table, process->slot, process->generation);
     if (report == PYW_REPORT_READY && process->state == PYW_STATE_STARTING) {
         set_state(process, PYW_STATE_READY, "ready");
-        return true;
+        return report;
     }
     if (report >= PYW_REPORT_DRAINING && pyw_process_is_wanted(process)) {
         process->is_told = true;
-        set_state(process, PYW_STATE_DRAINING, "drain");
+        set_state(process, PYW_STATE_DRAINING,
+                  report == PYW_REPORT_IDLE ? "idle" : "drain");
+        return report;
     }
-    return false;
+    return PYW_REPORT_NONE;
 }
 
 static void close_lifeline(struct pyw_process *process)

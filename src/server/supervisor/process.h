@@ -53,9 +53,9 @@ bool pyw_process_is_wanted(const struct pyw_process *process);
 int pyw_process_spawn(struct pyw_process *process, int notify_fd, bool is_successor,
                       const char **step);
 
-/* Takes over what the process reported in the group table. @return true when it has
- * become ready. */
-bool pyw_process_follow_report(struct pyw_process *process);
+/* Takes over what the process reported in the group table. @return what is new; NONE:
+ * nothing. */
+enum pyw_report pyw_process_follow_report(struct pyw_process *process);
 
 /* Has a ready process finish what it runs and end. */
 void pyw_process_drain(struct pyw_process *process);

@@ -45,10 +45,15 @@ static uint32_t step_up(const struct pyw_load *load)
     return needed > 1 ? needed : 1;
 }
 
-static uint32_t clamp(uint64_t value, const struct pyw_size *size)
+static uint32_t at_most(uint64_t value, uint32_t most)
 {
-    value = value < size->least ? size->least : value;
-    return (uint32_t)(value > size->most ? size->most : value);
+    return (uint32_t)(value < most ? value : most);
+}
+
+/* A group that has dozed off in part is awake again. */
+static uint32_t at_least(uint32_t value, uint32_t least)
+{
+    return value > least ? value : least;
 }
 
 uint32_t pyw_size_next(struct pyw_size *size, const struct pyw_load *load,
@@ -60,11 +65,12 @@ uint32_t pyw_size_next(struct pyw_size *size, const struct pyw_load *load,
     size->relaxed = is_settled && is_relaxed(load) ? size->relaxed + 1 : 0;
     if (size->pressed >= PRESSED_SAMPLES) {
         size->pressed = 0;
-        return clamp((uint64_t)target + step_up(load), size);
+        return at_least(at_most((uint64_t)target + step_up(load), size->most),
+                        size->least);
     }
-    if (size->relaxed >= RELAXED_SAMPLES && target > 0) {
+    if (size->relaxed >= RELAXED_SAMPLES && target > size->least) {
         size->relaxed = 0;
-        return clamp(target - 1, size);
+        target--;
     }
-    return clamp(target, size);
+    return at_most(target, size->most);
 }

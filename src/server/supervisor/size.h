@@ -31,7 +31,8 @@ struct pyw_size {
 };
 
 /* Takes one sample. @return how many processes the group is to have, given that it is
- * to have `target` now. */
+ * to have `target` now; fewer than the least, where inactivity-timeout= has made it so,
+ * until there is need. */
 uint32_t pyw_size_next(struct pyw_size *size, const struct pyw_load *load,
                        uint32_t target);
 

@@ -51,6 +51,7 @@ enum polled_at {
     POLLED_PARENT,
     POLLED_CHILDREN,
     POLLED_HEIRS,
+    POLLED_DOORBELL,
     POLLED_CONTROL,
     POLLED_FIRST_LOG = POLLED_CONTROL + PYW_CONTROL_POLLED
 };
@@ -247,6 +248,14 @@ static void handle_lifeline(struct supervisor *self)
     }
 }
 
+static void handle_doorbell(struct supervisor *self)
+{
+    uint64_t rings;
+
+    /* Which group was called, its table says. */
+    (void)!read(self->plan->doorbell_fd, &rings, sizeof(rings));
+}
+
 static void handle_heirs(struct supervisor *self)
 {
     char bytes[64];
@@ -344,6 +353,7 @@ static size_t fill_polled(struct supervisor *self)
             self->polled[count++].fd = process->output.fd;
         }
     }
+    self->polled[POLLED_DOORBELL].fd = self->plan->doorbell_fd;
     self->polled[POLLED_HEIRS].fd = self->course == PYW_COURSE_RETIRE && self->has_heirs
                                         ? self->plan->heirs_fd
                                         : -1;
@@ -410,6 +420,9 @@ static void run_round(struct supervisor *self)
     }
     if (self->polled[POLLED_HEIRS].revents != 0) {
         handle_heirs(self);
+    }
+    if (self->polled[POLLED_DOORBELL].revents != 0) {
+        handle_doorbell(self);
     }
     supersede(self);
     let_go(self);

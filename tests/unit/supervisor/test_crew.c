@@ -64,6 +64,7 @@ static void begin(uint32_t processes, int64_t max_unavailable)
     memset(&group, 0, sizeof(group));
     complaints = 0;
     group.name = "tested";
+    group.cells = 1;
     group.slots = processes * 2;
     group.setup.group = "tested";
     group.setup.mpm_name = "";

@@ -102,7 +102,15 @@ START_TEST(stays_within_its_limits_whatever_they_become)
 {
     set_up(2, 4);
     ck_assert_uint_eq(after(1, load_of(6, 0, 0, 0), 6), 4);
-    ck_assert_uint_eq(after(1, load_of(1, 0, 0, 0), 1), 2);
+}
+END_TEST
+
+START_TEST(what_has_dozed_off_wakes_up_where_there_is_need)
+{
+    set_up(4, 4);
+    ck_assert_uint_eq(after(10 * HALF_A_MINUTE, load_of(1, 0, 0, 0), 1), 1);
+    ck_assert_uint_eq(after(1, load_of(1, 5, 0, 0), 1), 1);
+    ck_assert_uint_eq(after(1, load_of(1, 5, 0, 0), 1), 4);
 }
 END_TEST
 
@@ -116,6 +124,7 @@ int main(void)
                                   a_moment_of_need_puts_shrinking_off,
                                   what_made_it_grow_does_not_make_it_shrink,
                                   stays_within_its_limits_whatever_they_become,
+                                  what_has_dozed_off_wakes_up_where_there_is_need,
                                   NULL};
 
     return suite_run("supervisor/size", tests);

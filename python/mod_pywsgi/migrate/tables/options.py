@@ -43,7 +43,7 @@ SECTION = Section(
         better("deadlock-timeout", "0 disables itself alone, not other timeouts.", number=_ANY),
         differs(
             "inactivity-timeout",
-            "A process that has served nothing yet is left alone.",
+            "The process ends for good; the next request starts one. One that has served nothing stays.",
             number=_ANY,
         ),
         differs(
