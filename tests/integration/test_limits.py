@@ -24,9 +24,9 @@ MIB = 1024 * 1024
 APP = "WSGIApplicationGroup %{GLOBAL}\nWSGIProcessGroup web\nWSGIScriptAlias /inline @APPS@/inline/wsgi.py\n"
 EVERYTHING = (
     "WSGIDaemonProcess web user=games group=mail supplementary-groups=mail,daemon umask=0027 "
-    f"cpu-priority=-3 memory-limit={1024 * MIB} virtual-memory-limit={8192 * MIB} "
-    "cpu-time-limit=600 graceful-timeout=20 shutdown-timeout=9 stack-size=327680 threads=3\n"
+    "cpu-priority=-3 cpu-time-limit=600 graceful-timeout=20 shutdown-timeout=9 stack-size=327680 threads=3 "
 )
+MEMORY = f"memory-limit={1024 * MIB} virtual-memory-limit={8192 * MIB}"
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
@@ -40,9 +40,10 @@ def settled(server):
 
 
 @pytest.fixture
-def daemon(servers):
-    """A process that has all limits at once."""
-    server = servers.kept("limits", Settings(extra=EVERYTHING + APP), settled)
+def daemon(servers, around):
+    """A process that has all limits at once; AddressSanitizer needs more memory than any."""
+    options = EVERYTHING + (MEMORY if not around.asan else "")
+    server = servers.kept("limits", Settings(extra=f"{options}\n{APP}"), settled)
     return server, settled(server)
 
 
