@@ -195,6 +195,22 @@ def test_a_second_reload_is_not_satisfied_with_the_first(begin):
     wait.until(lambda: is_whole(server, 4), "the old ones to end")
 
 
+def test_reload_does_not_wait_for_requests_of_the_old(begin):
+    """The new code is up, and nothing else happens: that is what was asked."""
+    server = begin()
+    [old] = pids_of(server)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(inline.run, server, WAIT + PID)
+        wait.until((server.scratch / "running").exists, "the application to run")
+        assert control_of(server).reload().ok
+        states = {process.pid: process.state for process in group_of(server).processes}
+        assert states.pop(old) == "draining"
+        assert list(states.values()) == ["ready"]
+        (server.scratch / "go").touch()
+        assert int(slow.result(20).text) == old
+    wait.until(lambda: is_whole(server, 1), "the old one to end")
+
+
 def test_reload_goes_on_without_its_client(begin):
     server = begin("processes=3", count=3)
     before = pids_of(server)

@@ -15,9 +15,9 @@ import threading
 import pytest
 
 from mod_pywsgi.control import Control, ControlError
-from support import inline, wait
+from support import inline, procs, wait
 from support.control import accepts, conf, control_of, is_whole, settle, socket_of
-from support.waiting import PID
+from support.waiting import PID, WAIT
 
 is_root = os.geteuid() == 0
 
@@ -155,6 +155,23 @@ def test_a_graceful_restart_keeps_the_path(begin):
         looking.result(20)
     assert generations == {1, 2, 3}
     assert control_of(server).reload().ok
+
+
+def test_a_generation_that_has_gone_into_retirement_answers_nobody(begin):
+    """Though it lives on for a request that takes long."""
+    server = begin()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(inline.run, server, WAIT + PID)
+        wait.until((server.scratch / "running").exists, "the application to run")
+        old = control_of(server).status().supervisor
+        server.graceful()
+        wait.until(lambda: control_of(server).status().generation == 2, "the new generation")
+        seen = [control_of(server).status().supervisor for _ in range(30)]
+        assert old not in seen
+        assert procs.alive(old)
+        (server.scratch / "go").touch()
+        assert slow.result(20).status == 200
+    wait.until(lambda: not procs.alive(old), "the old generation to end")
 
 
 def test_another_restart_keeps_it_too(begin):
