@@ -24,9 +24,11 @@ from support import procs, wait, wire
 
 FIRST_FREE_FD = 8
 SLOTS = 4
-TABLE_HEAD = 384
+CELLS = 1
+TABLE_HEAD = 448
 SLOT_SIZE = 128
 ROSTER_SIZE = 64 * (4 + 4096 + 512)
+CELLS_SIZE = 64 + CELLS * 64
 REPORT_AT, CAPACITY_AT, ACTIVE_AT, SERVED_AT, WISH_AT = 64, 68, 72, 80, 88
 READY, DRAINING = 1, 2
 GENERATION = 7
@@ -64,8 +66,9 @@ class Table:
     """The group table, as its creator sees it."""
 
     def __init__(self) -> None:
-        size = TABLE_HEAD + SLOTS * SLOT_SIZE + ROSTER_SIZE
-        self.fd = _memfd("group", struct.pack("<III", 0x54575950, 1, SLOTS).ljust(size, b"\0"))
+        size = TABLE_HEAD + SLOTS * SLOT_SIZE + ROSTER_SIZE + CELLS_SIZE
+        head = struct.pack("<IIII", 0x54575950, 1, SLOTS, CELLS)
+        self.fd = _memfd("group", head.ljust(size, b"\0"))
 
     def number(self, at: int, code: str = "I", slot: int = 0) -> int:
         raw = os.pread(self.fd, struct.calcsize(code), TABLE_HEAD + slot * SLOT_SIZE + at)
