@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support import inline, procs, wait
+from support import inline, jail, procs, wait
 from support.httpd import HttpdInstance
 
 ROUTES = """
@@ -86,3 +86,33 @@ def test_a_share_of_what_it_may_have(run):
     server = run("reload-on-rss=50%")
     [match] = found(server, r"or with (\d+) bytes of memory")
     assert 0 < int(match[1]) <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+
+
+HELLO = """
+import os
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [str(os.getpid()).encode()]
+"""
+
+
+def make_jail(server: HttpdInstance) -> None:
+    jail.build(server.root / "jail", server.around.artifacts)
+    server.write("jail/app/wsgi.py", HELLO)
+
+
+@pytest.mark.root
+@pytest.mark.no_asan
+def test_a_limit_of_memory_needs_proc_in_a_chroot(start: Callable[..., HttpdInstance]) -> None:
+    """Without it there is no limit, and that is said once."""
+    server = start(
+        f"WSGIDaemonProcess web chroot=@ROOT@/jail/ daemon-program={jail.PROGRAM} "
+        "reload-on-rss=16777216\nWSGIProcessGroup web\nWSGIApplicationGroup %{GLOBAL}\n"
+        "WSGIScriptAlias /jailed @ROOT@/jail/app/wsgi.py\n",
+        prepare=make_jail,
+    )
+    first = server.get("/jailed").text
+    [line] = server.log.claim("PYW0077")
+    assert "/proc/self/statm cannot be read: No such file" in line.text
+    assert server.get("/jailed").text == first
+    assert len(server.log.find("PYW0077")) == 1

@@ -1,8 +1,10 @@
 #include "host/dump.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,8 @@
 #define LINE_MAX_LEN (URI_SHOWN + 512)
 /* Of all lines and stacks in the log. */
 #define LOG_MAX ((off_t)4 * 1024 * 1024)
+/* Whoever does not read on for so long gets no more. */
+#define PATIENCE_MS 10000
 
 /* --- requests --- */
 
@@ -101,16 +105,25 @@ static void describe(struct pyw_writer *text, const struct pyw_host *host)
 
 /* --- to a descriptor --- */
 
-/* One that does not block is waited for. */
+/* Whether it takes more, soon. */
+static bool has_room(int fd)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    int rv;
+
+    do {
+        rv = poll(&room, 1, PATIENCE_MS);
+    } while (rv < 0 && errno == EINTR);
+    return rv > 0;
+}
+
+/* In pieces for which a pipe that has room does not block. */
 static void write_all(int fd, const unsigned char *data, size_t len)
 {
-    while (len > 0) {
-        ssize_t done = write(fd, data, len);
-        struct pollfd room = {.fd = fd, .events = POLLOUT};
+    while (len > 0 && has_room(fd)) {
+        ssize_t done = write(fd, data, len < PIPE_BUF ? len : PIPE_BUF);
 
-        if (done < 0 && errno == EAGAIN) {
-            (void)poll(&room, 1, -1);
-        } else if (done < 0 && errno != EINTR) {
+        if (done < 0 && errno != EINTR && errno != EAGAIN) {
             return;
         }
         data += done > 0 ? done : 0;

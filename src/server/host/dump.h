@@ -10,8 +10,8 @@
 
 #include "host/host.h"
 
-/* Writes it to any descriptor, which stays the caller's. Waits as long as the other
- * side takes. */
+/* Writes it to any descriptor, which stays the caller's. Waits for the other side, but
+ * not for ever. */
 void pyw_dump_write(struct pyw_host *host, int fd);
 
 /* Writes it to the process log, as one entry. */

@@ -145,7 +145,7 @@ int64_t pyw_queue_enforce(struct pyw_host *host, int64_t now_ms)
     if (limit_ms == 0 || pyw_host_phase(host) > PYW_PHASE_SERVING) {
         return PYW_CLOCK_NEVER;
     }
-    if (!is_busy(host) || !pyw_host_may_begin(host)) {
+    if (!is_busy(host)) {
         return now_ms + limit_ms / LOOK_PART;
     }
     if (host->queue == NULL) {

@@ -420,6 +420,35 @@ START_TEST(a_stale_script)
 }
 END_TEST
 
+/* Whatever comes after it: its reason is what the application is told. */
+START_TEST(the_first_wish_counts)
+{
+    enum pyw_wish wish = PYW_WISH_NONE;
+    struct peer peer;
+
+    start(say_hello, 0);
+    join(&peer);
+    peer_expect(&peer, PYW_FRAME_HELLO);
+    pyw_host_ask_handover(&host, PYW_REASON_RSS);
+    while (pyw_table_wishes(host.table, 0, &wish) < 1) {
+        usleep(1000);
+    }
+    pyw_host_ask_handover(&host, PYW_REASON_SIGNAL);
+    pyw_host_ask_handover(&host, PYW_REASON_RSS);
+    while (pyw_table_wishes(host.table, 0, &wish) < 2) {
+        usleep(1000);
+    }
+    ck_assert_int_eq(wish, PYW_WISH_REPLACE);
+    ck_assert_int_eq(pyw_host_phase(&host), PYW_PHASE_SERVING);
+    peer_send_request(&peer, 0, "/");
+    expect_hello(&peer);
+    ck_assert_int_eq(pyw_lifeline_say(lifeline[1], PYW_WORD_DRAIN, -1), 0);
+    ck_assert_int_eq(peer_receive(&peer), 0);
+    ck_assert_str_eq(atomic_load(&host.stop_reason), "reload_on_rss");
+    finish();
+}
+END_TEST
+
 START_TEST(what_all_threads_do)
 {
     struct peer busy[THREADS];
@@ -527,6 +556,7 @@ int main(void)
                                   requests_that_wait_too_long,
                                   requests_that_are_looked_at,
                                   a_stale_script,
+                                  the_first_wish_counts,
                                   what_all_threads_do,
                                   draining_under_load,
                                   what_is_cut_at_the_end_is_told,
