@@ -41,19 +41,23 @@ static void take_log(void *where, enum pyw_level level, const char *format, ...)
 
 /* --- the group --- */
 
-static void write_program(void)
+static void write_again(void)
 {
-    FILE *file;
+    FILE *file = fopen(program, "w");
 
-    strcpy(dir + sizeof(dir) - 7, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    ck_assert_int_eq(chmod(dir, 0755), 0);
-    snprintf(program, sizeof(program), "%s/program", dir);
-    file = fopen(program, "w");
     ck_assert_ptr_nonnull(file);
     ck_assert_int_ge(fputs("#!/bin/sh\nexec sleep 300\n", file), 0);
     ck_assert_int_eq(fclose(file), 0);
     ck_assert_int_eq(chmod(program, 0755), 0);
+}
+
+static void write_program(void)
+{
+    strcpy(dir + sizeof(dir) - 7, "XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(chmod(dir, 0755), 0);
+    snprintf(program, sizeof(program), "%s/program", dir);
+    write_again();
 }
 
 static void begin(uint32_t processes, int64_t max_unavailable)
@@ -66,6 +70,7 @@ static void begin(uint32_t processes, int64_t max_unavailable)
     group.name = "tested";
     group.cells = 1;
     group.slots = processes * 2;
+    group.cells = 1;
     group.setup.group = "tested";
     group.setup.mpm_name = "";
     pyw_options_init(&group.setup.options);
@@ -465,6 +470,70 @@ START_TEST(fewer_than_before)
 }
 END_TEST
 
+/* The only process had nothing to do. */
+static void fall_asleep(void)
+{
+    struct pyw_process *process = find(PYW_STATE_READY);
+
+    report(process, PYW_REPORT_IDLE);
+    ck_assert_int_eq(process->state, PYW_STATE_DRAINING);
+    ck_assert(pyw_table_is_asleep(group.table));
+    ck_assert_uint_eq(pyw_table_target(group.table), 0);
+    end_by(process, SIGKILL);
+    assert_at_rest();
+    ck_assert_uint_eq(in_state(PYW_STATE_STARTING), 0);
+}
+
+START_TEST(a_group_sleeps_until_it_is_called)
+{
+    begin(1, 0);
+    fill();
+    ck_assert(!pyw_table_is_asleep(group.table));
+    for (int i = 0; i < 3; i++) {
+        fall_asleep();
+        ck_assert(pyw_table_call(group.table));
+        tend();
+        ck_assert(!pyw_table_is_asleep(group.table));
+        ck_assert_uint_eq(in_state(PYW_STATE_STARTING), 1);
+        fill();
+    }
+    finish();
+}
+END_TEST
+
+START_TEST(one_that_is_called_and_cannot_start)
+{
+    begin(1, 0);
+    fill();
+    fall_asleep();
+    ck_assert(pyw_table_call(group.table));
+    ck_assert_int_eq(unlink(program), 0);
+    tend();
+    while (in_state(PYW_STATE_STARTING) > 0) {
+        end_by(find(PYW_STATE_STARTING), SIGKILL);
+    }
+    ck_assert_uint_eq(pyw_table_failures(group.table), 1);
+    ck_assert(!pyw_table_is_asleep(group.table)); /* it is tried again by itself */
+    write_again();
+    wait_due();
+    ck_assert_uint_eq(in_state(PYW_STATE_STARTING), 1);
+    finish();
+}
+END_TEST
+
+START_TEST(a_group_that_was_dismissed_does_not_sleep)
+{
+    begin(1, 0);
+    fill();
+    pyw_crew_dismiss(&crew);
+    tend();
+    end_by(find(PYW_STATE_DRAINING), SIGKILL);
+    tend();
+    ck_assert(!pyw_table_is_asleep(group.table));
+    finish();
+}
+END_TEST
+
 START_TEST(a_stop_starts_nothing)
 {
     begin(2, 0);
@@ -497,6 +566,9 @@ int main(void)
                                   all_slots_draining_keep_nobody_busy,
                                   a_successor_that_cannot_be_started_is_tried_again,
                                   fewer_than_before,
+                                  a_group_sleeps_until_it_is_called,
+                                  one_that_is_called_and_cannot_start,
+                                  a_group_that_was_dismissed_does_not_sleep,
                                   a_stop_starts_nothing,
                                   NULL};
 
