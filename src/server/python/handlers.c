@@ -27,24 +27,25 @@ void pyw_handlers_init(void (*wake)(void))
     wake_main = wake;
 }
 
-/* The signal handler of the process for what both want. */
+/* The signal handler of the process for what both want. Python's takes note first: once
+ * the host knows, the process may be at its end before this thread goes on. */
 static void relay(int number)
 {
     handler *host = atomic_load(&entries[number].of_host);
     handler *python = atomic_load(&entries[number].of_python);
 
-    if (host != NULL) {
-        host(number);
-    }
     if (python != NULL) {
         python(number); /* only takes note */
         if (number == SIGTERM) {
             atomic_store(&has_ended, true);
         }
         atomic_store(&has_come, true);
-        if (wake_main != NULL) {
-            wake_main();
-        }
+    }
+    if (host != NULL) {
+        host(number);
+    }
+    if (python != NULL && wake_main != NULL) {
+        wake_main();
     }
 }
 
