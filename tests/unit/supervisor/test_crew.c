@@ -378,6 +378,29 @@ START_TEST(one_that_is_due_dies_and_its_successor_fails)
 }
 END_TEST
 
+START_TEST(one_that_is_missing_has_to_load_while_another_serves)
+{
+    begin(2, 0);
+    fill();
+    end_by(at(0), SIGKILL);
+    wait_due(); /* it ended right after its start */
+    ck_assert(find(PYW_STATE_STARTING)->is_successor);
+    for (unsigned failures = 1; failures < 4; failures++) {
+        end_by(find(PYW_STATE_STARTING), SIGKILL);
+        ck_assert_uint_eq(complaints, 1);
+        ck_assert_uint_eq(pyw_table_failures(group.table), 0);
+        tend();
+        ck_assert_uint_eq(in_state(PYW_STATE_STARTING), 0); /* not at once */
+        wait_due();
+        ck_assert_uint_eq(in_state(PYW_STATE_STARTING), 1);
+    }
+    report(find(PYW_STATE_STARTING), PYW_REPORT_READY);
+    ck_assert_uint_eq(in_state(PYW_STATE_READY), 2);
+    assert_at_rest();
+    finish();
+}
+END_TEST
+
 START_TEST(a_successor_dies_once_it_is_ready)
 {
     struct pyw_process *old;
@@ -562,6 +585,7 @@ int main(void)
                                   a_script_that_changes_again_is_tried_at_once,
                                   one_that_is_due_dies,
                                   one_that_is_due_dies_and_its_successor_fails,
+                                  one_that_is_missing_has_to_load_while_another_serves,
                                   a_successor_dies_once_it_is_ready,
                                   all_slots_draining_keep_nobody_busy,
                                   a_successor_that_cannot_be_started_is_tried_again,
