@@ -20,8 +20,9 @@ enum option_kind {
     OPTION_MEMORY,  /* the same, or N% of what the process may have, kept as -N */
     OPTION_SECONDS, /* with a fraction */
     OPTION_FLAG,
-    OPTION_RANGE, /* N, or LEAST-MOST; its field is the most, the next the least */
-    OPTION_ENV    /* NAME=value, as often as one likes */
+    OPTION_RANGE,   /* N, or LEAST-MOST; its field is the most, the next the least */
+    OPTION_ENV,     /* NAME=value, as often as one likes */
+    OPTION_URL_PATH /* likewise */
 };
 
 struct option_row {
@@ -80,6 +81,8 @@ static const struct option_row rows[] = {
     PATH("env-file", env_file),
     KIND("env", OPTION_ENV, env),
     KIND("single-application", OPTION_FLAG, is_single_application),
+    KIND("preload", OPTION_FLAG, is_preload),
+    KIND("warmup", OPTION_URL_PATH, warmup),
     KIND("switch-interval", OPTION_SECONDS, switch_interval_us),
     TEXT("display-name", display_name),
     PATH("daemon-program", daemon_program),
@@ -298,6 +301,34 @@ static int set_range(struct pyw_options *options, const struct option_row *row,
     return 0;
 }
 
+/* A path as a request line has it, a query behind it included. */
+static bool is_url_path(const char *value)
+{
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at <= ' ' || *at >= 0x7f || *at == '#') {
+            return false;
+        }
+    }
+    return value[0] == '/';
+}
+
+static int set_url_path(struct pyw_texts *texts, const struct option_row *row,
+                        const char *value, char *why, size_t why_size)
+{
+    if (!is_url_path(value)) {
+        return refuse(row, value,
+                      "the path of a URL, such as /health; what is not ASCII, and "
+                      "blanks, as %XX",
+                      why, why_size);
+    }
+    if (!pyw_texts_add(texts, value)) {
+        snprintf(why, why_size, "Too many %s for WSGI daemon process: at most %d.",
+                 row->name, PYW_TEXTS_MAX);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 /* The kinds that are neither plain texts nor whole numbers. */
 static int set_special(struct pyw_options *options, const struct option_row *row,
                        const char *value, char *why, size_t why_size)
@@ -324,6 +355,9 @@ static int set_special(struct pyw_options *options, const struct option_row *row
     }
     if (row->kind == OPTION_RANGE) {
         return set_range(options, row, value, why, why_size);
+    }
+    if (row->kind == OPTION_URL_PATH) {
+        return set_url_path(field, row, value, why, why_size);
     }
     /* The value may be a secret: it is not repeated. */
     if (!pyw_environment_is_pair(value)) {
@@ -400,7 +434,7 @@ static void visit_special(const struct pyw_options *options,
         snprintf(range, sizeof(range), "%" PRId64 "-%" PRId64, options->processes_least,
                  options->processes);
         visit(context, row->name, range);
-    } else if (row->kind == OPTION_ENV) {
+    } else if (row->kind == OPTION_ENV || row->kind == OPTION_URL_PATH) {
         const struct pyw_texts *texts = field;
 
         for (size_t i = 0; i < texts->count; i++) {

@@ -77,6 +77,8 @@ struct pyw_options {
     bool server_metrics;
     bool private_tmp;           /* an empty /tmp and /var/tmp, the group's own */
     bool is_single_application; /* the main interpreter is the default */
+    bool is_preload; /* processes are forked from one that has imported the scripts */
+    struct pyw_texts warmup;    /* paths that each process asks itself for */
     bool has_processes;         /* processes= was given, be it 1: wsgi.multiprocess */
 };
 

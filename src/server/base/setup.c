@@ -27,6 +27,7 @@ static const struct field_row fields[] = {
     FIELD("slot", FIELD_U32, slot),
     FIELD("generation", FIELD_U32, generation),
     FIELD("must-load", FIELD_BOOL, must_load),
+    FIELD("is-zygote", FIELD_BOOL, is_zygote),
     FIELD("peer-uid", FIELD_U32, peer_uid),
     FIELD("mpm-name", FIELD_TEXT, mpm_name),
     FIELD("server-version-major", FIELD_U32, server_version[0]),
@@ -52,7 +53,18 @@ static const struct field_row fields[] = {
 #define PYTHON_PREFIX "python:"
 #define SECRET_NAME "secret"
 #define PRELOAD_SCRIPT "preload-script"
-#define PRELOAD_GROUP "preload-group"
+
+/* What follows a preload-script and is about it. */
+static const struct {
+    const char *name;
+    size_t offset; /* in struct pyw_preload */
+} preload_rows[] = {
+    {"preload-group", offsetof(struct pyw_preload, application_group)},
+    {"preload-mount", offsetof(struct pyw_preload, mount)},
+    {"preload-callable", offsetof(struct pyw_preload, callable)},
+};
+
+#define PRELOAD_ROW_COUNT (sizeof(preload_rows) / sizeof(preload_rows[0]))
 
 static void put_entry(struct pyw_writer *writer, const char *name, const void *value,
                       size_t len)
@@ -105,6 +117,19 @@ static void put_field(struct pyw_writer *writer, const struct pyw_setup *setup,
     put_entry(writer, row->name, number, strlen(number));
 }
 
+static void put_preload(struct pyw_writer *writer, const struct pyw_preload *preload)
+{
+    put_entry(writer, PRELOAD_SCRIPT, preload->script, strlen(preload->script));
+    for (size_t i = 0; i < PRELOAD_ROW_COUNT; i++) {
+        const char *text;
+
+        memcpy(&text, (const char *)preload + preload_rows[i].offset, sizeof(text));
+        if (text != NULL) {
+            put_entry(writer, preload_rows[i].name, text, strlen(text));
+        }
+    }
+}
+
 void pyw_setup_put(struct pyw_writer *writer, const struct pyw_setup *setup)
 {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
@@ -112,11 +137,7 @@ void pyw_setup_put(struct pyw_writer *writer, const struct pyw_setup *setup)
     }
     put_entry(writer, SECRET_NAME, setup->secret, sizeof(setup->secret));
     for (size_t i = 0; i < setup->preload_count; i++) {
-        const struct pyw_preload *preload = &setup->preloads[i];
-
-        put_entry(writer, PRELOAD_SCRIPT, preload->script, strlen(preload->script));
-        put_entry(writer, PRELOAD_GROUP, preload->application_group,
-                  strlen(preload->application_group));
+        put_preload(writer, &setup->preloads[i]);
     }
     pyw_options_each(&setup->options, put_option, writer);
     pyw_python_options_each(&setup->python, put_python, writer);
@@ -150,20 +171,31 @@ static int set_field(struct pyw_setup *setup, const struct field_row *row,
     return 0;
 }
 
+static bool is_preload(const char *name)
+{
+    return strncmp(name, "preload-", strlen("preload-")) == 0;
+}
+
 static int set_preload(struct pyw_setup *setup, const char *name, const char *value)
 {
+    struct pyw_preload *last =
+        &setup->preloads[setup->preload_count > 0 ? setup->preload_count - 1 : 0];
+
     if (strcmp(name, PRELOAD_SCRIPT) == 0) {
         if (setup->preload_count == PYW_SETUP_MAX_PRELOADS) {
             return -EPROTO;
         }
-        setup->preloads[setup->preload_count++] = (struct pyw_preload){value, ""};
+        setup->preloads[setup->preload_count++] =
+            (struct pyw_preload){.script = value, .application_group = ""};
         return 0;
     }
-    if (setup->preload_count == 0) {
-        return -EPROTO;
+    for (size_t i = 0; i < PRELOAD_ROW_COUNT && setup->preload_count > 0; i++) {
+        if (strcmp(preload_rows[i].name, name) == 0) {
+            memcpy((char *)last + preload_rows[i].offset, &value, sizeof(value));
+            return 0;
+        }
     }
-    setup->preloads[setup->preload_count - 1].application_group = value;
-    return 0;
+    return -EPROTO;
 }
 
 static int set_entry(struct pyw_setup *setup, const char *name, struct pyw_span value)
@@ -187,7 +219,7 @@ static int set_entry(struct pyw_setup *setup, const char *name, struct pyw_span 
         memcpy(setup->secret, value.data, value.len);
         return 0;
     }
-    if (strcmp(name, PRELOAD_SCRIPT) == 0 || strcmp(name, PRELOAD_GROUP) == 0) {
+    if (is_preload(name)) {
         return set_preload(setup, name, value.data);
     }
     for (size_t i = 0; i < FIELD_COUNT; i++) {

@@ -41,6 +41,8 @@ enum pyw_setup_fds {
 struct pyw_preload {
     const char *script;
     const char *application_group;
+    const char *mount;    /* URL path that it serves, for warm-up; NULL: not known */
+    const char *callable; /* likewise; NULL: the usual one */
 };
 
 struct pyw_setup {
@@ -49,6 +51,7 @@ struct pyw_setup {
     uint32_t generation;
     bool must_load; /* it replaces others: a script that fails ends it (PYW_EXIT_LOAD)
                      */
+    bool is_zygote; /* imports, serves nothing, and forks processes that do */
     unsigned char secret[PYW_FRAME_SECRET_LEN];
     uint32_t peer_uid; /* the only user, beside root, who may connect */
     const char *mpm_name;

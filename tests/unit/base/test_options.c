@@ -131,6 +131,12 @@ static const struct {
     {"cpu-priority", "-", "from -20 to 19"},
     {"cpu-priority", "--5", "from -20 to 19"},
     {"chroot", "srv", "absolute path"},
+    {"preload", "yes", "On or Off"},
+    {"warmup", "health", "the path of a URL, such as /health"},
+    {"warmup", "http://localhost/", "the path of a URL"},
+    {"warmup", "/a b", "%XX"},
+    {"warmup", "/a#b", "the path of a URL"},
+    {"warmup", "/\xc3\xa4", "%XX"},
 };
 
 START_TEST(values_that_are_refused)
@@ -159,6 +165,11 @@ START_TEST(too_many_of_a_list)
     ck_assert_int_eq(set(&options, "env", "A=secret"), -EINVAL);
     ck_assert_ptr_nonnull(strstr(why, "env-file"));
     ck_assert_ptr_null(strstr(why, "secret"));
+    for (int i = 0; i < PYW_TEXTS_MAX; i++) {
+        ck_assert_int_eq(set(&options, "warmup", "/"), 0);
+    }
+    ck_assert_int_eq(set(&options, "warmup", "/"), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "Too many warmup"));
 }
 END_TEST
 
@@ -226,6 +237,25 @@ START_TEST(the_walk_gives_what_set_takes)
 }
 END_TEST
 
+START_TEST(preload_and_warmup)
+{
+    struct pyw_options options;
+    struct copy copy = {.count = 0};
+
+    pyw_options_init(&options);
+    pyw_options_init(&copy.options);
+    ck_assert_int_eq(set(&options, "preload", "on"), 0);
+    ck_assert_int_eq(set(&options, "warmup", "/"), 0);
+    ck_assert_int_eq(set(&options, "warmup", "/a%20b?c=/d"), 0);
+    ck_assert(options.is_preload);
+    pyw_options_each(&options, copy_one, &copy);
+    ck_assert_int_eq(copy.count, 3);
+    ck_assert(copy.options.is_preload);
+    ck_assert_uint_eq(copy.options.warmup.count, 2);
+    ck_assert_str_eq(copy.options.warmup.items[1], "/a%20b?c=/d");
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {defaults,
@@ -234,6 +264,7 @@ int main(void)
                                   too_many_of_a_list,
                                   the_walk_gives_what_set_takes,
                                   ranges_that_are_none,
+                                  preload_and_warmup,
                                   NULL};
 
     return suite_run("options", tests);

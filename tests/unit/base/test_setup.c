@@ -25,9 +25,10 @@ static void fill(struct pyw_setup *setup)
     setup->maximum_processes = 2;
     setup->threads_per_process = 15;
     setup->is_multiprocess = true;
+    setup->is_zygote = true;
     setup->preload_count = 2;
-    setup->preloads[0] = (struct pyw_preload){"/srv/a.wsgi", ""};
-    setup->preloads[1] = (struct pyw_preload){"/srv/b.wsgi", "group b"};
+    setup->preloads[0] = (struct pyw_preload){"/srv/a.wsgi", "", NULL, NULL};
+    setup->preloads[1] = (struct pyw_preload){"/srv/b.wsgi", "group b", "/b", "app"};
     pyw_options_init(&setup->options);
     setup->options.threads = 8;
     setup->options.python_home = "/srv/venv";
@@ -67,6 +68,11 @@ START_TEST(there_and_back)
     ck_assert_str_eq(read_back.preloads[0].application_group, "");
     ck_assert_str_eq(read_back.preloads[1].script, "/srv/b.wsgi");
     ck_assert_str_eq(read_back.preloads[1].application_group, "group b");
+    ck_assert(read_back.is_zygote);
+    ck_assert_ptr_null(read_back.preloads[0].mount);
+    ck_assert_ptr_null(read_back.preloads[0].callable);
+    ck_assert_str_eq(read_back.preloads[1].mount, "/b");
+    ck_assert_str_eq(read_back.preloads[1].callable, "app");
     ck_assert_int_eq(read_back.options.threads, 8);
     ck_assert_str_eq(read_back.options.python_home, "/srv/venv");
     ck_assert_int_eq(read_back.python.optimize, 1);
@@ -103,7 +109,7 @@ START_TEST(cut_anywhere)
         whole += pyw_setup_get(copy, len, &read_back, why, sizeof(why)) == 0 ? 1 : 0;
         free(copy);
     }
-    ck_assert_uint_lt(whole, 40);
+    ck_assert_uint_lt(whole, 50);
     pyw_bytes_free(&writer);
 }
 END_TEST
@@ -136,6 +142,7 @@ START_TEST(entries_that_are_refused)
         {"python:", "1"},       {"python:WSGIPythonOptimize", "3"},
         {"python:x", "1"},      {"python:rule:WSGIRestrictStdin", "On"},
         {"preload-group", "g"}, {"option:", "1"},
+        {"preload-mount", "/"}, {"preload-", "x"},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
