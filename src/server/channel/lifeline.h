@@ -9,8 +9,11 @@
 
 enum pyw_word {
     PYW_WORD_DRAIN = 'D', /* a successor is there: finish what runs, and end */
-    PYW_WORD_STACKS = 'S' /* write the stacks of all threads to the descriptor that
-                             comes along, and close it */
+    PYW_WORD_STACKS = 'S', /* write the stacks of all threads to the descriptor that
+                              comes along, and close it */
+    /* a zygote, to the supervisor */
+    PYW_WORD_LOADED = 'R',    /* it has imported all scripts: orders (channel/order) */
+    PYW_WORD_NOT_LOADED = 'L' /* likewise, but for some that failed */
 };
 
 /* A connected pair, both ends non-blocking and close-on-exec. @return 0 or -errno. */
