@@ -109,6 +109,7 @@ static const char *const names[] = {"FileWrapper",
                                     "LogHandler",
                                     "RequestTimeout",
                                     "active_requests",
+                                    "after_fork",
                                     "application_group",
                                     "event_callbacks",
                                     "maximum_processes",
@@ -349,9 +350,12 @@ static int install_source(PyObject *module)
 
     if (offered != NULL) {
         state->make_handler = Py_XNewRef(PyDict_GetItemString(globals, "make_handler"));
+        state->run_after_fork =
+            Py_XNewRef(PyDict_GetItemString(globals, "run_after_fork"));
         install = PyDict_GetItemString(globals, "install"); /* borrowed */
     }
-    if (install != NULL && state->make_handler != NULL) {
+    if (install != NULL && state->make_handler != NULL &&
+        state->run_after_fork != NULL) {
         result = PyObject_CallOneArg(install, offered);
     }
     Py_XDECREF(offered);

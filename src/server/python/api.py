@@ -6,10 +6,11 @@ costs nothing before the modules in question are imported.
 """
 
 import sys
-from _thread import _local
+from _thread import _local, get_ident
 from importlib.machinery import ModuleSpec
 
 server = {}  # functions and values from C, by name: see python/api.c
+waiting = {}  # what after_fork registered, in order: a key of its own -> thread, function
 # `handled`, `streamed`: the records that this thread's LogHandler, and its stream handlers, last wrote
 thread = _local()
 
@@ -180,8 +181,27 @@ def make_handler():
     return LogHandler
 
 
+def after_fork(function, /):
+    """Calls the function, without arguments, once in each process that serves: after its
+    script was imported and, with preload=On, after the process was forked."""
+    if not callable(function):
+        raise TypeError(f"a callback must be callable, not {type(function).__name__}")
+    waiting[object()] = get_ident(), function
+    return function
+
+
+def run_after_fork(of_all, is_wanted):
+    """Calls what this thread registered, or all threads did; the first that raises is the last."""
+    keys = [key for key, (ident, _) in list(waiting.items()) if of_all or ident == get_ident()]
+    for function in [waiting.pop(key)[1] for key in keys]:
+        if is_wanted:
+            function()
+
+
 def install(names):
     server.update(names)
+    after_fork.__module__ = "mod_wsgi"
+    server["module"].after_fork = after_fork
     hooks = {"mod_pywsgi": find_twin, "apache": find_apache}
     for name, find, adapt in (
         ("logging", find_logging, adapt_logging),

@@ -28,6 +28,11 @@ int64_t pyw_builtin_started_us(void)
     return started_us;
 }
 
+void pyw_builtin_restart(void)
+{
+    started_us = pyw_clock_epoch_us();
+}
+
 const struct pyw_protocol *pyw_builtin_protocol(void)
 {
     return registered;
@@ -85,6 +90,7 @@ static const size_t references[] = {
     offsetof(struct pyw_builtin, active_requests),
     offsetof(struct pyw_builtin, id_name),
     offsetof(struct pyw_builtin, make_handler),
+    offsetof(struct pyw_builtin, run_after_fork),
 };
 #define REFERENCES (sizeof references / sizeof references[0])
 
@@ -93,7 +99,7 @@ static PyObject **reference_at(struct pyw_builtin *state, size_t i)
     return (PyObject **)(void *)((char *)state + references[i]);
 }
 
-/* All of the state but `make_handler`. */
+/* All of the state but what api.py defines, which comes later. */
 static int fill_state(struct pyw_builtin *state, PyObject *module)
 {
     PyObject *io = PyImport_ImportModule("io");
@@ -117,7 +123,7 @@ static int fill_state(struct pyw_builtin *state, PyObject *module)
     state->id_name = PyUnicode_InternFromString("mod_wsgi.request_id");
     for (size_t i = 0; i < REFERENCES; i++) {
         if (*reference_at(state, i) == NULL &&
-            references[i] != offsetof(struct pyw_builtin, make_handler)) {
+            references[i] < offsetof(struct pyw_builtin, make_handler)) {
             return -1;
         }
     }

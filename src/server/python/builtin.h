@@ -36,6 +36,7 @@ struct pyw_builtin {
     PyObject *active_requests;      /* dict: request id to the data of that request */
     PyObject *id_name;              /* "mod_wsgi.request_id" */
     PyObject *make_handler;         /* function of api.py: makes LogHandler */
+    PyObject *run_after_fork;       /* likewise: see python/after_fork */
     struct pyw_view_reader *reader; /* of request_metrics(); NULL before its first */
 };
 
@@ -47,6 +48,8 @@ int pyw_builtin_install(const struct pyw_setup *setup);
 /* What was installed, and when: microseconds since the epoch. */
 const struct pyw_setup *pyw_builtin_setup(void);
 int64_t pyw_builtin_started_us(void);
+/* The process begins now: it was forked from the one that installed the module. */
+void pyw_builtin_restart(void);
 
 /* The registered protocol; NULL: none. */
 const struct pyw_protocol *pyw_builtin_protocol(void);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "python/advice.h"
+#include "python/after_fork.h"
 #include "python/errors.h"
 #include "python/guard.h"
 #include "python/log.h"
@@ -48,6 +49,7 @@ static pthread_mutex_t lock =
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static _Atomic(struct script *) first;
 static _Atomic int64_t waits_since_ms; /* see pyw_loader_waits_since_ms */
+static bool has_loaded;                /* before pyw_loader_begin_wait */
 
 int64_t pyw_loader_waits_since_ms(void)
 {
@@ -59,6 +61,17 @@ static pyw_loader_watcher *watcher; /* set once, before the first load */
 void pyw_loader_watch(pyw_loader_watcher *function)
 {
     watcher = function;
+}
+
+void pyw_loader_begin_wait(void)
+{
+    has_loaded = atomic_load(&waits_since_ms) < 0;
+    atomic_store(&waits_since_ms, pyw_clock_now_ms());
+}
+
+void pyw_loader_end_wait(void)
+{
+    atomic_store(&waits_since_ms, has_loaded ? -1 : 0);
 }
 
 void pyw_loader_init(bool is_reloading_in_place)
@@ -282,6 +295,10 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
     module = path != NULL ? pyw_source_execute(text, path, *mtime) : NULL;
     free(text);
     Py_XDECREF(path);
+    if (pyw_after_fork_loaded(pyw_builtin_state(script->interpreter->module),
+                              module != NULL) != 0) {
+        Py_CLEAR(module);
+    }
     pyw_prelude_leave_fork(PYW_PRELUDE_SCRIPT,
                            (struct pyw_span){script->path, script->path_len});
     if (module == NULL) {

@@ -29,6 +29,11 @@ bool pyw_loader_finds_change(const struct pyw_request_head *head);
  * any. **GIL:** not needed. */
 int64_t pyw_loader_waits_since_ms(void);
 
+/* In a process that was forked from one that has imported its scripts: the clock runs
+ * anew, as if a load began now; and it is as it was, what followed the fork is done. */
+void pyw_loader_begin_wait(void);
+void pyw_loader_end_wait(void);
+
 /* Imports a script before the first request, on the calling thread. @return 0, or -1:
  * it failed, and the traceback is in the process log. **GIL:** not held. */
 int pyw_loader_preload(const struct pyw_preload *preload);
