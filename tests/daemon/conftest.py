@@ -12,6 +12,7 @@ import pytest
 from support import machine, wait
 from support.daemon import Daemon
 from support.errorlog import SANITIZER
+from support.zygote import Zygote
 
 REPO = Path(__file__).parent.parent.parent
 
@@ -45,7 +46,7 @@ def daemon(program: Path) -> Iterator[Callable[..., Daemon]]:
     def start(
         *,
         entries: dict[str, str | bytes] | None = None,
-        preloads: list[tuple[str, str]] | None = None,
+        preloads: list[tuple[str, ...]] | None = None,
         ready: bool = True,
         **options: object,
     ) -> Daemon:
@@ -57,6 +58,34 @@ def daemon(program: Path) -> Iterator[Callable[..., Daemon]]:
             options=options,
             entries=entries,
             preloads=preloads or (),
+            environ={"ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"},
+        )
+        made.append(one)
+        return one.wait_ready() if ready else one
+
+    yield start
+    for one in made:
+        one.close()
+        assert not SANITIZER.search(one.log), one.log
+
+
+@pytest.fixture
+def zygote(program: Path) -> Iterator[Callable[..., Zygote]]:
+    """Start a zygote, as `daemon` starts a daemon; it and what it forked are ended and checked."""
+    made: list[Zygote] = []
+
+    def start(
+        *preloads: tuple[str, ...] | Path,
+        entries: dict[str, str | bytes] | None = None,
+        ready: bool = True,
+        **options: object,
+    ) -> Zygote:
+        one = Zygote(
+            program,
+            options={"threads": 2}
+            | {name.replace("_", "-"): value for name, value in options.items()},
+            entries=entries or {},
+            preloads=[(str(one), "") if isinstance(one, Path) else one for one in preloads],
             environ={"ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"},
         )
         made.append(one)

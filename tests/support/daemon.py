@@ -46,12 +46,15 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
+_PRELOAD = ("preload-script", "preload-group", "preload-mount", "preload-callable")
+
+
 def setup_bytes(
-    entries: Mapping[str, str | bytes], preloads: Sequence[tuple[str, str]] = ()
+    entries: Mapping[str, str | bytes], preloads: Sequence[tuple[str, ...]] = ()
 ) -> bytes:
     rows: list[tuple[str, str | bytes]] = list(entries.items())
-    for script, group in preloads:
-        rows += [("preload-script", script), ("preload-group", group)]
+    for preload in preloads:
+        rows += zip(_PRELOAD, preload, strict=False)
     return b"".join(wire.str16(name) + b"\0" + wire.str32(value) + b"\0" for name, value in rows)
 
 
@@ -107,7 +110,7 @@ class Daemon:
         *,
         options: Mapping[str, object] | None = None,
         entries: Mapping[str, str | bytes] | None = None,
-        preloads: Sequence[tuple[str, str]] = (),
+        preloads: Sequence[tuple[str, ...]] = (),
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.program = program
@@ -124,7 +127,7 @@ class Daemon:
         self,
         options: Mapping[str, object],
         entries: Mapping[str, str | bytes],
-        preloads: Sequence[tuple[str, str]],
+        preloads: Sequence[tuple[str, ...]],
     ) -> bytes:
         rows: dict[str, str | bytes] = {
             "group": "test",

@@ -19,7 +19,11 @@
 #include "host/poller.h"
 #include "host/pulse.h"
 #include "host/signals.h"
+#include "host/warmup.h"
 #include "host/worker.h"
+#include "host/zygote.h"
+#include "python/after_fork.h"
+#include "python/forking.h"
 #include "python/handlers.h"
 #include "python/loader.h"
 #include "python/reporter.h"
@@ -58,11 +62,11 @@ static int say_help(FILE *out)
 static bool has_setup(void)
 {
     struct stat about;
-    struct stat listener;
+    struct stat lifeline;
 
     return fstat(PYW_SETUP_FD, &about) == 0 && S_ISREG(about.st_mode) &&
            about.st_size > 0 && about.st_size <= SETUP_MAX_LEN &&
-           fstat(PYW_LISTENER_FD, &listener) == 0 && S_ISSOCK(listener.st_mode);
+           fstat(PYW_LIFELINE_FD, &lifeline) == 0 && S_ISSOCK(lifeline.st_mode);
 }
 
 /* The whole of descriptor 3, never freed: the setup's strings point into it. @return
@@ -162,44 +166,59 @@ static void note_loaded(const char *script, const char *application_group)
     pyw_roster_add(roster, script, application_group);
 }
 
-/* What those that this process replaces had loaded, if it is still there. @return
- * false: one does not load. */
-static bool load_as_before(void)
+/* What those that this process replaces had loaded, if it is still there. A zygote has
+ * the main interpreter only. @return false: one does not load. */
+static bool load_as_before(const struct pyw_setup *setup)
 {
     static struct pyw_roster_entry entry; /* large */
+    bool has_loaded = true;
 
     for (size_t i = 0; i < PYW_ROSTER_ENTRIES; i++) {
-        struct pyw_preload preload = {entry.script, entry.application_group};
+        struct pyw_preload preload = {.script = entry.script,
+                                      .application_group = entry.application_group};
 
         if (pyw_roster_get(roster, i, &entry) && access(entry.script, F_OK) == 0 &&
-            pyw_loader_preload(&preload) != 0) {
-            return false;
+            (!setup->is_zygote || entry.application_group[0] == '\0')) {
+            has_loaded &= pyw_loader_preload(&preload) == 0;
+        }
+        if (!has_loaded && setup->must_load) {
+            break; /* it will not be ready */
         }
     }
-    return true;
+    return has_loaded;
 }
 
 /* A script that fails has said so, and its requests answer 500 until it changes. But a
  * successor ends where one fails that its predecessors serve. @return 0 or the exit
  * status of the process. */
-static int load_scripts(struct pyw_host *host)
+static int load_scripts(struct pyw_host *host, bool *has_loaded)
 {
     const struct pyw_setup *setup = host->setup;
+    int status = 0;
 
     roster = pyw_table_roster(host->table);
     pyw_loader_watch(note_loaded);
-    for (size_t i = 0; i < setup->preload_count; i++) {
+    *has_loaded = true;
+    for (size_t i = 0; i < setup->preload_count && status == 0; i++) {
         const struct pyw_preload *preload = &setup->preloads[i];
 
-        if (pyw_loader_preload(preload) != 0 && setup->must_load &&
+        if (pyw_loader_preload(preload) == 0) {
+            continue;
+        }
+        *has_loaded = false;
+        if (setup->must_load &&
             pyw_roster_has(roster, preload->script, preload->application_group)) {
-            return PYW_EXIT_LOAD;
+            status = PYW_EXIT_LOAD;
         }
     }
-    return setup->must_load && !load_as_before() ? PYW_EXIT_LOAD : 0;
+    if (status == 0 && (setup->must_load || setup->is_zygote) &&
+        !load_as_before(setup)) {
+        *has_loaded = false;
+        status = setup->must_load ? PYW_EXIT_LOAD : 0;
+    }
+    return status;
 }
 
-/* @return 0 or the exit status of the process. */
 static int start_python(struct pyw_host *host)
 {
     const struct pyw_setup *setup = host->setup;
@@ -211,10 +230,14 @@ static int start_python(struct pyw_host *host)
         PYW_LOG(pyw_journal_line, NULL, DAEMON_PYTHON, setup->group, why);
         return 1;
     }
-    pyw_reporter_start(setup);
+    return 0;
+}
+
+static void start_helpers(struct pyw_host *host)
+{
+    pyw_reporter_start(host->setup);
     pyw_pulse_start(host);
     pyw_dispatch_start(host);
-    return load_scripts(host);
 }
 
 static int start_workers(struct pyw_host *host)
@@ -252,24 +275,85 @@ static int set_environment(const struct pyw_options *options)
     return rv == 0 ? 0 : fail_start(strerror(-rv));
 }
 
-/* Runs the process to its end. */
-static int serve(struct pyw_host *host)
+/* Before the first thread but main. */
+static void prepare_signals(struct pyw_host *host)
 {
-    int status;
-
-    if (set_environment(&host->setup->options) != 0) {
-        return 1;
-    }
-    pyw_limits_log(&host->limits, host->setup->group);
     pyw_signals_install(host);
     pyw_handlers_init(pyw_signals_wake_main);
+}
+
+/* Until the scripts are imported. @return 0 or the exit status. */
+static int start_alone(struct pyw_host *host)
+{
+    bool has_loaded;
+
+    prepare_signals(host);
+    pyw_limits_log(&host->limits, host->setup->group);
     if (pyw_monitor_start(host) != 0) {
         return fail_start("no thread for the monitor");
     }
-    status = start_python(host);
-    if (status == 0) {
-        status = start_workers(host);
+    if (start_python(host) != 0) {
+        return 1;
     }
+    start_helpers(host);
+    return load_scripts(host, &has_loaded);
+}
+
+/* The same with preload=On: in a zygote first, then in a process that it forks. The
+ * zygote itself does not come back. @return 0 or the exit status. */
+static int start_forked(struct pyw_host *host, struct pyw_setup *setup)
+{
+    bool has_loaded;
+    int status;
+    int rv;
+
+    prepare_signals(host);
+    pyw_after_fork_defer(true);
+    if (start_python(host) != 0) {
+        return 1;
+    }
+    status = load_scripts(host, &has_loaded);
+    if (status != 0) {
+        return status;
+    }
+    rv = pyw_zygote_serve(host, setup, has_loaded);
+    if (rv != 0) {
+        return fail_start(strerror(-rv));
+    }
+    pyw_limits_log(&host->limits, host->setup->group);
+    if (pyw_monitor_start(host) != 0) {
+        return fail_start("no thread for the monitor");
+    }
+    start_helpers(host);
+    if (pyw_forking_finish(setup) != 0) {
+        return setup->must_load ? PYW_EXIT_LOAD : 1;
+    }
+    return 0;
+}
+
+/* Until the process is ready. @return 0 or the exit status. */
+static int start(struct pyw_host *host, struct pyw_setup *setup)
+{
+    int status;
+
+    if (set_environment(&setup->options) != 0) {
+        return 1;
+    }
+    status = setup->is_zygote ? start_forked(host, setup) : start_alone(host);
+    if (status != 0) {
+        return status;
+    }
+    if (!pyw_warmup_run(host) && setup->must_load) {
+        return PYW_EXIT_LOAD;
+    }
+    return start_workers(host);
+}
+
+/* Runs the process to its end. */
+static int serve(struct pyw_host *host, struct pyw_setup *setup)
+{
+    int status = start(host, setup);
+
     if (status != 0) {
         return status;
     }
@@ -318,7 +402,7 @@ static int run(void)
     if (rv == 0) {
         rv = pyw_host_init(&host, &setup, table);
     }
-    return rv == 0 ? serve(&host) : fail_start(strerror(-rv));
+    return rv == 0 ? serve(&host, &setup) : fail_start(strerror(-rv));
 }
 
 int main(int argc, char **argv)

@@ -6,7 +6,7 @@
 
 #include "host/dispatch.h"
 
-/* For the handlers, which get no argument. Written once, before they are installed. */
+/* For the handlers, which get no argument. */
 static struct pyw_host *signalled;
 static pid_t signalled_pid;
 
@@ -18,8 +18,8 @@ static void on_end(int number)
         (void)raise(number);
         return;
     }
-    if (atomic_exchange(&signalled->wants_end, true)) {
-        _exit(0); /* asked twice */
+    if (atomic_exchange(&signalled->wants_end, true) || signalled->setup->is_zygote) {
+        _exit(0); /* asked twice; or nothing runs */
     }
     pyw_host_wake(signalled);
 }
@@ -65,6 +65,12 @@ void pyw_signals_install(struct pyw_host *host)
         sigemptyset(&action.sa_mask);
         (void)sigaction(rows[i].number, &action, NULL);
     }
+}
+
+void pyw_signals_adopt(struct pyw_host *host)
+{
+    signalled = host;
+    signalled_pid = getpid();
 }
 
 void pyw_signals_wake_main(void)

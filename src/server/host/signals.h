@@ -20,6 +20,9 @@
  */
 void pyw_signals_install(struct pyw_host *host);
 
+/* In a process that was forked from a zygote: the handlers, which stay, are for it. */
+void pyw_signals_adopt(struct pyw_host *host);
+
 /* Has the main thread look for handlers of the application's. Async-signal-safe. */
 void pyw_signals_wake_main(void);
 

@@ -254,8 +254,9 @@ static int start_one(struct pyw_host *host, const pthread_attr_t *attributes)
     return rv;
 }
 
-static int set_stack(pthread_attr_t *attributes, int64_t wanted)
+int pyw_worker_set_stack(pthread_attr_t *attributes, const struct pyw_options *options)
 {
+    int64_t wanted = options->stack_size;
     size_t size = 0;
 
     (void)pthread_attr_getstacksize(attributes, &size);
@@ -276,7 +277,7 @@ int pyw_worker_start_all(struct pyw_host *host)
     if (rv != 0) {
         return rv;
     }
-    rv = set_stack(&attributes, options->stack_size);
+    rv = pyw_worker_set_stack(&attributes, options);
     (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     for (int64_t i = 0; i < options->threads && rv == 0; i++) {
         rv = start_one(host, &attributes);

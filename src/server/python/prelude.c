@@ -12,6 +12,7 @@
 #include "python/stream.h"
 
 static atomic_bool forked;
+static bool is_fork_ours; /* the fork under way is the server's own */
 
 /* Of the thread that started Python. Written once, before there is another. */
 static unsigned long main_ident;
@@ -39,11 +40,10 @@ static const char run_source[] =
     "    if spec is not None and spec.submodule_search_locations is not None:\n"
     "        module_.__path__ = list(spec.submodule_search_locations)\n"
     "def restrict_signals():\n"
-    "    owner = os.getpid()\n"
     "    genuine = signal.signal\n"
     "    def restricted(signalnum, handler):\n"
     "        'Does nothing but log: signals of this process belong to the server.'\n"
-    "        if os.getpid() != owner:\n"
+    "        if is_forked_():\n"
     "            return genuine(signalnum, handler)\n"
     "        import traceback\n"
     "        stack = traceback.format_stack(sys._getframe(1))\n"
@@ -52,11 +52,10 @@ static const char run_source[] =
     "    restricted.__name__ = restricted.__qualname__ = 'signal'\n"
     "    signal.signal = restricted\n"
     "def share_signals():\n"
-    "    owner = os.getpid()\n"
     "    genuine = signal.signal\n"
     "    def shared(signalnum, handler):\n"
     "        'Installs a handler beside what the server does at that signal.'\n"
-    "        if os.getpid() != owner:\n"
+    "        if is_forked_():\n"
     "            return genuine(signalnum, handler)\n"
     "        return share_signal_(genuine, signalnum, handler)\n"
     "    shared.__name__ = shared.__qualname__ = 'signal'\n"
@@ -130,10 +129,20 @@ static PyObject *note_fork(PyObject *self, PyObject *unused)
 {
     (void)self;
     (void)unused;
+    if (is_fork_ours) {
+        Py_RETURN_NONE;
+    }
     atomic_store(&forked, true);
     pyw_log_bind(NULL);
     pyw_handlers_release();
     Py_RETURN_NONE;
+}
+
+static PyObject *is_forked(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    return PyBool_FromLong(pyw_prelude_is_forked());
 }
 
 static PyObject *before_fork(PyObject *self, PyObject *unused)
@@ -178,6 +187,7 @@ static PyObject *announce_signal(PyObject *self, PyObject *number)
 }
 
 static PyMethodDef note_fork_method = {"note_fork", note_fork, METH_NOARGS, NULL};
+static PyMethodDef is_forked_method = {"is_forked", is_forked, METH_NOARGS, NULL};
 static PyMethodDef before_fork_method = {"before_fork", before_fork, METH_NOARGS, NULL};
 static PyMethodDef after_fork_method = {"after_fork", after_fork, METH_NOARGS, NULL};
 static PyMethodDef log_signal_method = {"log_signal", log_signal, METH_VARARGS, NULL};
@@ -262,6 +272,7 @@ static int set_functions(PyObject *names)
     return set(names, "before_fork_", function(&before_fork_method)) != 0 ||
                    set(names, "after_fork_", function(&after_fork_method)) != 0 ||
                    set(names, "forked_", function(&note_fork_method)) != 0 ||
+                   set(names, "is_forked_", function(&is_forked_method)) != 0 ||
                    set(names, "log_signal_", function(&log_signal_method)) != 0 ||
                    set(names, "share_signal_", function(&share_signal_method)) != 0 ||
                    set(names, "announce_signal_", function(&announce_signal_method)) !=
@@ -392,6 +403,26 @@ int pyw_prelude_run(const struct pyw_setup *setup,
         Py_CLEAR(names);
     }
     return run(run_source, "<mod_pywsgi start>", names);
+}
+
+void pyw_prelude_expect_fork(bool is_ours)
+{
+    is_fork_ours = is_ours;
+}
+
+int pyw_prelude_adopt(void)
+{
+    PyObject *names = PyDict_New();
+
+    note_main_thread();
+    if (names != NULL &&
+        (set(names, "__builtins__", PyImport_ImportModule("builtins")) != 0 ||
+         set_main_thread(names) != 0)) {
+        Py_CLEAR(names);
+    }
+    return run("import threading\n"
+               "threading.main_thread()._native_id = main_native_id_\n",
+               "<mod_pywsgi fork>", names);
 }
 
 int pyw_prelude_end(void)

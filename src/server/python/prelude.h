@@ -13,6 +13,13 @@ int pyw_prelude_run(const struct pyw_setup *setup,
                     const struct pyw_interpreter *interpreter);
 int pyw_prelude_end(void);
 
+/* The fork that comes is the server's own: its child goes on as a server; or it has
+ * come. **GIL:** held. */
+void pyw_prelude_expect_fork(bool is_ours);
+/* Likewise in that child, in the main interpreter: threads have other numbers there.
+ * @return 0, or -1 with an exception. */
+int pyw_prelude_adopt(void);
+
 /* True in a process that the application forked off. Such a process must not touch
  * exchanges. */
 bool pyw_prelude_is_forked(void);

@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -43,6 +44,19 @@ void pyw_stacks_init(void)
 {
     if (memory_fd == -1) {
         memory_fd = memfd_create("pywsgi-stacks", MFD_CLOEXEC);
+    }
+}
+
+void pyw_stacks_renew(void)
+{
+    int fresh = memfd_create("pywsgi-stacks", MFD_CLOEXEC);
+
+    /* On the number that faulthandler knows; else what processes write gets mixed. */
+    if (fresh >= 0 && memory_fd >= 0) {
+        (void)dup3(fresh, memory_fd, O_CLOEXEC);
+    }
+    if (fresh >= 0) {
+        close(fresh);
     }
 }
 

@@ -14,6 +14,9 @@ void pyw_stacks_init(void);
 int pyw_stacks_signal(void);
 int pyw_stacks_signal_fd(void);
 
+/* In a process that was forked from one that serves nothing. */
+void pyw_stacks_renew(void);
+
 /* Writes them to `fd`. From any thread that is not inside Python. */
 void pyw_stacks_dump(int fd);
 
