@@ -78,6 +78,7 @@ def zygote(program: Path) -> Iterator[Callable[..., Zygote]]:
         *preloads: tuple[str, ...] | Path,
         entries: dict[str, str | bytes] | None = None,
         ready: bool = True,
+        loaded: Path | None = None,
         **options: object,
     ) -> Zygote:
         one = Zygote(
@@ -86,6 +87,7 @@ def zygote(program: Path) -> Iterator[Callable[..., Zygote]]:
             | {name.replace("_", "-"): value for name, value in options.items()},
             entries=entries or {},
             preloads=[(str(one), "") if isinstance(one, Path) else one for one in preloads],
+            loaded=loaded,
             environ={"ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"},
         )
         made.append(one)

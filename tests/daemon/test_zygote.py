@@ -202,16 +202,25 @@ def test_a_script_that_fails_is_told_once(zygote: Start, tmp_path: Path) -> None
     assert one.word == b"L"
     logged(one, "no such luck")
     fork = one.ready_fork()
-    answer = fork.channel().request(script)
-    assert answer.outcome == wire.ERROR
-    assert "no such luck" not in fork.log + answer.log
+    assert "no such luck" not in fork.log
+    assert fork.channel().request(script).outcome == wire.ERROR
 
 
 def test_a_zygote_that_replaces_another_has_to_load(zygote: Start, tmp_path: Path) -> None:
+    """What those that it replaces had loaded, that is."""
     script = write(tmp_path, "raise LookupError('no such luck')\n")
-    one = zygote(script, entries={"must-load": "1"}, ready=False)
+    one = zygote(script, entries={"must-load": "1"})
+    assert one.word == b"L"
+    one = zygote(script, entries={"must-load": "1"}, loaded=script, ready=False)
     assert one.wait_end() == 3
     assert one.log.count("no such luck") == 2  # the line, and the exception of its traceback
+
+
+def test_it_imports_what_was_loaded_before(zygote: Start, script: Path) -> None:
+    """By a process of the group that is gone now, when a request came for it."""
+    one = zygote(loaded=script)
+    assert one.word == b"R"
+    assert tell(one.ready_fork(), script)["imported_in"] == one.pid
 
 
 def test_an_application_that_forks_is_still_kept_from_serving(

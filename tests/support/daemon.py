@@ -73,6 +73,11 @@ class Table:
         head = struct.pack("<IIII", 0x54575950, 1, SLOTS, CELLS)
         self.fd = _memfd("group", head.ljust(size, b"\0"))
 
+    def note_loaded(self, script: Path) -> None:
+        """As if a process of the group had loaded it into the main interpreter, the first of all."""
+        entry = struct.pack("<I4096s512s", 2, str(script).encode(), b"")
+        os.pwrite(self.fd, entry, TABLE_HEAD + SLOTS * SLOT_SIZE)
+
     def number(self, at: int, code: str = "I", slot: int = 0) -> int:
         raw = os.pread(self.fd, struct.calcsize(code), TABLE_HEAD + slot * SLOT_SIZE + at)
         value: int = struct.unpack("<" + code, raw)[0]
@@ -112,6 +117,7 @@ class Daemon:
         entries: Mapping[str, str | bytes] | None = None,
         preloads: Sequence[tuple[str, ...]] = (),
         environ: Mapping[str, str] | None = None,
+        loaded: Path | None = None,
     ) -> None:
         self.program = program
         self.secret = SECRET
@@ -119,6 +125,8 @@ class Daemon:
         self.root.chmod(0o755)
         self.path = self.root / "socket"
         self.table = Table()
+        if loaded:
+            self.table.note_loaded(loaded)
         self.log = ""
         self._channels: list[wire.Channel] = []
         self._start(self._setup(options or {}, entries or {}, preloads), environ)

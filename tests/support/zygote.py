@@ -125,6 +125,7 @@ class Zygote(Daemon):
         entries: Mapping[str, str | bytes] | None = None,
         preloads: Sequence[tuple[str, ...]] = (),
         environ: Mapping[str, str] | None = None,
+        loaded: Path | None = None,
     ) -> None:
         self.word = b""
         self._forked: list[Forked] = []
@@ -134,6 +135,7 @@ class Zygote(Daemon):
             entries={"is-zygote": "1", **(entries or {})},
             preloads=preloads,
             environ=environ,
+            loaded=loaded,
         )
 
     def wait_ready(self) -> Zygote:
