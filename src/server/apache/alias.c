@@ -25,17 +25,18 @@ static bool is_single_application(cmd_parms *cmd, const struct pyw_group_conf *g
 /* Whether a script of an alias can be known and run before a request has come: an alias
  * to a directory maps many, script-user= looks at the owner in each request, and what
  * lies outside of the chroot= is an error of each request. */
-static bool may_preload(cmd_parms *cmd, const char *script,
-                        const struct pyw_group_conf *group)
+bool pyw_alias_may_preload(apr_pool_t *pool, const struct pyw_alias *alias,
+                           const struct pyw_group_conf *group)
 {
     apr_finfo_t about;
 
-    if (apr_stat(&about, script, APR_FINFO_TYPE, cmd->temp_pool) == APR_SUCCESS &&
-        about.filetype == APR_DIR) {
+    if ((alias->pattern != NULL && strchr(alias->target, '$') != NULL) ||
+        (apr_stat(&about, alias->target, APR_FINFO_TYPE, pool) == APR_SUCCESS &&
+         about.filetype == APR_DIR)) {
         return false;
     }
-    return group == NULL ||
-           (!pyw_group_rules_have_owner(group) && pyw_group_rules_sees(group, script));
+    return group == NULL || (!pyw_group_rules_have_owner(group) &&
+                             pyw_group_rules_sees(group, alias->target));
 }
 
 /* A script whose groups are both known now is imported when the process starts, before
@@ -54,14 +55,13 @@ static const char *queue_preload(cmd_parms *cmd, const struct pyw_alias *alias)
         options.application_group = "";
     }
     if (options.application_group == NULL ||
-        strstr(options.application_group, "%{") != NULL ||
-        (alias->pattern != NULL && strchr(alias->target, '$') != NULL)) {
+        strstr(options.application_group, "%{") != NULL) {
         return NULL;
     }
-    if (!may_preload(cmd, alias->target, group)) {
+    if (!pyw_alias_may_preload(cmd->temp_pool, alias, group)) {
         return group != NULL ? pyw_conf_refuse_group(group, cmd->server) : NULL;
     }
-    return pyw_script_options_queue(cmd, alias->target, &options, true);
+    return pyw_script_options_queue(cmd, alias->target, &options, alias->url, true);
 }
 
 /* A plain file behind a URL without a slash at its end: the usual case, in which the

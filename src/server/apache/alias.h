@@ -23,6 +23,11 @@ bool pyw_alias_is_handler(const char *name);
  * NULL. */
 const struct pyw_alias *pyw_alias_of(const request_rec *r);
 
+/* Whether its script can be known and run before a request has come, in that group
+ * (NULL: embedded mode). */
+bool pyw_alias_may_preload(apr_pool_t *pool, const struct pyw_alias *alias,
+                           const struct pyw_group_conf *group);
+
 /* Sets r->path_info to what the translation knows; a sub-request has it otherwise only
  * from fixups on. */
 void pyw_alias_set_path_info(request_rec *r);

@@ -239,6 +239,8 @@ const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf,
     pyw_options_init(&group->options);
     error = read_options(cmd, group, arguments);
     if (error == NULL) {
+        /* Sub-interpreters do not survive the fork. */
+        group->options.is_single_application |= group->options.is_preload;
         error = resolve_identity(cmd, group);
     }
     if (error == NULL) {

@@ -144,6 +144,7 @@ static bool fill_head(request_rec *r, const struct pyw_question *question,
     target.script = question->script->path;
     target.handler_script = question->handler_script;
     pyw_target_set_group(&target, question->script->process_group);
+    target.application_group = group;
     if (pyw_group_rules_apply(r, &target) != OK) {
         return false;
     }

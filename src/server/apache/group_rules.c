@@ -129,14 +129,27 @@ static int enter_chroot(request_rec *r, const struct pyw_group_conf *group,
     return OK;
 }
 
-/* --- both --- */
+/* --- interpreter --- */
+
+static int check_interpreter(request_rec *r, const struct pyw_group_conf *group,
+                             const struct pyw_target *target)
+{
+    if (!group->options.is_preload || *target->application_group == '\0') {
+        return OK;
+    }
+    PYW_LOG(pyw_log_request, r, PRELOAD_GROUP, target->script,
+            target->application_group, group->name);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* --- all --- */
 
 int pyw_group_rules_apply(request_rec *r, struct pyw_target *target)
 {
     const struct pyw_group_conf *group = target->group;
-    int status = OK;
+    int status = group != NULL ? check_interpreter(r, group, target) : OK;
 
-    if (group != NULL && pyw_group_rules_have_owner(group)) {
+    if (status == OK && group != NULL && pyw_group_rules_have_owner(group)) {
         status = check_owner(r, group, target->script);
     }
     if (status == OK && group != NULL && group->options.chroot != NULL) {

@@ -1,6 +1,6 @@
-/* group_rules.h: what a process group demands of the scripts that it runs: an owner
- * (script-user=, script-group=), and a place within its chroot=, whose path is then the
- * one that its processes see.
+/* group_rules.h: what a process group demands of the scripts that it runs: the main
+ * interpreter (preload=On), an owner (script-user=, script-group=), and a place within
+ * its chroot=, whose path is then the one that its processes see.
  *
  * Apache worker threads; the last three also the parent.
  */

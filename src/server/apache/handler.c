@@ -79,7 +79,7 @@ const char *pyw_handler_set_import(cmd_parms *cmd, void *dir_conf,
         return "Name of WSGI process group required: add process-group= to "
                "WSGIImportScript.";
     }
-    return pyw_script_options_queue(cmd, script, &options, false);
+    return pyw_script_options_queue(cmd, script, &options, NULL, false);
 }
 
 const struct pyw_handler *pyw_handler_of(const request_rec *r)

@@ -27,6 +27,7 @@
 #include "apache/log.h"
 #include "apache/module.h"
 #include "apache/places.h"
+#include "apache/preload.h"
 #include "apache/python_conf.h"
 #include "apache/service.h"
 #include "apache/telemetry.h"
@@ -385,7 +386,6 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                        server_rec *s)
 {
     (void)plog;
-    (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ||
         ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_NORMAL) {
         return OK;
@@ -409,6 +409,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     watch_earlier();
     pyw_python_conf_check(s);
     pyw_telemetry_check(s);
+    pyw_preload_complete(ptemp, s);
     return launch_groups(pconf, s);
 }
 

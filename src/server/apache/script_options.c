@@ -133,49 +133,73 @@ static const char *check_chroot(cmd_parms *cmd, const char *name, const char *sc
                         script, group->options.chroot, name);
 }
 
-static bool is_queued(const apr_array_header_t *queue, const char *script,
-                      const char *application_group)
+static const char *check_preload(cmd_parms *cmd, const char *name, const char *script,
+                                 const char *application_group)
+{
+    const struct pyw_group_conf *group = pyw_conf_find_group(name);
+
+    if (group == NULL || !group->options.is_preload || *application_group == '\0') {
+        return NULL;
+    }
+    return apr_psprintf(cmd->pool,
+                        "'%s' is for application group '%s', and process group '%s' "
+                        "has preload=On and one interpreter: put %%{GLOBAL} there, or "
+                        "the script into another process group.",
+                        script, application_group, name);
+}
+
+static struct pyw_preload *find_queued(const apr_array_header_t *queue,
+                                       const struct pyw_preload *wanted)
 {
     for (int i = 0; i < queue->nelts; i++) {
-        const struct pyw_preload *preload =
-            &APR_ARRAY_IDX(queue, i, struct pyw_preload);
+        struct pyw_preload *preload = &APR_ARRAY_IDX(queue, i, struct pyw_preload);
 
-        if (strcmp(preload->script, script) == 0 &&
-            strcmp(preload->application_group, application_group) == 0) {
-            return true;
+        if (strcmp(preload->script, wanted->script) == 0 &&
+            strcmp(preload->application_group, wanted->application_group) == 0) {
+            return preload;
         }
     }
-    return false;
+    return NULL;
+}
+
+bool pyw_script_options_enqueue(apr_array_header_t *queue,
+                                const struct pyw_preload *wanted)
+{
+    struct pyw_preload *queued = find_queued(queue, wanted);
+
+    if (queued == NULL) {
+        if (queue->nelts == PYW_SETUP_MAX_PRELOADS) {
+            return false;
+        }
+        *(struct pyw_preload *)apr_array_push(queue) = *wanted;
+    } else if (queued->mount == NULL) {
+        queued->mount = wanted->mount;
+        queued->callable = wanted->callable;
+    }
+    return true;
 }
 
 const char *pyw_script_options_queue(cmd_parms *cmd, const char *script,
                                      const struct pyw_script_options *options,
-                                     bool is_wish)
+                                     const char *mount, bool is_wish)
 {
+    struct pyw_preload preload = {script, options->application_group, mount,
+                                  options->callable};
     apr_array_header_t *queue = NULL;
-    struct pyw_preload *preload;
     const char *error = find_queue(cmd, options->process_group, &queue);
 
     if (error == NULL) {
         error = check_chroot(cmd, options->process_group, script);
     }
-    if (error != NULL) {
+    if (error == NULL) {
+        error = check_preload(cmd, options->process_group, script,
+                              options->application_group);
+    }
+    if (error != NULL || pyw_script_options_enqueue(queue, &preload) || is_wish) {
         return error;
     }
-    if (is_queued(queue, script, options->application_group)) {
-        return NULL;
-    }
-    if (queue->nelts == PYW_SETUP_MAX_PRELOADS) {
-        return is_wish
-                   ? NULL
-                   : apr_psprintf(
-                         cmd->pool,
-                         "More than %d scripts are to be imported when the processes "
-                         "of one group start: let requests load some of them.",
-                         PYW_SETUP_MAX_PRELOADS);
-    }
-    preload = apr_array_push(queue);
-    preload->script = script;
-    preload->application_group = options->application_group;
-    return NULL;
+    return apr_psprintf(cmd->pool,
+                        "More than %d scripts are to be imported when the processes of "
+                        "one group start: let requests load some of them.",
+                        PYW_SETUP_MAX_PRELOADS);
 }

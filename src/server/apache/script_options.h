@@ -28,10 +28,15 @@ const char *pyw_script_options_read(cmd_parms *cmd, const char **line, const cha
                                     struct pyw_script_options *options);
 
 /* Has a script imported when the processes of the group start ("" is embedded mode), on
- * behalf of the directive that is being read; twice is once. `is_wish`: where there are
- * too many, its first request loads it. @return NULL, or why not. */
+ * behalf of the directive that is being read; twice is once. `mount`: the URL that it
+ * serves, NULL: not known. `is_wish`: where there are too many, its first request loads
+ * it. @return NULL, or why not. */
 const char *pyw_script_options_queue(cmd_parms *cmd, const char *script,
                                      const struct pyw_script_options *options,
-                                     bool is_wish);
+                                     const char *mount, bool is_wish);
+
+/* The same for a list of struct pyw_preload. @return false: there are too many. */
+bool pyw_script_options_enqueue(apr_array_header_t *queue,
+                                const struct pyw_preload *wanted);
 
 #endif
