@@ -78,8 +78,8 @@ struct pyw_options {
     bool private_tmp;           /* an empty /tmp and /var/tmp, the group's own */
     bool is_single_application; /* the main interpreter is the default */
     bool is_preload; /* processes are forked from one that has imported the scripts */
-    struct pyw_texts warmup;    /* paths that each process asks itself for */
-    bool has_processes;         /* processes= was given, be it 1: wsgi.multiprocess */
+    struct pyw_texts warmup; /* paths that each process asks itself for */
+    bool has_processes;      /* processes= was given, be it 1: wsgi.multiprocess */
 };
 
 void pyw_options_init(struct pyw_options *options);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/codes.h"
 #include "supervisor/load.h"
+#include "supervisor/nursery.h"
 
 /* A process that ends by itself sooner than this after its start is backed off. */
 #define QUICK_END_MS 1000
@@ -42,6 +43,7 @@ int pyw_crew_init(struct pyw_crew *crew, const struct pyw_group *group,
     for (uint32_t slot = 0; slot < group->slots; slot++) {
         pyw_process_init(&crew->processes[slot], group, log, slot);
     }
+    pyw_zygotes_init(&crew->zygotes, group, log, notify_fd);
     return 0;
 }
 
@@ -128,6 +130,7 @@ static void mark_all(struct pyw_crew *crew)
     }
     crew->replace_failures = 0;
     crew->replace_at_ms = 0;
+    pyw_zygotes_renew(&crew->zygotes);
     set_roll(crew, PYW_ROLL_ON);
 }
 
@@ -241,6 +244,24 @@ void pyw_crew_follow(struct pyw_crew *crew)
 
 /* --- starting and draining --- */
 
+uint32_t pyw_crew_count_predecessors(const struct pyw_crew *crew)
+{
+    uint32_t ready = count(crew, is_ready);
+
+    if (ready == 0 && crew->group->before != NULL) {
+        ready = pyw_table_count(crew->group->before->table, PYW_STATE_READY);
+    }
+    return ready;
+}
+
+void pyw_crew_note_unspawned(struct pyw_crew *crew, uint32_t slot, const char *step,
+                             int rv)
+{
+    set_failures(crew, crew->failures + 1);
+    PYW_LOG(crew->log, crew->group->log_context, SPAWN_FAILED, slot, crew->group->name,
+            step, strerror(-rv), pyw_clock_backoff_ms(crew->failures));
+}
+
 /* @return false: not now. */
 static bool start_one(struct pyw_crew *crew, bool is_successor)
 {
@@ -251,12 +272,15 @@ static bool start_one(struct pyw_crew *crew, bool is_successor)
     if (process == NULL) {
         return false; /* every spare slot still drains: the next to end makes room */
     }
-    rv = pyw_process_spawn(process, crew->notify_fd, is_successor, &step);
+    if (!pyw_nursery_may_start(crew, is_successor)) {
+        return false;
+    }
+    rv = pyw_nursery_start(crew, process, is_successor, &step);
+    if (rv == -EPIPE) {
+        return false; /* a zygote that is gone: the next one will */
+    }
     if (rv != 0) {
-        set_failures(crew, crew->failures + 1);
-        PYW_LOG(crew->log, crew->group->log_context, SPAWN_FAILED, process->slot,
-                crew->group->name, step, strerror(-rv),
-                pyw_clock_backoff_ms(crew->failures));
+        pyw_crew_note_unspawned(crew, process->slot, step, rv);
     }
     return rv == 0;
 }
@@ -407,6 +431,7 @@ void pyw_crew_tend(struct pyw_crew *crew)
 {
     wake_up(crew);
     adapt(crew);
+    pyw_nursery_tend(crew);
     thin_out(crew);
     fill(crew);
     replace(crew);
@@ -415,14 +440,16 @@ void pyw_crew_tend(struct pyw_crew *crew)
 
 int64_t pyw_crew_deadline_ms(const struct pyw_crew *crew)
 {
-    int64_t deadline = PYW_CLOCK_NEVER;
+    int64_t deadline = pyw_nursery_deadline_ms(crew);
 
     if (find_empty(crew) != NULL) { /* else the next to end makes room */
-        if (crew->retry_at_ms > 0 &&
+        if (crew->retry_at_ms > 0 && crew->retry_at_ms < deadline &&
+            pyw_nursery_may_start(crew, false) &&
             count(crew, pyw_process_is_wanted) < crew->target) {
             deadline = crew->retry_at_ms;
         }
-        if (successors_from_ms(crew) < deadline && count_missing_successors(crew) > 0) {
+        if (successors_from_ms(crew) < deadline && pyw_nursery_may_start(crew, true) &&
+            count_missing_successors(crew) > 0) {
             deadline = successors_from_ms(crew);
         }
     }
@@ -438,18 +465,6 @@ int64_t pyw_crew_deadline_ms(const struct pyw_crew *crew)
 
 /* --- ends --- */
 
-/* Those that serve while a successor starts, of this configuration or of the one
- * before. */
-static uint32_t count_predecessors(const struct pyw_crew *crew)
-{
-    uint32_t ready = count(crew, is_ready);
-
-    if (ready == 0 && crew->group->before != NULL) {
-        ready = pyw_table_count(crew->group->before->table, PYW_STATE_READY);
-    }
-    return ready;
-}
-
 static void note_failed_successor(struct pyw_crew *crew)
 {
     crew->replace_failures++;
@@ -459,40 +474,39 @@ static void note_failed_successor(struct pyw_crew *crew)
     }
     if (crew->replace_failures == 1) {
         PYW_LOG(crew->log, crew->group->log_context, SUCCESSOR_FAILED,
-                crew->group->name, count_predecessors(crew));
+                crew->group->name, pyw_crew_count_predecessors(crew));
     }
 }
 
-static struct pyw_kept_ending keep_ending(const struct pyw_process *process, int status)
+void pyw_crew_keep_failure(struct pyw_crew *crew, pid_t pid, int status)
 {
-    struct pyw_kept_ending kept = {{process->pid, status}, pyw_clock_now_ms()};
-
-    return kept;
+    crew->failed =
+        (struct pyw_kept_ending){{(int32_t)pid, status}, pyw_clock_now_ms()};
+    crew->failed_tail = crew->starting_tail;
+    if (crew->failed_tail.pid != (int32_t)pid) {
+        crew->failed_tail.len = 0; /* it said nothing, or another has spoken since */
+    }
 }
 
-static void keep_failure(struct pyw_crew *crew, struct pyw_kept_ending ending)
+void pyw_crew_note_failed_start(struct pyw_crew *crew, bool is_successor)
 {
-    crew->failed = ending;
-    crew->failed_tail = crew->starting_tail;
-    if (crew->failed_tail.pid != ending.ending.pid) {
-        crew->failed_tail.len = 0; /* it said nothing, or another has spoken since */
+    if (is_successor && pyw_crew_count_predecessors(crew) > 0) {
+        note_failed_successor(crew);
+    } else {
+        set_failures(crew, crew->failures + 1);
     }
 }
 
 void pyw_crew_reap(struct pyw_crew *crew, struct pyw_process *process, int status)
 {
-    struct pyw_kept_ending ending = keep_ending(process, status);
+    struct pyw_kept_ending ending = {{process->pid, status}, pyw_clock_now_ms()};
     bool is_news = !process->is_told;
     bool is_quick = pyw_clock_now_ms() - process->spawned_ms < QUICK_END_MS;
     bool is_known = crew->failures > 0 || crew->replace_failures > 0;
 
     if (pyw_process_reap(process, status, is_known)) {
-        keep_failure(crew, ending);
-        if (process->is_successor && count_predecessors(crew) > 0) {
-            note_failed_successor(crew);
-        } else {
-            set_failures(crew, crew->failures + 1);
-        }
+        pyw_crew_keep_failure(crew, ending.ending.pid, status);
+        pyw_crew_note_failed_start(crew, process->is_successor);
     } else if (is_news) {
         crew->last = ending;
         crew->quick_ends = is_quick ? crew->quick_ends + 1 : 0;
@@ -513,6 +527,7 @@ void pyw_crew_stop(struct pyw_crew *crew, int64_t grace_ms)
     {
         pyw_process_stop(process, grace_ms);
     }
+    pyw_zygotes_stop(&crew->zygotes, grace_ms);
 }
 
 /* --- orders --- */
@@ -527,6 +542,7 @@ int64_t pyw_crew_grace_ms(const struct pyw_crew *crew)
 void pyw_crew_restart(struct pyw_crew *crew)
 {
     set_roll(crew, PYW_ROLL_ON);
+    pyw_zygotes_stop(&crew->zygotes, pyw_crew_grace_ms(crew)); /* imported is imported */
     FOR_EACH(crew, process)
     {
         if (pyw_process_is_wanted(process)) {

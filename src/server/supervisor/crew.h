@@ -20,6 +20,7 @@
 #include "supervisor/process.h"
 #include "supervisor/size.h"
 #include "supervisor/tail.h"
+#include "supervisor/zygote.h"
 
 /* How the last replacement of all processes went, or goes. */
 enum pyw_roll_state {
@@ -63,6 +64,7 @@ struct pyw_crew {
     struct pyw_kept_ending failed; /* the last that ended before it was ready ... */
     struct pyw_tail failed_tail;   /* ... and what it had said */
     struct pyw_kept_ending last;   /* the last that ended unasked, ready */
+    struct pyw_zygotes zygotes;    /* with preload=On: they fork its processes */
 };
 
 /* @return 0 or -ENOMEM. */
@@ -98,5 +100,16 @@ void pyw_crew_restart(struct pyw_crew *crew);
 /* Replaces each process that it has now, at most max-unavailable= at a time; `roll`
  * says how it goes. */
 void pyw_crew_roll(struct pyw_crew *crew);
+
+/* For supervisor/nursery. Those that serve while a successor starts, of this
+ * configuration or of the one before. */
+uint32_t pyw_crew_count_predecessors(const struct pyw_crew *crew);
+/* A process, or a zygote, has ended before it was ready: for those who ask why. */
+void pyw_crew_keep_failure(struct pyw_crew *crew, pid_t pid, int status);
+/* A start came to nothing: one that would replace others, or any. */
+void pyw_crew_note_failed_start(struct pyw_crew *crew, bool is_successor);
+/* A start could not even be tried; says so. */
+void pyw_crew_note_unspawned(struct pyw_crew *crew, uint32_t slot, const char *step,
+                             int rv);
 
 #endif

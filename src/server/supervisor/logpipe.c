@@ -15,11 +15,16 @@ struct mark {
     bool is_more; /* the next line is of the same entry */
 };
 
+void pyw_logpipe_set_pid(struct pyw_logpipe *pipe, pid_t pid)
+{
+    (void)snprintf(pipe->who, sizeof(pipe->who), "[pid %d] ", (int)pid);
+}
+
 void pyw_logpipe_init(struct pyw_logpipe *pipe, int fd, pid_t pid)
 {
     pipe->fd = fd;
     pipe->len = 0;
-    (void)snprintf(pipe->who, sizeof(pipe->who), "[pid %d] ", (int)pid);
+    pyw_logpipe_set_pid(pipe, pid);
     pyw_bytes_init(&pipe->entry);
 }
 

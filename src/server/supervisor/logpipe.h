@@ -33,6 +33,8 @@ struct pyw_logpipe {
 };
 
 void pyw_logpipe_init(struct pyw_logpipe *pipe, int fd, pid_t pid);
+/* Whose it is, where that was not known. */
+void pyw_logpipe_set_pid(struct pyw_logpipe *pipe, pid_t pid);
 
 /* Reads what is there and gives each whole entry to the sink; longer lines are split.
  * @return false once the pipe is closed, and then the rest has been given out. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/codes.h"
 #include "channel/lifeline.h"
+#include "channel/order.h"
 #include "channel/socket.h"
 #include "supervisor/spawn.h"
 
@@ -45,7 +46,7 @@ void pyw_process_init(struct pyw_process *process, const struct pyw_group *group
 
 bool pyw_process_is_empty(const struct pyw_process *process)
 {
-    return process->pid == 0;
+    return process->pid == 0 && !process->is_awaited;
 }
 
 bool pyw_process_is_wanted(const struct pyw_process *process)
@@ -53,20 +54,21 @@ bool pyw_process_is_wanted(const struct pyw_process *process)
     return process->state == PYW_STATE_STARTING || process->state == PYW_STATE_READY;
 }
 
-int pyw_process_spawn(struct pyw_process *process, int notify_fd, bool is_successor,
-                      const char **step)
+static void close_lifeline(struct pyw_process *process)
 {
-    struct pyw_spawn_plan plan = {process->slot, process->generation + 1, is_successor,
-                                  notify_fd};
-    struct pyw_spawned spawned;
-    int rv = pyw_spawn_start(process->group, &plan, &spawned, step);
-
-    if (rv != 0) {
-        return rv;
+    if (process->lifeline_fd >= 0) {
+        close(process->lifeline_fd);
+        process->lifeline_fd = -1;
     }
+}
+
+static void begin(struct pyw_process *process, const struct pyw_spawned *spawned,
+                  bool is_successor, const char *event)
+{
     process->generation++;
-    process->pid = spawned.pid;
-    process->lifeline_fd = spawned.lifeline_fd;
+    process->pid = spawned->pid;
+    process->is_awaited = spawned->pid == 0;
+    process->lifeline_fd = spawned->lifeline_fd;
     process->spawned_ms = pyw_clock_now_ms();
     process->kill_at_ms = PYW_CLOCK_NEVER;
     process->is_successor = is_successor;
@@ -75,18 +77,86 @@ int pyw_process_spawn(struct pyw_process *process, int notify_fd, bool is_succes
     process->wishes = 0;
     process->is_told = false;
     process->is_killed = false;
-    pyw_logpipe_init(&process->output, spawned.log_fd, process->pid);
+    pyw_logpipe_init(&process->output, spawned->log_fd, process->pid);
     pyw_table_set_process(process->group->table, process->slot, process->generation,
                           process->pid);
-    set_state(process, PYW_STATE_STARTING, "spawn");
-    return 0;
+    set_state(process, PYW_STATE_STARTING, event);
+}
+
+int pyw_process_spawn(struct pyw_process *process, int notify_fd, bool is_successor,
+                      const char **step)
+{
+    struct pyw_spawn_plan plan = {.slot = process->slot,
+                                  .generation = process->generation + 1,
+                                  .must_load = is_successor,
+                                  .notify_fd = notify_fd};
+    struct pyw_spawned spawned;
+    int rv = pyw_spawn_start(process->group, &plan, &spawned, step);
+
+    if (rv == 0) {
+        begin(process, &spawned, is_successor, "spawn");
+    }
+    return rv;
+}
+
+int pyw_process_order(struct pyw_process *process, int zygote_fd, bool is_successor,
+                      const char **step)
+{
+    struct pyw_spawn_plan plan = {.slot = process->slot,
+                                  .generation = process->generation + 1,
+                                  .must_load = is_successor};
+    struct pyw_spawned spawned;
+    int rv = pyw_spawn_order(process->group, &plan, zygote_fd, &spawned, step);
+
+    if (rv == 0) {
+        begin(process, &spawned, is_successor, "order");
+    }
+    return rv;
+}
+
+/* Whatever becomes of it, it is none of this slot's. */
+static void abandon(struct pyw_process *process, const char *event)
+{
+    process->is_awaited = false;
+    close_lifeline(process);
+    set_state(process, PYW_STATE_GONE, event);
+}
+
+/* Only a process of ours may be killed one day: the number of another one may be a
+ * stranger's by then. */
+static bool is_child(pid_t pid)
+{
+    siginfo_t info;
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+bool pyw_process_meet(struct pyw_process *process)
+{
+    pid_t pid = pyw_order_meet(process->lifeline_fd);
+
+    if (pid == -EAGAIN) {
+        return true;
+    }
+    if (pid > 0 && is_child(pid)) {
+        process->pid = pid;
+        process->is_awaited = false;
+        pyw_logpipe_set_pid(&process->output, pid);
+        pyw_table_set_process(process->group->table, process->slot, process->generation,
+                              pid);
+        return true;
+    }
+    PYW_LOG(process->log, process->group->log_context, ORDER_LOST, process->slot,
+            process->group->name);
+    abandon(process, "lost");
+    return false;
 }
 
 enum pyw_report pyw_process_follow_report(struct pyw_process *process)
 {
     enum pyw_report report;
 
-    if (pyw_process_is_empty(process)) {
+    if (process->pid == 0) {
         return PYW_REPORT_NONE;
     }
     report =
@@ -102,14 +172,6 @@ enum pyw_report pyw_process_follow_report(struct pyw_process *process)
         return report;
     }
     return PYW_REPORT_NONE;
-}
-
-static void close_lifeline(struct pyw_process *process)
-{
-    if (process->lifeline_fd >= 0) {
-        close(process->lifeline_fd);
-        process->lifeline_fd = -1;
-    }
 }
 
 void pyw_process_drain(struct pyw_process *process)
@@ -128,6 +190,10 @@ void pyw_process_stop(struct pyw_process *process, int64_t grace_ms)
         return;
     }
     process->is_told = true;
+    if (process->is_awaited) {
+        abandon(process, "stop"); /* the end of its lifeline ends it, wherever it is */
+        return;
+    }
     close_lifeline(process);
     if (process->kill_at_ms > pyw_clock_now_ms() + grace_ms) {
         process->kill_at_ms = pyw_clock_now_ms() + grace_ms;
@@ -139,7 +205,7 @@ void pyw_process_stop(struct pyw_process *process, int64_t grace_ms)
 
 void pyw_process_enforce(struct pyw_process *process, int64_t now_ms)
 {
-    if (pyw_process_is_empty(process) || now_ms < process->kill_at_ms) {
+    if (process->pid == 0 || now_ms < process->kill_at_ms) {
         return;
     }
     process->kill_at_ms = PYW_CLOCK_NEVER;
@@ -176,6 +242,15 @@ const char *pyw_process_signal_name(int number, char buffer[PYW_PROCESS_SIGNAL_N
         snprintf(buffer, PYW_PROCESS_SIGNAL_NAME, "signal %d", number);
     }
     return buffer;
+}
+
+const char *pyw_process_describe_end(int status, char text[PYW_PROCESS_SIGNAL_NAME])
+{
+    if (WIFSIGNALED(status)) {
+        return pyw_process_signal_name(WTERMSIG(status), text);
+    }
+    snprintf(text, PYW_PROCESS_SIGNAL_NAME, "status %d", WEXITSTATUS(status));
+    return text;
 }
 
 static void log_start_failure(struct pyw_process *process, int status, bool is_known)

@@ -10,6 +10,7 @@
 #define PYW_SUPERVISOR_PROCESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -28,7 +29,8 @@ struct pyw_process {
     uint32_t slot;
     uint32_t generation;
     enum pyw_state state;
-    pid_t pid;       /* 0: none */
+    pid_t pid;       /* 0: none, or not known so far */
+    bool is_awaited; /* ordered of a zygote: it has to introduce itself */
     int lifeline_fd; /* our end; -1: none */
     struct pyw_logpipe output;
     int64_t spawned_ms;
@@ -53,6 +55,13 @@ bool pyw_process_is_wanted(const struct pyw_process *process);
 int pyw_process_spawn(struct pyw_process *process, int notify_fd, bool is_successor,
                       const char **step);
 
+/* The same by order to a zygote. It is in its slot from now on, though not known. */
+int pyw_process_order(struct pyw_process *process, int zygote_fd, bool is_successor,
+                      const char **step);
+/* Looks whether a process that is awaited has introduced itself. @return false: it will
+ * not any more (logged): the slot is empty, the caller closes its output. */
+bool pyw_process_meet(struct pyw_process *process);
+
 /* Takes over what the process reported in the group table. @return what is new; NONE:
  * nothing. */
 enum pyw_report pyw_process_follow_report(struct pyw_process *process);
@@ -72,5 +81,8 @@ bool pyw_process_reap(struct pyw_process *process, int status, bool is_known);
 #define PYW_PROCESS_SIGNAL_NAME 32
 /* "SIGSEGV", or a number where the system has no name; in `buffer`. */
 const char *pyw_process_signal_name(int number, char buffer[PYW_PROCESS_SIGNAL_NAME]);
+
+/* "SIGSEGV", or "status 1", for a wait status. */
+const char *pyw_process_describe_end(int status, char text[PYW_PROCESS_SIGNAL_NAME]);
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/codes.h"
 #include "base/path.h"
 #include "channel/lifeline.h"
+#include "channel/order.h"
 #include "supervisor/private_tmp.h"
 
 #define PROGRAM_NAME "pywsgi-daemon"
@@ -50,6 +51,7 @@ static int make_setup(const struct pyw_group *group, const struct pyw_spawn_plan
     setup.slot = plan->slot;
     setup.generation = plan->generation;
     setup.must_load = plan->must_load;
+    setup.is_zygote = plan->is_zygote;
     pyw_bytes_init(&writer);
     pyw_setup_put(&writer, &setup);
     if (writer.failed || write(fd, writer.data, writer.len) != (ssize_t)writer.len ||
@@ -421,6 +423,35 @@ __attribute__((noreturn)) static void give_birth(struct birth *birth)
 
 /* --- the parent side --- */
 
+/* What the supervisor keeps one end of. @return 0 or -errno with `step` set; the caller
+ * closes. */
+static int open_ends(int log_pipe[2], int lifeline[2], const char **step)
+{
+    *step = "pipes";
+    if (pipe2(log_pipe, O_CLOEXEC) != 0 ||
+        fcntl(log_pipe[0], F_SETFL, O_NONBLOCK) != 0) {
+        return -errno;
+    }
+    *step = "lifeline";
+    return pyw_lifeline_open(lifeline);
+}
+
+/* Closes the ends of the new process, and ours too where it failed. */
+static int settle_ends(int log_pipe[2], int lifeline[2], int rv,
+                       struct pyw_spawned *spawned)
+{
+    close_fd(&log_pipe[1]);
+    close_fd(&lifeline[0]);
+    if (rv != 0) {
+        close_fd(&log_pipe[0]);
+        close_fd(&lifeline[1]);
+        return rv;
+    }
+    spawned->log_fd = log_pipe[0];
+    spawned->lifeline_fd = lifeline[1];
+    return 0;
+}
+
 /* Opens what a birth needs. @return 0 or -errno with `step` set; the caller closes. */
 static int prepare(struct birth *birth, const struct pyw_spawn_plan *plan,
                    int log_pipe[2], int lifeline[2], const char **step)
@@ -433,21 +464,20 @@ static int prepare(struct birth *birth, const struct pyw_spawn_plan *plan,
     if (birth->fds[PYW_SETUP_FD] < 0) {
         return birth->fds[PYW_SETUP_FD];
     }
-    *step = "pipes";
+    *step = "null device";
     birth->fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (birth->fds[0] < 0 || pipe2(log_pipe, O_CLOEXEC) != 0 ||
-        fcntl(log_pipe[0], F_SETFL, O_NONBLOCK) != 0) {
+    if (birth->fds[0] < 0) {
         return -errno;
     }
-    *step = "lifeline";
-    rv = pyw_lifeline_open(lifeline);
+    rv = open_ends(log_pipe, lifeline, step);
     if (rv != 0) {
         return rv;
     }
     birth->fds[1] = log_pipe[1];
     birth->fds[2] = log_pipe[1];
     birth->fds[PYW_TABLE_FD] = group->table_fd;
-    birth->fds[PYW_LISTENER_FD] = group->listeners[plan->slot];
+    birth->fds[PYW_LISTENER_FD] =
+        plan->is_zygote ? birth->fds[0] : group->listeners[plan->slot];
     birth->fds[PYW_LIFELINE_FD] = lifeline[0];
     birth->fds[PYW_NOTIFY_FD] = plan->notify_fd;
     birth->fd_count = PYW_FIRST_FREE_FD;
@@ -476,14 +506,27 @@ int pyw_spawn_start(const struct pyw_group *group, const struct pyw_spawn_plan *
     }
     close_fd(&birth.fds[0]);
     close_fd(&birth.fds[PYW_SETUP_FD]);
-    close_fd(&log_pipe[1]);
-    close_fd(&lifeline[0]);
-    if (rv != 0) {
-        close_fd(&log_pipe[0]);
-        close_fd(&lifeline[1]);
-        return rv;
+    return settle_ends(log_pipe, lifeline, rv, spawned);
+}
+
+int pyw_spawn_order(const struct pyw_group *group, const struct pyw_spawn_plan *plan,
+                    int zygote_fd, struct pyw_spawned *spawned, const char **step)
+{
+    struct pyw_order order = {plan->slot, plan->generation, plan->must_load, {0}};
+    int log_pipe[2] = {-1, -1};
+    int lifeline[2] = {-1, -1};
+    int rv = open_ends(log_pipe, lifeline, step);
+
+    if (rv == 0) {
+        rv = pyw_order_expect(lifeline[1]);
     }
-    spawned->log_fd = log_pipe[0];
-    spawned->lifeline_fd = lifeline[1];
-    return 0;
+    if (rv == 0) {
+        *step = "order to its zygote";
+        order.fds[PYW_ORDER_LOG] = log_pipe[1];
+        order.fds[PYW_ORDER_LISTENER] = group->listeners[plan->slot];
+        order.fds[PYW_ORDER_LIFELINE] = lifeline[0];
+        rv = pyw_order_send(zygote_fd, &order);
+    }
+    spawned->pid = 0;
+    return settle_ends(log_pipe, lifeline, rv, spawned);
 }

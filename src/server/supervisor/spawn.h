@@ -20,7 +20,7 @@
 #define PYW_SPAWN_FAILED 99
 
 struct pyw_spawned {
-    pid_t pid;
+    pid_t pid;       /* 0: it will introduce itself (channel/order) */
     int log_fd;      /* read end: what the process writes to 1 and 2; non-blocking */
     int lifeline_fd; /* our end (channel/lifeline) */
 };
@@ -31,10 +31,16 @@ struct pyw_spawn_plan {
     uint32_t generation;
     bool must_load; /* base/setup */
     int notify_fd;  /* write end of the notify pipe */
+    bool is_zygote; /* base/setup; it has no slot */
 };
 
 /* Starts a process. @return 0 or -errno; `step` then names what failed. */
 int pyw_spawn_start(const struct pyw_group *group, const struct pyw_spawn_plan *plan,
                     struct pyw_spawned *spawned, const char **step);
+
+/* Has a zygote start it, by its lifeline: identity, limits and environment are the
+ * zygote's. @return as above. */
+int pyw_spawn_order(const struct pyw_group *group, const struct pyw_spawn_plan *plan,
+                    int zygote_fd, struct pyw_spawned *spawned, const char **step);
 
 #endif

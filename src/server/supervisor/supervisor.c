@@ -19,6 +19,7 @@
 #include "supervisor/crew.h"
 #include "supervisor/echo.h"
 #include "supervisor/herald.h"
+#include "supervisor/nursery.h"
 #include "supervisor/realm.h"
 
 /* What daemons get to end when the parent has died: nobody is left who could wait for
@@ -98,7 +99,8 @@ static int make_crews(struct supervisor *self)
                           self->notify[1]) != 0) {
             return -ENOMEM;
         }
-        self->polled_size += plan->groups[i]->slots;
+        /* Logs, and lifelines of those that have to introduce themselves. */
+        self->polled_size += 2 * ((size_t)plan->groups[i]->slots + PYW_ZYGOTES_MAX);
     }
     self->polled = calloc(self->polled_size, sizeof(*self->polled));
     return self->polled != NULL ? 0 : -ENOMEM;
@@ -114,12 +116,27 @@ static int open_control(struct supervisor *self)
     return self->control != NULL ? 0 : -ENOMEM;
 }
 
+/* What zygotes fork becomes ours. */
+static int adopt_orphans(const struct pyw_supervisor_plan *plan)
+{
+    for (size_t i = 0; i < plan->group_count; i++) {
+        if (pyw_zygotes_are_wanted(plan->groups[i])) {
+            return prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 ? 0 : -errno;
+        }
+    }
+    return 0;
+}
+
 static int set_up(struct supervisor *self)
 {
     int rv;
 
     (void)prctl(PR_SET_NAME, "pywsgi-superv"); /* only a name */
     pyw_herald_init(&self->herald, self->plan->manager, self->plan->log);
+    rv = adopt_orphans(self->plan);
+    if (rv != 0) {
+        return rv;
+    }
     rv = open_signals(self);
     if (rv != 0) {
         return rv;
@@ -145,25 +162,56 @@ static int set_up(struct supervisor *self)
     for (struct pyw_process *process_var = crew_var->processes;                        \
          process_var < crew_var->processes + crew_var->group->slots; process_var++)
 
+#define FOR_EACH_ZYGOTE(self, crew_var, zygote_var)                                    \
+    FOR_EACH_CREW(self, crew_var)                                                      \
+    for (struct pyw_zygote *zygote_var = crew_var->zygotes.all;                        \
+         zygote_var < crew_var->zygotes.all + PYW_ZYGOTES_MAX; zygote_var++)
+
 /* Where a line of output goes. */
 struct speaker {
     struct pyw_crew *crew;
-    struct pyw_process *process;
+    pid_t pid;
+    bool is_starting;
 };
 
 static void log_entry(void *context, enum pyw_level level, const char *text, size_t len)
 {
     const struct speaker *speaker = context;
-    const struct pyw_process *process = speaker->process;
+    struct pyw_crew *crew = speaker->crew;
 
-    if (process->state == PYW_STATE_STARTING && level < PYW_LEVEL_DEBUG) {
-        pyw_tail_add(&speaker->crew->starting_tail, process->pid, text, len);
+    if (speaker->is_starting && level < PYW_LEVEL_DEBUG) {
+        pyw_tail_add(&crew->starting_tail, speaker->pid, text, len);
     }
-    if (process->state == PYW_STATE_STARTING && level <= PYW_LEVEL_WARNING &&
-        pyw_echo_is_repeated(&speaker->crew->said, text, len)) {
+    if (speaker->is_starting && level <= PYW_LEVEL_WARNING &&
+        pyw_echo_is_repeated(&crew->said, text, len)) {
         level = PYW_LEVEL_DEBUG;
     }
-    process->log(process->group->log_context, level, "%.*s", (int)len, text);
+    crew->log(crew->group->log_context, level, "%.*s", (int)len, text);
+}
+
+/* Writes what has been said to the log. */
+static void pump(struct pyw_logpipe *output, struct speaker speaker)
+{
+    if (output->fd >= 0) {
+        (void)pyw_logpipe_pump(output, log_entry, &speaker);
+    }
+}
+
+/* Likewise its last words. */
+static void pump_last(struct pyw_logpipe *output, struct speaker speaker)
+{
+    pump(output, speaker);
+    pyw_logpipe_close(output, log_entry, &speaker);
+}
+
+static struct speaker process_of(struct pyw_crew *crew, const struct pyw_process *process)
+{
+    return (struct speaker){crew, process->pid, process->state == PYW_STATE_STARTING};
+}
+
+static struct speaker zygote_of(struct pyw_crew *crew, const struct pyw_zygote *zygote)
+{
+    return (struct speaker){crew, zygote->pid, zygote->state == PYW_ZYGOTE_STARTING};
 }
 
 /* --- events --- */
@@ -182,37 +230,76 @@ static void stop_all(struct supervisor *self)
     }
 }
 
+/* Their last words come before our sentence about their end. */
 static void reap_one(struct supervisor *self, pid_t pid, int status)
 {
     FOR_EACH_PROCESS(self, crew, process)
     {
-        struct speaker speaker = {crew, process};
-
-        if (process->pid != pid) {
-            continue;
+        if (process->pid == pid) {
+            pump_last(&process->output, process_of(crew, process));
+            pyw_crew_reap(crew, process, status);
+            return;
         }
-        /* Its last words come before our sentence about its end. */
-        (void)pyw_logpipe_pump(&process->output, log_entry, &speaker);
-        pyw_logpipe_close(&process->output, log_entry, &speaker);
-        pyw_crew_reap(crew, process, status);
-        return;
+    }
+    FOR_EACH_ZYGOTE(self, crew, zygote)
+    {
+        if (zygote->pid == pid) {
+            pump_last(&zygote->output, zygote_of(crew, zygote));
+            pyw_nursery_reap(crew, zygote, status);
+            return;
+        }
+    }
+    /* Else an orphan that an application left behind: nobody asks for it. */
+}
+
+/* Processes that zygotes were told to fork introduce themselves. */
+static void meet_awaited(struct supervisor *self)
+{
+    FOR_EACH_PROCESS(self, crew, process)
+    {
+        if (process->is_awaited && !pyw_process_meet(process)) {
+            pump_last(&process->output, process_of(crew, process));
+            pyw_crew_note_failed_start(crew, process->is_successor);
+        }
+    }
+}
+
+static void hear_zygotes(struct supervisor *self)
+{
+    FOR_EACH_ZYGOTE(self, crew, zygote)
+    {
+        if (zygote->lifeline_fd >= 0) {
+            pyw_zygote_hear(&crew->zygotes, zygote);
+        }
+    }
+}
+
+static void reap_all(struct supervisor *self)
+{
+    siginfo_t info = {.si_pid = 0};
+    int status;
+
+    /* One that ends right after its introduction has to be met before it is gone. */
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid > 0) {
+        meet_awaited(self);
+        if (waitpid(info.si_pid, &status, WNOHANG) > 0) {
+            reap_one(self, info.si_pid, status);
+        }
+        info.si_pid = 0;
     }
 }
 
 static void handle_signals(struct supervisor *self)
 {
     struct signalfd_siginfo info;
-    int status;
-    pid_t pid;
 
     while (read(self->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGTERM) {
             stop_all(self);
         }
     }
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        reap_one(self, pid, status);
-    }
+    reap_all(self);
 }
 
 static void handle_notify(struct supervisor *self)
@@ -275,6 +362,12 @@ static bool has_processes(struct supervisor *self)
             return true;
         }
     }
+    FOR_EACH_CREW(self, crew)
+    {
+        if (!pyw_zygotes_are_gone(&crew->zygotes)) {
+            return true;
+        }
+    }
     return false;
 }
 
@@ -334,6 +427,13 @@ static int64_t next_deadline(struct supervisor *self)
     return deadline;
 }
 
+static void add_polled(struct supervisor *self, size_t *count, int fd)
+{
+    if (fd >= 0) {
+        self->polled[(*count)++].fd = fd;
+    }
+}
+
 static size_t fill_polled(struct supervisor *self)
 {
     size_t count = POLLED_FIRST_LOG;
@@ -349,9 +449,13 @@ static size_t fill_polled(struct supervisor *self)
             : -1;
     FOR_EACH_PROCESS(self, crew, process)
     {
-        if (process->output.fd >= 0) {
-            self->polled[count++].fd = process->output.fd;
-        }
+        add_polled(self, &count, process->output.fd);
+        add_polled(self, &count, process->is_awaited ? process->lifeline_fd : -1);
+    }
+    FOR_EACH_ZYGOTE(self, crew, zygote)
+    {
+        add_polled(self, &count, zygote->output.fd);
+        add_polled(self, &count, zygote->lifeline_fd);
     }
     self->polled[POLLED_DOORBELL].fd = self->plan->doorbell_fd;
     self->polled[POLLED_HEIRS].fd = self->course == PYW_COURSE_RETIRE && self->has_heirs
@@ -369,11 +473,11 @@ static void pump_logs(struct supervisor *self)
 {
     FOR_EACH_PROCESS(self, crew, process)
     {
-        struct speaker speaker = {crew, process};
-
-        if (process->output.fd >= 0) {
-            (void)pyw_logpipe_pump(&process->output, log_entry, &speaker);
-        }
+        pump(&process->output, process_of(crew, process));
+    }
+    FOR_EACH_ZYGOTE(self, crew, zygote)
+    {
+        pump(&zygote->output, zygote_of(crew, zygote));
     }
 }
 
@@ -404,6 +508,8 @@ static void run_round(struct supervisor *self)
         return; /* EFAULT, EINVAL, ENOMEM: the next round tries again */
     }
     handle_notify(self);
+    hear_zygotes(self);
+    meet_awaited(self);
     FOR_EACH_CREW(self, crew)
     {
         pyw_crew_follow(crew);
@@ -434,6 +540,10 @@ static void run_round(struct supervisor *self)
     FOR_EACH_PROCESS(self, crew, process)
     {
         pyw_process_enforce(process, pyw_clock_now_ms());
+    }
+    FOR_EACH_CREW(self, crew)
+    {
+        pyw_zygotes_enforce(&crew->zygotes, pyw_clock_now_ms());
     }
     run_control(self, &self->polled[POLLED_CONTROL]);
 }
