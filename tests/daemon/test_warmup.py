@@ -132,9 +132,7 @@ def test_time_is_limited(daemon: Start, tmp_path: Path) -> None:
     assert one.channel().request(script).status == 200
 
 
-def test_a_hanging_one_does_not_keep_the_process_from_ending(
-    daemon: Start, tmp_path: Path
-) -> None:
+def test_a_hanging_one_does_not_keep_the_process_from_ending(daemon: Start, tmp_path: Path) -> None:
     one = start(daemon, write(tmp_path), "/hang", startup_timeout=1)
     one.drain()
     assert one.wait_end() == 0
@@ -171,9 +169,7 @@ def test_the_callable_is_the_alias_own(daemon: Start, tmp_path: Path) -> None:
     assert "status 200" in one.log
 
 
-def test_with_preload_each_fork_asks_itself(
-    zygote: Callable[..., Zygote], tmp_path: Path
-) -> None:
+def test_with_preload_each_fork_asks_itself(zygote: Callable[..., Zygote], tmp_path: Path) -> None:
     script = write(tmp_path)
     one = zygote((str(script), "", "/"), warmup="/health")
     assert "a word" not in one.log

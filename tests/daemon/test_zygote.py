@@ -104,17 +104,13 @@ def test_the_zygote_may_die_and_they_go_on(zygote: Start, script: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_zygote_ends_when_it_is_told(
-    zygote: Start, script: Path, number: signal.Signals
-) -> None:
+def test_a_zygote_ends_when_it_is_told(zygote: Start, script: Path, number: signal.Signals) -> None:
     one = zygote(script)
     one.signal(number)
     assert one.wait_end() == 0
 
 
-def test_a_zygote_ends_with_its_lifeline_and_they_with_theirs(
-    zygote: Start, script: Path
-) -> None:
+def test_a_zygote_ends_with_its_lifeline_and_they_with_theirs(zygote: Start, script: Path) -> None:
     one = zygote(script)
     fork = one.ready_fork()
     one.cut_lifeline()

@@ -8,7 +8,7 @@
 #define PYW_CHANNEL_LIFELINE_H
 
 enum pyw_word {
-    PYW_WORD_DRAIN = 'D', /* a successor is there: finish what runs, and end */
+    PYW_WORD_DRAIN = 'D',  /* a successor is there: finish what runs, and end */
     PYW_WORD_STACKS = 'S', /* write the stacks of all threads to the descriptor that
                               comes along, and close it */
     /* a zygote, to the supervisor */

@@ -33,13 +33,14 @@ struct attempt {
 /* For as long as the process lives: the thread may outlast its time. */
 static struct {
     const struct pyw_host *host;
-    int done_fd; /* eventfd */
+    int done_fd;         /* eventfd */
     atomic_bool is_over; /* nobody waits any more */
     _Atomic(const char *) path;
     atomic_bool has_failed;
 } warmup;
 
-/* --- the exchange ------------------------------------------------------------------ */
+/* --- the exchange ------------------------------------------------------------------
+ */
 
 static struct attempt *attempt_of(struct pyw_exchange *x)
 {
@@ -107,7 +108,8 @@ static const struct pyw_exchange_ops ops = {
     .end = end,
 };
 
-/* --- the request ------------------------------------------------------------------- */
+/* --- the request -------------------------------------------------------------------
+ */
 
 static struct pyw_span span_of(const char *text)
 {
@@ -195,7 +197,8 @@ static void prepare(struct attempt *attempt, const struct pyw_preload *preload,
     add_rest(attempt, preload);
 }
 
-/* --- one after the other ----------------------------------------------------------- */
+/* --- one after the other -----------------------------------------------------------
+ */
 
 static const char *consequence(const struct pyw_host *host)
 {

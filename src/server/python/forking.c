@@ -77,7 +77,8 @@ void pyw_forking_settle(void)
     }
 }
 
-/* --- the fork ---------------------------------------------------------------------- */
+/* --- the fork ----------------------------------------------------------------------
+ */
 
 /* In the process between: forks once more, and is gone. @return in the new process. */
 static void fork_again(void)
@@ -151,7 +152,8 @@ int pyw_forking_fork(int (*place)(void *context), void *context)
 
 int pyw_forking_finish(const struct pyw_setup *setup)
 {
-    const struct pyw_interpreter *interpreter = pyw_interpreter_enter(PYW_SPAN(""), NULL);
+    const struct pyw_interpreter *interpreter =
+        pyw_interpreter_enter(PYW_SPAN(""), NULL);
     int result = -1;
 
     if (interpreter == NULL) {
