@@ -75,6 +75,7 @@ static void begin(uint32_t processes, int64_t max_unavailable)
     group.setup.mpm_name = "";
     pyw_options_init(&group.setup.options);
     group.setup.options.daemon_program = program;
+    group.setup.options.processes_least = processes;
     group.setup.options.processes = processes;
     group.setup.options.processes_least = processes;
     group.setup.options.max_unavailable = max_unavailable;
