@@ -27,6 +27,7 @@ class Scenario:
     connections: tuple[int, ...]
     quick: tuple[tuple[int, int], ...]
     upload: int = 0
+    processes: int = 1  # of the servers that are measured: others than usual, if it is more
     answer: str | None = None
     answer_length: int | None = None
 

@@ -6,8 +6,8 @@ from bench.servers.base import Around, Server, ServerFailed
 from bench.servers.floor import Floor, Static
 from bench.servers.granian import Granian
 from bench.servers.gunicorn import Gunicorn
-from bench.servers.mod_wsgi import ModWsgiDaemon, ModWsgiEmbedded
-from bench.servers.ours import OursDaemon, OursEmbedded
+from bench.servers.mod_wsgi import ModWsgiDaemon, ModWsgiEmbedded, ModWsgiFour
+from bench.servers.ours import OursDaemon, OursEmbedded, OursFour, OursPreload
 from bench.servers.uwsgi import Uwsgi
 
 SERVERS: tuple[type[Server], ...] = (
@@ -18,6 +18,9 @@ SERVERS: tuple[type[Server], ...] = (
     Granian,
     OursEmbedded,
     ModWsgiEmbedded,
+    OursPreload,
+    OursFour,
+    ModWsgiFour,
     Floor,
     Static,
 )

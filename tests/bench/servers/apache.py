@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
+from bench.scenarios import Scenario
 from bench.servers.base import Around, Server
 from support.conf import Conf
 
@@ -69,6 +71,12 @@ class Wsgi(Apache):
     """A module with mod_wsgi's directives: the text is the same for theirs and ours."""
 
     is_daemon = True
+    process_count: ClassVar[int] = 1
+    options: ClassVar[tuple[str, ...]] = ()  # of the process group, further ones
+
+    @classmethod
+    def serves(cls, scenario: Scenario) -> bool:
+        return scenario.processes == cls.process_count
 
     @classmethod
     def module(cls, around: Around) -> Path | None:
@@ -80,8 +88,8 @@ class Wsgi(Apache):
         conf.add("LoadModule", "wsgi_module", self.module(self.around))
         if self.is_daemon:
             conf.add("WSGISocketPrefix", self.root / "run" / "wsgi")
-            options = ("processes=1", f"threads={self.threads}", f"python-home={home}")
-            conf.add("WSGIDaemonProcess", "bench", *options)
+            options = (f"threads={self.threads}", f"python-home={home}", *self.options)
+            conf.add("WSGIDaemonProcess", "bench", f"processes={self.process_count}", *options)
             conf.add("WSGIProcessGroup", "bench")
             conf.add("WSGIRestrictEmbedded", "On")
         else:

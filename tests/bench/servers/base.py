@@ -55,7 +55,7 @@ class Server:
     @classmethod
     def serves(cls, scenario: Scenario) -> bool:
         """Whether the scenario means anything to this server."""
-        return True
+        return scenario.processes == 1
 
     def __init__(self, around: Around, scenario: Scenario, threads: int) -> None:
         self.around = around

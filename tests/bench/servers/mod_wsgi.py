@@ -30,3 +30,10 @@ class ModWsgiEmbedded(ModWsgiDaemon):
     yardstick = "mod_wsgi-embedded"
     is_daemon = False
     has_threads = False
+
+
+class ModWsgiFour(ModWsgiDaemon):
+    name = "mod_wsgi-4"
+    title = "mod_wsgi daemon, 4 processes"
+    yardstick = "mod_wsgi-4"
+    process_count = 4

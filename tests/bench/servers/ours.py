@@ -30,3 +30,16 @@ class OursEmbedded(OursDaemon):
     yardstick = "mod_wsgi-embedded"
     is_daemon = False
     has_threads = False
+
+
+class OursFour(OursDaemon):
+    name = "pywsgi-4"
+    title = "mod_pywsgi daemon, 4 processes"
+    yardstick = "mod_wsgi-4"
+    process_count = 4
+
+
+class OursPreload(OursFour):
+    name = "pywsgi-4-preload"
+    title = "mod_pywsgi daemon, 4, preload=On"
+    options = ("preload=On",)
