@@ -210,6 +210,7 @@ VALID = [
     "WSGIDaemonProcess a cpu-priority=-5 listen-backlog=0 script-user=root",
     "WSGIDaemonProcess a script-group=root",
     "WSGIDaemonProcess a private-tmp=Off",
+    "WSGIDaemonProcess a preload=On warmup=/ warmup=/x?y=%20",
     "WSGIDaemonProcess a server-metrics=on\nWSGIDaemonProcess b server-metrics=Off",
     "<Location /y>\nWSGIIgnoreActivity On\n</Location>",
     "WSGIDaemonProcess a switch-interval=0.01 python-eggs=/tmp env-file=/tmp/x",

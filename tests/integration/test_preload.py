@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pwd
 import re
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from support import procs, wait
+from support.control import control_of
 from support.httpd import HttpdInstance
 
 Start = Callable[..., HttpdInstance]
@@ -226,6 +229,81 @@ def test_a_graceful_restart_imports_anew(preloaded: Start) -> None:
     server.graceful()
     wait.until(lambda: tell(server)["imported_in"] != first, "the new process")
     wait.until(lambda: not procs.alive(first), "the end of the first zygote")
+    server.expect_new_processes()
+
+
+def test_a_reload_by_command_imports_anew(preloaded: Start) -> None:
+    server = preloaded("processes=2", count=2)
+    before = tell_all(server, 2)
+    first = zygote_of(server)
+    touch(server, SCRIPT.replace("version = 1", "version = 2"))
+    outcome = control_of(server).reload()
+    assert (outcome.ok, [group.replaced for group in outcome.groups]) == (True, [2])
+    told = tell_all(server, 2)
+    assert {fact["version"] for fact in told.values()} == {2}
+    assert not set(before) & set(told)
+    assert zygote_of(server) != first
+
+
+def test_a_reload_by_command_that_does_not_import_says_why(preloaded: Start) -> None:
+    server = preloaded("processes=2", count=2)
+    before = tell_all(server, 2)
+    touch(server, SCRIPT + "raise LookupError('half an upload')\n")
+    allow(server, "PYW0023", "PYW0105", "PYW0134")
+    outcome = control_of(server).reload()
+    assert not outcome.ok
+    assert "half an upload" in json.dumps(dict(outcome.document))
+    assert set(tell_all(server, 2)) == set(before)
+
+
+def test_a_restart_by_command_imports_anew(preloaded: Start) -> None:
+    server = preloaded("processes=2", count=2)
+    first = zygote_of(server)
+    assert control_of(server).restart().ok
+    assert zygote_of(server) != first
+    assert {fact["imported_in"] for fact in tell_all(server, 2).values()} == {zygote_of(server)}
+
+
+def test_stacks_are_those_of_each(preloaded: Start) -> None:
+    server = preloaded("processes=2", count=2)
+    pids = set(tell_all(server, 2))
+    found = control_of(server).stacks()
+    assert {process.pid for process in found} == pids
+    assert all(process.error is None for process in found)
+
+
+def test_the_group_grows_by_forks(preloaded: Start) -> None:
+    server = preloaded("processes=1-3")
+    zygote = zygote_of(server)
+    control_of(server).scale("web", 3)
+    told = tell_all(server, 3)
+    assert {fact["imported_in"] for fact in told.values()} == {zygote}
+    server.expect_new_processes()
+
+
+def test_many_deaths_and_changes_at_once(preloaded: Start) -> None:
+    """In the end all is as it should be: as many processes, of the last code, and one zygote."""
+    server = preloaded("processes=3", count=3)
+    allow(server, "PYW0002", "PYW0005", "PYW0134", "PYW0136", "PYW0137", "PYW0151", "PYW0152")
+    allow(server, "PYW0001", "PYW0023", "PYW0154", "PYW0155", "PYW0156")
+    for version in range(2, 12):
+        touch(server, SCRIPT.replace("version = 1", f"version = {version}"))
+        with contextlib.suppress(OSError, EOFError):
+            server.get("/app")
+        for pid in server.daemons()[version % 3 :: 3]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def settled() -> bool:
+        if len(server.daemons()) != 4 or len(zygotes(server)) != 1:
+            return False
+        answers = [server.get("/app") for _ in range(12)]
+        facts = [answer.json() for answer in answers if answer.status == 200]
+        return len(facts) == 12 and all(
+            fact["version"] == 11 and fact["imported_in"] in zygotes(server) for fact in facts
+        )
+
+    wait.until(settled, "the last code from one zygote", 60)
     server.expect_new_processes()
 
 

@@ -11,7 +11,9 @@ SECTIONS: tuple[Section, ...] = (
     statuses.SECTION,
 )
 # The module's own options; mod_wsgi never had them.
-OWN_OPTIONS = frozenset({"daemon-program", "env", "env-file", "private-tmp", "single-application"})
+OWN_OPTIONS = frozenset(
+    {"daemon-program", "env", "env-file", "preload", "private-tmp", "single-application", "warmup"}
+)
 
 _DIRECTIVES = {fact.name.lower(): fact for section in directives.SECTIONS for fact in section.facts}
 _OPTIONS = {fact.name: fact for fact in options.SECTION.facts}

@@ -480,8 +480,7 @@ static void note_failed_successor(struct pyw_crew *crew)
 
 void pyw_crew_keep_failure(struct pyw_crew *crew, pid_t pid, int status)
 {
-    crew->failed =
-        (struct pyw_kept_ending){{(int32_t)pid, status}, pyw_clock_now_ms()};
+    crew->failed = (struct pyw_kept_ending){{(int32_t)pid, status}, pyw_clock_now_ms()};
     crew->failed_tail = crew->starting_tail;
     if (crew->failed_tail.pid != (int32_t)pid) {
         crew->failed_tail.len = 0; /* it said nothing, or another has spoken since */
@@ -542,7 +541,8 @@ int64_t pyw_crew_grace_ms(const struct pyw_crew *crew)
 void pyw_crew_restart(struct pyw_crew *crew)
 {
     set_roll(crew, PYW_ROLL_ON);
-    pyw_zygotes_stop(&crew->zygotes, pyw_crew_grace_ms(crew)); /* imported is imported */
+    pyw_zygotes_stop(&crew->zygotes,
+                     pyw_crew_grace_ms(crew)); /* imported is imported */
     FOR_EACH(crew, process)
     {
         if (pyw_process_is_wanted(process)) {

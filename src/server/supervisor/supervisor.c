@@ -204,7 +204,8 @@ static void pump_last(struct pyw_logpipe *output, struct speaker speaker)
     pyw_logpipe_close(output, log_entry, &speaker);
 }
 
-static struct speaker process_of(struct pyw_crew *crew, const struct pyw_process *process)
+static struct speaker process_of(struct pyw_crew *crew,
+                                 const struct pyw_process *process)
 {
     return (struct speaker){crew, process->pid, process->state == PYW_STATE_STARTING};
 }
