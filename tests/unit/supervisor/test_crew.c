@@ -68,7 +68,6 @@ static void begin(uint32_t processes, int64_t max_unavailable)
     memset(&group, 0, sizeof(group));
     complaints = 0;
     group.name = "tested";
-    group.cells = 1;
     group.slots = processes * 2;
     group.cells = 1;
     group.setup.group = "tested";
@@ -77,7 +76,6 @@ static void begin(uint32_t processes, int64_t max_unavailable)
     group.setup.options.daemon_program = program;
     group.setup.options.processes_least = processes;
     group.setup.options.processes = processes;
-    group.setup.options.processes_least = processes;
     group.setup.options.max_unavailable = max_unavailable;
     group.identity.uid = geteuid();
     group.identity.gid = getegid();
