@@ -158,11 +158,16 @@ def _group(group: GroupStatus) -> Iterator[str]:
     )
     yield from _troubles(group)
     if group.processes:
-        rows = [_HEAD, *(_process(each, group.threads) for each in group.processes)]
+        rows = [_HEAD, *map(_process, group.processes)]
         yield from _table(rows)
 
 
 def _troubles(group: GroupStatus) -> Iterator[str]:
+    if group.wanted == 0:
+        yield "  asleep: the next request starts a process"
+    if group.waiting:
+        most = f", of at most {group.queue_size}" if group.queue_size else ""
+        yield f"  {_count(group.waiting, 'request waits', 'requests wait')} for a thread{most}"
     if group.reload.state == "running":
         yield f"  a reload is under way, {_replaced(group)}"
     if group.reload.state == "failed":
@@ -185,13 +190,13 @@ def _failure(failure: Ending) -> Iterator[str]:
     yield from (f"    {_clean(line)}" for line in failure.log)
 
 
-def _process(process: ProcessStatus, threads: int) -> tuple[str, ...]:
+def _process(process: ProcessStatus) -> tuple[str, ...]:
     return (
         str(process.pid),
         process.state + (", to be replaced" if process.due and process.state == "ready" else ""),
         _span(process.age),
         str(process.requests),
-        f"{process.active}/{threads}",
+        f"{process.active}/{process.capacity}",
         _bytes(process.rss),
         _bytes(process.pss),
     )

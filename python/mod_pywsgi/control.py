@@ -60,7 +60,8 @@ class ProcessStatus:
 
     :param state: "starting", "ready" or "draining"; :param due: it will be replaced.
     :param generation: how many processes its slot has had, with this one.
-    :param age: seconds; :param requests: served so far; :param active: running now.
+    :param age: seconds; :param requests: served so far; :param active: running now, of as many
+        as ``capacity``, the threads that take requests.
     :param rss: bytes that are resident; None where they cannot be read, as with ``pss``,
         which counts a share only of what several processes hold.
     """
@@ -73,6 +74,7 @@ class ProcessStatus:
     age: float
     requests: int
     active: int
+    capacity: int
     rss: int | None
     pss: int | None
 
@@ -90,7 +92,9 @@ class ReloadStatus:
 class GroupStatus:
     """One process group.
 
-    :param wanted: processes that it is to have now, between ``least`` and ``most``.
+    :param wanted: processes that it is to have now, between ``least`` and ``most``; 0: it sleeps
+        until the next request.
+    :param waiting: requests that no thread serves yet; :param queue_size: how many may wait, 0 any.
     :param served_by_predecessor: none of its processes is ready yet after a graceful restart, and
         those of the configuration before serve.
     :param failures: starts in a row that came to nothing; :param retry_in: seconds to the next.
@@ -103,6 +107,8 @@ class GroupStatus:
     least: int
     most: int
     threads: int
+    waiting: int
+    queue_size: int
     served_by_predecessor: bool
     failures: int
     retry_in: float | None
@@ -413,6 +419,8 @@ def _group(row: dict[str, Any]) -> GroupStatus:
         "least",
         "most",
         "threads",
+        "waiting",
+        "queue_size",
         "served_by_predecessor",
         "failures",
         "retry_in",

@@ -63,8 +63,9 @@ def test_status_says_what_there_is(begin):
     assert sum(process.requests for process in group.processes) == 7
     assert (group.failures, group.failure, group.last_ending) == (0, None, None)
     assert group.reload.state == "none"
+    assert (group.waiting, group.queue_size) == (0, 0)
     for process in group.processes:
-        assert process.active == 0 and process.age > 0
+        assert (process.active, process.capacity) == (0, 3) and process.age > 0
         # Between the two looks it may have grown or shrunk a little.
         assert process.rss is not None
         assert abs(process.rss - procs.rss(process.pid)) < 8 * 1024 * 1024
@@ -85,6 +86,17 @@ def test_status_shows_running_requests_and_endings(begin):
     wait.until(lambda: is_whole(server, 1), "its successor")
     ending = group_of(server).last_ending
     assert (ending.pid, ending.signal) == (pid, "SIGKILL")
+
+
+def test_status_shows_what_waits(begin):
+    server = begin("threads=1 queue-size=7")
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        slow = [pool.submit(inline.run, server, WAIT + PID) for _ in range(3)]
+        wait.until(lambda: group_of(server).waiting == 2, "two to wait")
+        assert group_of(server).queue_size == 7
+        (server.scratch / "go").touch()
+        assert [each.result(20).status for each in slow] == [200] * 3
+    wait.until(lambda: group_of(server).waiting == 0, "none to wait")
 
 
 def test_status_says_why_a_group_does_not_start(start):
@@ -218,6 +230,20 @@ def test_reload_goes_on_without_its_client(begin):
         client.connect(str(socket_of(server)))
         client.sendall(b"reload\n")
     wait.until(lambda: is_whole(server, 3) and not pids_of(server) & before, "new processes")
+
+
+def test_a_group_that_sleeps_has_nothing_to_reload(begin):
+    """It wakes with the new code, and not before it is needed; `scale` wakes it."""
+    server = begin("inactivity-timeout=1")
+    assert inline.run(server, PID).status == 200
+    wait.until(lambda: group_of(server).wanted == 0, "it to sleep", 20)
+    wait.until(lambda: not pids_of(server), "its process to end")
+    for order in (control_of(server).reload, control_of(server).restart):
+        outcome = order()
+        assert outcome.ok and [group.replaced for group in outcome.groups] == [0]
+    assert not pids_of(server)
+    control_of(server).scale("web", 1)
+    wait.until(lambda: is_whole(server, 1), "a process")
 
 
 def test_reload_of_one_group_with_blanks_in_its_name(begin):

@@ -84,6 +84,19 @@ def test_status_as_json_is_the_servers_document(capsys: Capture) -> None:
     assert json.loads(capsys.readouterr().out) == STATUS
 
 
+@pytest.mark.parametrize(
+    ("members", "line"),
+    [
+        ({"wanted": 0, "processes": []}, "asleep: the next request starts a process"),
+        ({"waiting": 1}, "1 request waits for a thread"),
+        ({"waiting": 7, "queue_size": 9}, "7 requests wait for a thread, of at most 9"),
+    ],
+)
+def test_status_of_groups_that_wait(members: dict[str, Any], line: str, capsys: Capture) -> None:
+    console.status(Fake(changed(**members)), as_json=False)
+    assert f"  {line}\n" in capsys.readouterr().out
+
+
 def test_status_names_troubles(capsys: Capture) -> None:
     document = changed(
         failures=2,

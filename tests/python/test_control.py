@@ -24,6 +24,7 @@ PROCESS = {
     "age": 61.5,
     "requests": 7,
     "active": 1,
+    "capacity": 5,
     "rss": 1048576,
     "pss": None,
 }
@@ -34,6 +35,8 @@ GROUP = {
     "least": 1,
     "most": 4,
     "threads": 5,
+    "waiting": 0,
+    "queue_size": 0,
     "served_by_predecessor": False,
     "failures": 0,
     "retry_in": None,

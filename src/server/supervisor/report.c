@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "channel/admission.h"
 #include "supervisor/memory.h"
 
 /* The memory of processes is left out once it took this long: others wait. */
@@ -69,6 +70,7 @@ static void put_process(struct pyw_json *json, const struct pyw_process *process
     pyw_json_put_seconds(json, "age", now_ms - process->spawned_ms);
     pyw_json_put_int(json, "requests", (int64_t)pyw_table_served(table, process->slot));
     pyw_json_put_int(json, "active", pyw_table_active(table, process->slot));
+    pyw_json_put_int(json, "capacity", pyw_table_capacity(table, process->slot));
     put_bytes_or_null(json, "rss", memory.rss);
     put_bytes_or_null(json, "pss", memory.pss);
     pyw_json_close_object(json);
@@ -139,6 +141,8 @@ static void put_group(struct pyw_json *json, const struct pyw_crew *crew,
     pyw_json_put_int(json, "least", crew->size.least);
     pyw_json_put_int(json, "most", crew->size.most);
     pyw_json_put_int(json, "threads", group->setup.options.threads);
+    pyw_json_put_int(json, "waiting", (int64_t)pyw_admission_waiting(group->table));
+    pyw_json_put_int(json, "queue_size", group->setup.options.queue_size);
     pyw_json_put_bool(json, "served_by_predecessor", is_served_by_predecessor(crew));
     pyw_json_put_int(json, "failures", count_failures(crew));
     if (count_failures(crew) > 0 && retry_ms > 0) {
