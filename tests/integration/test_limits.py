@@ -12,6 +12,7 @@ import grp
 import os
 import pwd
 import resource
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -266,9 +267,19 @@ def begin_again(server):
     server.log.claim("PYW0002")
 
 
+@pytest.fixture
+def another_of_games():
+    """The kernel looks at the processes that the user has already."""
+    with subprocess.Popen(["sleep", "600"], user="games", group="games") as other:
+        procs.own(other.pid)
+        yield
+        other.kill()
+    procs.disown(other.pid)
+
+
 @pytest.mark.root
-def test_a_user_with_too_many_processes(start):
-    """RLIMIT_NPROC, as limits.conf or a service manager sets it: the kernel refuses at the exec."""
+def test_a_user_with_too_many_processes(start, another_of_games):
+    """RLIMIT_NPROC, as limits.conf or a service manager sets it: refused at the exec."""
     server = start(f"WSGIDaemonProcess web user=games\n{APP}")
     settled(server)
     resource.prlimit(supervisor_of(server), resource.RLIMIT_NPROC, (0, 0))
@@ -276,6 +287,19 @@ def test_a_user_with_too_many_processes(start):
     said = failure(server, "execution of the daemon program")
     assert "Resource temporarily unavailable" in said
     claim_all(server)
+
+
+@pytest.mark.root
+def test_a_user_that_may_have_no_more_threads(start):
+    server = start(f"WSGIDaemonProcess web user=games\n{APP}")
+    settled(server)
+    resource.prlimit(supervisor_of(server), resource.RLIMIT_NPROC, (1, 1))
+    begin_again(server)
+    assert server.get("/inline").status == 503
+    lines = wait.until(lambda: server.log.find("PYW005[03]|PYW0008"), "the reason")
+    assert "thread" in lines[0].text or "Resource temporarily" in lines[0].text
+    server.log.claim("PYW005[03]|PYW0008")
+    server.log.allow("PYW0004|PYW0154")
 
 
 @pytest.mark.root
