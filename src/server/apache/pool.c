@@ -200,10 +200,12 @@ static void call_process(const struct pyw_pool *pool)
     }
 }
 
-/* Waits for a change of the group table. @return 0; -ETIMEDOUT; -ECONNREFUSED: waiting
- * is no use, as the group cannot start its processes. */
+/* Waits for a change of the group table. `was_asleep` gets true where the group was,
+ * and it has been called: whoever has seen that waits for its start. @return 0;
+ * -ETIMEDOUT; -ECONNREFUSED: waiting is no use, as the group cannot start its
+ * processes. */
 static int wait_for_process(const struct pyw_pool *pool, uint32_t seen,
-                            const struct pyw_patience *patience)
+                            const struct pyw_patience *patience, bool *was_asleep)
 {
     const struct pyw_group *group = pool->group;
     uint32_t failures = pyw_table_failures(group->table);
@@ -215,9 +217,10 @@ static int wait_for_process(const struct pyw_pool *pool, uint32_t seen,
     }
     if (!is_starting && pyw_table_is_asleep(group->table)) {
         call_process(pool);
-        is_starting = true;
+        *was_asleep = true;
     }
-    left = pyw_clock_until(is_starting ? patience->start_ms : patience->connect_ms);
+    left = pyw_clock_until(is_starting || *was_asleep ? patience->start_ms
+                                                      : patience->connect_ms);
     if (left == 0) {
         return -ETIMEDOUT;
     }
@@ -257,6 +260,7 @@ int pyw_pool_acquire(struct pyw_pool *pool, const struct pyw_patience *patience,
                      struct pyw_channel **channel)
 {
     const struct pyw_group *group = pool->group;
+    bool was_asleep = false;
 
     for (;;) {
         uint32_t seen = pyw_table_seen(group->table);
@@ -269,7 +273,7 @@ int pyw_pool_acquire(struct pyw_pool *pool, const struct pyw_patience *patience,
         if (pool->before != NULL && try_now(pool->before, patience, channel) == 0) {
             return 0;
         }
-        rv = wait_for_process(pool, seen, patience);
+        rv = wait_for_process(pool, seen, patience, &was_asleep);
         if (rv != 0) {
             return rv;
         }
