@@ -116,6 +116,40 @@ int pyw_channel_greet(struct pyw_channel *channel, struct pyw_span payload,
     return rv;
 }
 
+int pyw_channel_take(struct pyw_channel *channel, const struct pyw_frame *frame,
+                     struct pyw_span payload, const struct pyw_setup *setup)
+{
+    switch (channel->stage) {
+    case PYW_STAGE_HELLO:
+        if (frame->type == PYW_FRAME_HELLO) {
+            return pyw_channel_greet(channel, payload, setup) == 0 ? 1 : -EPROTO;
+        }
+        break;
+    case PYW_STAGE_REQUEST:
+        if (frame->type == PYW_FRAME_REQUEST) {
+            return 0;
+        }
+        if (frame->type == PYW_FRAME_ABORT) {
+            return 1; /* it crossed the END of the request before */
+        }
+        break;
+    case PYW_STAGE_SKIP:
+        if (frame->type == PYW_FRAME_BODY) {
+            return 1;
+        }
+        if (frame->type == PYW_FRAME_BODY_END) {
+            channel->stage = PYW_STAGE_REQUEST;
+            return 1;
+        }
+        if (frame->type == PYW_FRAME_ABORT) {
+            return -EPIPE; /* no BODY_END will come */
+        }
+        break;
+    }
+    PYW_LOG(pyw_journal_line, NULL, CHANNEL_PROTOCOL, pyw_frame_name(frame->type));
+    return -EPROTO;
+}
+
 /* A new channel's HELLO comes with its first request: that one must be told where to
  * go, too. */
 static int take_greeting(struct pyw_channel *channel, const struct pyw_setup *setup)

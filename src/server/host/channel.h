@@ -63,6 +63,11 @@ void pyw_channel_close(struct pyw_channel *channel);
 int pyw_channel_greet(struct pyw_channel *channel, struct pyw_span payload,
                       const struct pyw_setup *setup);
 
+/* Takes one frame outside of a request, by the stage of the channel.
+ * @return 1: done with; 0: a REQUEST, for the caller; -EPIPE, -EPROTO: close. */
+int pyw_channel_take(struct pyw_channel *channel, const struct pyw_frame *frame,
+                     struct pyw_span payload, const struct pyw_setup *setup);
+
 /* Sends one frame of reason REFUSE, or an empty ADMIT. @return 0; -EAGAIN; -errno:
  * close. */
 int pyw_channel_refuse(struct pyw_channel *channel, enum pyw_refuse reason);

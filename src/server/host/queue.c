@@ -75,19 +75,16 @@ static void answer(struct pyw_queue *queue, struct pyw_channel *channel,
     (void)pyw_frames_finish(&queue->frames);
 }
 
-/* One frame, as a worker would take it. @return false: the channel is of no more use.
- */
+/* @return false: the channel is of no more use. */
 static bool take_frame(struct pyw_queue *queue, struct pyw_channel *channel,
                        const struct pyw_frame *frame, struct pyw_span payload)
 {
-    if (channel->stage == PYW_STAGE_HELLO) {
-        return frame->type == PYW_FRAME_HELLO &&
-               pyw_channel_greet(channel, payload, queue->frames.host->setup) == 0;
-    }
-    if (frame->type == PYW_FRAME_REQUEST) {
+    int rv = pyw_channel_take(channel, frame, payload, queue->frames.host->setup);
+
+    if (rv == 0) {
         answer(queue, channel, frame, payload);
     }
-    return frame->type == PYW_FRAME_ABORT; /* it crossed the END before */
+    return rv > 0;
 }
 
 /* @return true: the channel is of no more use; false: the request has not come as a

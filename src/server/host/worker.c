@@ -109,40 +109,13 @@ static bool take_request(struct worker *worker, struct pyw_channel *channel,
     return serve(worker, channel);
 }
 
-/* One frame outside of a request, by the stage of the channel. @return false: close the
- * channel. */
+/* One frame outside of a request. @return false: close the channel. */
 static bool take_frame(struct worker *worker, struct pyw_channel *channel,
                        const struct pyw_frame *frame, struct pyw_span payload)
 {
-    switch (channel->stage) {
-    case PYW_STAGE_HELLO:
-        if (frame->type == PYW_FRAME_HELLO) {
-            return pyw_channel_greet(channel, payload, worker->host->setup) == 0;
-        }
-        break;
-    case PYW_STAGE_REQUEST:
-        if (frame->type == PYW_FRAME_REQUEST) {
-            return take_request(worker, channel, frame, payload);
-        }
-        if (frame->type == PYW_FRAME_ABORT) {
-            return true; /* it crossed the END of the request before */
-        }
-        break;
-    case PYW_STAGE_SKIP:
-        if (frame->type == PYW_FRAME_BODY) {
-            return true;
-        }
-        if (frame->type == PYW_FRAME_BODY_END) {
-            channel->stage = PYW_STAGE_REQUEST;
-            return true;
-        }
-        if (frame->type == PYW_FRAME_ABORT) {
-            return false; /* no BODY_END will come */
-        }
-        break;
-    }
-    PYW_LOG(pyw_journal_line, NULL, CHANNEL_PROTOCOL, pyw_frame_name(frame->type));
-    return false;
+    int rv = pyw_channel_take(channel, frame, payload, worker->host->setup);
+
+    return rv == 0 ? take_request(worker, channel, frame, payload) : rv > 0;
 }
 
 /* Serves the frames that are whole. @return false: close the channel. */
