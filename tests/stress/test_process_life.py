@@ -114,7 +114,9 @@ def test_graceful_restarts(run, told):
     settles(server)
 
 
-LOST = re.compile(r"PYW0151: Process (\d+) of group 'web' ended by SIGKILL while serving GET ")
+LOST = re.compile(
+    r"PYW0151: Process (\d+) of group 'web' ended by SIGKILL while serving (GET|POST) "
+)
 
 
 def test_killed_processes(run, told):

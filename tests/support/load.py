@@ -1,7 +1,7 @@
 """Steady load whose every answer is checked, byte for byte, and counted: sent, answered, failed by cause.
 
-The application to ask is `SCRIPT`: its answer names its version and its process, and has a body that
-only the whole of a right answer has.
+The application to ask is `SCRIPT`: its answer names its version, its process and what it was sent, and has a
+body that only the whole of a right answer has.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ VERSION = "{version}"
 
 def application(environ, start_response):
     size, _, pause = (environ["QUERY_STRING"] or "0").partition("-")
-    names = ("%s %d " % (VERSION, os.getpid())).encode()
+    sent = hashlib.sha256(environ["wsgi.input"].read()).hexdigest()
+    names = ("%s %d %s " % (VERSION, os.getpid(), sent)).encode()
     filling = hashlib.sha256(names).hexdigest().encode() * (int(size) // 64 + 1)
     start_response("200 OK", [("Content-Length", str(len(names + filling)))])
     yield names
@@ -36,6 +37,7 @@ def application(environ, start_response):
 
 STALL = 30.0
 PER_CONNECTION = 50  # requests; then a new one
+BODY = b"0123456789abcdef" * 3000
 
 
 def script(version: str) -> str:
@@ -52,12 +54,14 @@ class Wrong(AssertionError):
     """An answer that is whole by HTTP and not the application's."""
 
 
-def read(response: raw.Response, size: int = 0) -> Answer:
+def read(response: raw.Response, size: int = 0, body: bytes = b"") -> Answer:
     """What an answer of `SCRIPT` says; raise `Wrong` for one that is not as it has to be."""
-    found = re.fullmatch(rb"((\S+) (\d+) )([0-9a-f]+)", response.body)
+    found = re.fullmatch(rb"((\S+) (\d+) (\S+) )([0-9a-f]+)", response.body)
     if not found:
         raise Wrong(f"not an answer: {response.body[:100]!r}")
-    names, version, pid, filling = found.groups()
+    names, version, pid, sent, filling = found.groups()
+    if sent != hashlib.sha256(body).hexdigest().encode():
+        raise Wrong("it read another body than was sent")
     if filling != hashlib.sha256(names).hexdigest().encode() * (size // 64 + 1):
         raise Wrong(f"the body is not that of {names!r}")
     return Answer(version.decode(), int(pid))
@@ -95,10 +99,10 @@ class Counts:
 
 
 class Client:
-    """One that asks over and over, on a connection that it keeps or on a new one each time."""
+    """One that asks over and over, with a body or without, keeping its connection or not."""
 
-    def __init__(self, server: HttpdInstance, target: str, keeps: bool) -> None:
-        self.server, self.target = server, target
+    def __init__(self, server: HttpdInstance, target: str, keeps: bool, body: bytes = b"") -> None:
+        self.server, self.target, self.body = server, target, body
         self.size = int(target.partition("?")[2].partition("-")[0] or 0)
         self.per_connection = PER_CONNECTION if keeps else 1
         self.counts = Counts()
@@ -123,7 +127,9 @@ class Client:
         counts = self.counts
         counts.sent += 1
         try:
-            response = connection.request("GET", self.target)
+            response = connection.request(
+                "POST" if self.body else "GET", self.target, body=self.body or None
+            )
         except (EOFError, OSError) as error:
             is_end = isinstance(error, EOFError | ConnectionError)
             if number > 0 and is_end and connection.got_nothing():
@@ -136,7 +142,7 @@ class Client:
             counts.failed["cut" if not response.complete else str(response.status)] += 1
             return response.complete and response.header("Connection") != "close"
         try:
-            counts.answers[read(response, self.size)] += 1
+            counts.answers[read(response, self.size, self.body)] += 1
         except Wrong:
             counts.failed["wrong"] += 1
             return False
@@ -145,7 +151,7 @@ class Client:
 
 
 class Load:
-    """Clients at work; half keep their connections. `total` may be looked at any time."""
+    """Clients at work. `total` may be looked at any time."""
 
     def __init__(self, clients: list[Client]) -> None:
         self.clients = clients
@@ -171,8 +177,16 @@ class Load:
 
 @contextlib.contextmanager
 def on(server: HttpdInstance, target: str, clients: int = 4) -> Iterator[Load]:
-    """Load while the block runs; at its end all requests that were sent have their answers."""
-    load = Load([Client(server, target, keeps=number % 2 == 0) for number in range(clients)])
+    """Load while the block runs; at its end all requests that were sent have their answers.
+
+    Every other client keeps its connection, and of each four the last two send a body.
+    """
+    load = Load(
+        [
+            Client(server, target, number % 2 == 0, BODY if number % 4 >= 2 else b"")
+            for number in range(clients)
+        ]
+    )
     is_over = threading.Event()
     with concurrent.futures.ThreadPoolExecutor(clients) as pool:
         running = [pool.submit(client.run, is_over) for client in load.clients]
