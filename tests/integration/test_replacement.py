@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import math
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -342,6 +344,52 @@ def test_one_that_is_killed_while_it_is_due(run):
             waiting = pool.submit(answer, server)
         assert waiting.result() == load.Answer("2", successor)
     assert [answer(server).pid for _ in range(5)] == [successor] * 5
+
+
+def starts(server: HttpdInstance) -> int:
+    return len([each for each in server.log.find("--spawn--> starting") if "(slot" in each.text])
+
+
+def break_script(server: HttpdInstance) -> None:
+    put(server, "app.py", "raise ValueError('broken')\n")
+    server.log.allow("ValueError: broken")
+    server.log.allow(LOADS)
+
+
+def test_one_that_is_missing_does_not_start_with_what_fails_either(run):
+    """While another serves: a process that answers 500, and does it quickly, would get most requests."""
+    server = run("processes=2")
+    old = warm_up(server, 2)
+    break_script(server)
+    assert answer(server).version == "1"
+    server.log.claim("PYW0023", timeout=30)
+    os.kill(min(old), signal.SIGKILL)
+    server.log.claim("PYW0002")
+    server.log.claim("did not start either", at_least=3, timeout=30)
+    assert {answer(server) for _ in range(20)} == {load.Answer("1", max(old))}
+    put(server, "app.py", load.script("2"))
+    becomes(server, "1", new="2", processes=2)
+    warm_up(server, 2)
+
+
+def test_a_graceful_restart_with_a_script_that_fails(run):
+    """The processes of before serve on, and new ones are tried less and less often."""
+    server = run("processes=2")
+    old = warm_up(server, 2)
+    break_script(server)
+    server.graceful()
+    begun, before = time.monotonic(), starts(server)
+    server.log.claim("PYW0023", timeout=30)
+
+    def may_be() -> float:
+        """Two processes after 0.1 s, 0.2 s, 0.4 s, ..."""
+        return 2 * (2 + math.log2(1 + (time.monotonic() - begun) / 0.1))
+
+    wait.holds(lambda: starts(server) - before <= may_be(), "no more tries", 3)
+    assert {answer(server) for _ in range(20)} <= {load.Answer("1", pid) for pid in old}
+    put(server, "app.py", load.script("2"))
+    becomes(server, "1", new="2", processes=2)
+    wait.until(lambda: not old & {*server.daemons()}, "the old processes to end")
 
 
 @pytest.mark.parametrize("max_unavailable", [1, 4])

@@ -285,11 +285,25 @@ static bool start_one(struct pyw_crew *crew, bool is_successor)
     return rv == 0;
 }
 
-/* The first processes of a configuration replace those of the one before. */
-static bool is_heir(const struct pyw_crew *crew)
+/* No successor starts before. */
+static int64_t successors_from_ms(const struct pyw_crew *crew)
 {
-    return crew->group->before != NULL && count(crew, is_ready) == 0 &&
-           pyw_group_serves(crew->group->before);
+    return crew->replace_at_ms > crew->retry_at_ms ? crew->replace_at_ms
+                                                   : crew->retry_at_ms;
+}
+
+/* Whether what is missing has to load what those have loaded that serve: one that
+ * fails, and answers 500 quickly, would get most of the requests. A zygote of this
+ * configuration has loaded it already. */
+static bool fills_with_successors(const struct pyw_crew *crew)
+{
+    return pyw_crew_count_predecessors(crew) > 0 &&
+           (count(crew, is_ready) == 0 || !pyw_zygotes_are_wanted(crew->group));
+}
+
+static int64_t fill_from_ms(const struct pyw_crew *crew)
+{
+    return fills_with_successors(crew) ? successors_from_ms(crew) : crew->retry_at_ms;
 }
 
 /* Starts what is missing, unless the last start failed a moment ago. */
@@ -300,8 +314,8 @@ static void fill(struct pyw_crew *crew)
     uint32_t coming = count(crew, is_coming);
 
     /* A successor whose predecessor is gone takes the place of one that is missing. */
-    while (lost > coming && pyw_clock_now_ms() >= crew->retry_at_ms) {
-        if (!start_one(crew, is_heir(crew))) {
+    while (lost > coming && pyw_clock_now_ms() >= fill_from_ms(crew)) {
+        if (!start_one(crew, fills_with_successors(crew))) {
             return;
         }
         lost--;
@@ -328,13 +342,6 @@ static uint32_t count_missing_successors(const struct pyw_crew *crew)
 
     due = due < most ? due : most;
     return due > coming ? due - coming : 0;
-}
-
-/* No successor starts before. */
-static int64_t successors_from_ms(const struct pyw_crew *crew)
-{
-    return crew->replace_at_ms > crew->retry_at_ms ? crew->replace_at_ms
-                                                   : crew->retry_at_ms;
 }
 
 /* Successors for those that are due. */
@@ -443,10 +450,10 @@ int64_t pyw_crew_deadline_ms(const struct pyw_crew *crew)
     int64_t deadline = pyw_nursery_deadline_ms(crew);
 
     if (find_empty(crew) != NULL) { /* else the next to end makes room */
-        if (crew->retry_at_ms > 0 && crew->retry_at_ms < deadline &&
-            pyw_nursery_may_start(crew, false) &&
+        if (fill_from_ms(crew) < deadline &&
+            pyw_nursery_may_start(crew, fills_with_successors(crew)) &&
             count(crew, pyw_process_is_wanted) < crew->target) {
-            deadline = crew->retry_at_ms;
+            deadline = fill_from_ms(crew);
         }
         if (successors_from_ms(crew) < deadline && pyw_nursery_may_start(crew, true) &&
             count_missing_successors(crew) > 0) {

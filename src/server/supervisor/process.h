@@ -34,7 +34,8 @@ struct pyw_process {
     int lifeline_fd; /* our end; -1: none */
     struct pyw_logpipe output;
     int64_t spawned_ms;
-    bool is_successor;  /* started beside the processes that it is to replace */
+    bool is_successor;  /* started beside processes that serve: has to load what they
+                           have */
     bool is_due;        /* to be replaced: drains once a successor is ready */
     uint32_t wishes;    /* of its own for that, heeded so far */
     int64_t cpu_ns;     /* processor time at the last look; 0: none yet */
