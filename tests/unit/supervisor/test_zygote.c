@@ -55,6 +55,7 @@ static void begin(const char *script, int64_t startup_timeout_s)
     memset(&group, 0, sizeof(group));
     said[0] = '\0';
     group.name = "tested";
+    group.cells = 1;
     group.slots = 2;
     group.setup.group = "tested";
     group.setup.mpm_name = "";
