@@ -31,6 +31,10 @@
 #include "python/scoreboard.h"
 #include "wsgi/serve.h"
 
+#define NO_MONITOR                                                                      \
+    "the system gives it no thread; raise memory-limit=, virtual-memory-limit= or the " \
+    "user's limit of processes (ulimit -u, TasksMax=)"
+
 #define SETUP_MAX_LEN (8 * 1024 * 1024)
 
 /* For pthread_atfork, whose functions get no argument. */
@@ -290,7 +294,7 @@ static int start_alone(struct pyw_host *host)
     prepare_signals(host);
     pyw_limits_log(&host->limits, host->setup->group);
     if (pyw_monitor_start(host) != 0) {
-        return fail_start("no thread for the monitor");
+        return fail_start(NO_MONITOR);
     }
     if (start_python(host) != 0) {
         return 1;
@@ -322,7 +326,7 @@ static int start_forked(struct pyw_host *host, struct pyw_setup *setup)
     }
     pyw_limits_log(&host->limits, host->setup->group);
     if (pyw_monitor_start(host) != 0) {
-        return fail_start("no thread for the monitor");
+        return fail_start(NO_MONITOR);
     }
     start_helpers(host);
     if (pyw_forking_finish(setup) != 0) {
