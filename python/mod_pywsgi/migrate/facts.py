@@ -12,7 +12,20 @@ SECTIONS: tuple[Section, ...] = (
 )
 # The module's own options; mod_wsgi never had them.
 OWN_OPTIONS = frozenset(
-    {"daemon-program", "env", "env-file", "preload", "private-tmp", "single-application", "warmup"}
+    {
+        "daemon-program",
+        "env",
+        "env-file",
+        "max-unavailable",
+        "maximum-requests-jitter",
+        "preload",
+        "private-tmp",
+        "queue-size",
+        "reload-on-rss",
+        "restart-interval-jitter",
+        "single-application",
+        "warmup",
+    }
 )
 
 _DIRECTIVES = {fact.name.lower(): fact for section in directives.SECTIONS for fact in section.facts}

@@ -46,6 +46,10 @@ struct option_row {
     {                                                                                  \
         name, OPTION_NUMBER, offsetof(struct pyw_options, field), low, high, fallback  \
     }
+#define RANGE(name, field, low, high, fallback)                                        \
+    {                                                                                  \
+        name, OPTION_RANGE, offsetof(struct pyw_options, field), low, high, fallback   \
+    }
 #define OCTAL(name, field)                                                             \
     {                                                                                  \
         name, OPTION_OCTAL, offsetof(struct pyw_options, field), 0, 0777, -1           \
@@ -86,8 +90,7 @@ static const struct option_row rows[] = {
     KIND("switch-interval", OPTION_SECONDS, switch_interval_us),
     TEXT("display-name", display_name),
     PATH("daemon-program", daemon_program),
-    {"processes", OPTION_RANGE, offsetof(struct pyw_options, processes), 1,
-     PYW_OPTIONS_MAX_PROCESSES, 1},
+    RANGE("processes", processes, 1, PYW_OPTIONS_MAX_PROCESSES, 1),
     NUMBER("max-unavailable", max_unavailable, 0, PYW_OPTIONS_MAX_PROCESSES, 0),
     NUMBER("threads", threads, 1, PYW_OPTIONS_MAX_THREADS, 15),
     OCTAL("umask", umask),
