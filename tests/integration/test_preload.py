@@ -281,6 +281,15 @@ def test_the_group_grows_by_forks(preloaded: Start) -> None:
     server.expect_new_processes()
 
 
+def test_a_group_that_sleeps_has_no_zygote(preloaded: Start) -> None:
+    server = preloaded("inactivity-timeout=1")
+    first = tell(server)["imported_in"]
+    wait.until(lambda: not server.daemons(), "the group to sleep", 20)
+    told = tell(server)
+    assert told["imported_in"] == zygote_of(server) != first
+    server.expect_new_processes()
+
+
 def test_many_deaths_and_changes_at_once(preloaded: Start) -> None:
     """In the end all is as it should be: as many processes, of the last code, and one zygote."""
     server = preloaded("processes=3", count=3)

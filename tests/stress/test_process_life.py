@@ -26,18 +26,20 @@ CLIENTS = 6
 TARGET = "/app?20000-2"
 
 
-@pytest.fixture
-def run(start):
+@pytest.fixture(params=["preload=Off", "preload=On"])
+def run(start, request):
     def run(options: str = "", **more) -> HttpdInstance:
         server = start(
-            f"WSGIDaemonProcess web processes={PROCESSES} threads=5 {options}\n"
+            f"WSGIDaemonProcess web processes={PROCESSES} threads=5 {request.param} {options}\n"
             "WSGIProcessGroup web\nWSGIApplicationGroup %{GLOBAL}\n"
             "WSGIScriptAlias /app @ROOT@/app.py\n",
             files={"app.py": load.script("0")},
             **more,
         )
         server.expect_new_processes()
-        wait.until(lambda: len(server.daemons()) == PROCESSES, "all processes")
+        settles(server)
+        # Kills hit it, too, and what it is about to fork.
+        server.log.allow("PYW013[467]|PYW0023")
         return server
 
     return run
@@ -47,9 +49,15 @@ def goes_on(begun: float) -> bool:
     return time.monotonic() - begun < SECONDS
 
 
+def expected(server: HttpdInstance) -> int:
+    """Processes; one of them is the zygote with preload=On."""
+    return PROCESSES + ("preload=On" in server.settings.extra)
+
+
 def settles(server: HttpdInstance) -> None:
     """As many processes as there should be, and no others."""
-    wait.until(lambda: len(server.daemons()) == PROCESSES, "old processes to end", 30)
+    count = expected(server)
+    wait.until(lambda: len(server.daemons()) == count, f"{count} processes and no others", 30)
 
 
 def put(server: HttpdInstance, version: int) -> None:
@@ -158,7 +166,9 @@ def test_killed_supervisors(run, told):
             os.kill(supervisor, signal.SIGKILL)
             kills += 1
             wait.until(
-                lambda old=old: len(set(server.daemons()) - old) == PROCESSES, "new processes", 30
+                lambda old=old: len(set(server.daemons()) - old) == expected(server),
+                "new processes",
+                30,
             )
             clients.goes_on(100)
     counts = clients.total()
