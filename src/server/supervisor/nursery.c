@@ -45,12 +45,23 @@ static int64_t zygote_from_ms(const struct pyw_crew *crew)
                                                  : own_ms;
 }
 
+static bool awaits_process(const struct pyw_crew *crew)
+{
+    for (uint32_t slot = 0; slot < crew->group->slots; slot++) {
+        if (crew->processes[slot].is_awaited) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void pyw_nursery_tend(struct pyw_crew *crew)
 {
     bool must_load = pyw_crew_count_predecessors(crew) > 0;
     const char *step = "";
     int rv;
 
+    pyw_zygotes_await(&crew->zygotes, awaits_process(crew));
     if (crew->target == 0) {
         pyw_zygotes_stop(&crew->zygotes, PYW_CLOCK_NEVER);
     }

@@ -15,6 +15,9 @@
 #define GRACE_MS 2000
 /* One that dies sooner than this after it was ready is backed off. */
 #define QUICK_END_MS 1000
+/* A fork takes milliseconds, unless something that the application does before it waits
+ * for what does not come. */
+#define ORDER_MS 30000
 
 #define FOR_EACH(zygotes, zygote_var)                                                  \
     for (struct pyw_zygote *zygote_var = (zygotes)->all;                               \
@@ -129,6 +132,20 @@ void pyw_zygotes_stop(struct pyw_zygotes *zygotes, int64_t grace_ms)
     }
 }
 
+void pyw_zygotes_await(struct pyw_zygotes *zygotes, bool is_awaited)
+{
+    struct pyw_zygote *ready = find(zygotes, PYW_ZYGOTE_READY);
+
+    if (ready == NULL) {
+        return;
+    }
+    if (!is_awaited) {
+        ready->kill_at_ms = PYW_CLOCK_NEVER;
+    } else if (ready->kill_at_ms == PYW_CLOCK_NEVER) {
+        ready->kill_at_ms = pyw_clock_now_ms() + ORDER_MS;
+    }
+}
+
 void pyw_zygotes_renew(struct pyw_zygotes *zygotes)
 {
     struct pyw_zygote *starting = find(zygotes, PYW_ZYGOTE_STARTING);
@@ -201,6 +218,21 @@ void pyw_zygote_hear(struct pyw_zygotes *zygotes, struct pyw_zygote *zygote)
 
 /* --- ends --- */
 
+static void log_kill(const struct pyw_zygotes *zygotes, struct pyw_zygote *zygote)
+{
+    void *where = zygotes->group->log_context;
+    const char *name = zygotes->group->name;
+
+    zygote->is_late = true;
+    if (zygote->state == PYW_ZYGOTE_STARTING) {
+        PYW_LOG(zygotes->log, where, ZYGOTE_LATE, (int)zygote->pid, name,
+                (long long)zygotes->group->setup.options.startup_timeout_s);
+    } else if (zygote->state == PYW_ZYGOTE_READY) {
+        PYW_LOG(zygotes->log, where, ZYGOTE_STUCK, (int)zygote->pid, name,
+                ORDER_MS / 1000);
+    }
+}
+
 void pyw_zygotes_enforce(struct pyw_zygotes *zygotes, int64_t now_ms)
 {
     FOR_EACH(zygotes, zygote)
@@ -209,12 +241,7 @@ void pyw_zygotes_enforce(struct pyw_zygotes *zygotes, int64_t now_ms)
             continue;
         }
         zygote->kill_at_ms = PYW_CLOCK_NEVER;
-        if (zygote->state == PYW_ZYGOTE_STARTING) {
-            zygote->is_late = true;
-            PYW_LOG(zygotes->log, zygotes->group->log_context, ZYGOTE_LATE,
-                    (int)zygote->pid, zygotes->group->name,
-                    (long long)zygotes->group->setup.options.startup_timeout_s);
-        }
+        log_kill(zygotes, zygote);
         (void)kill(zygote->pid, SIGKILL); /* our own child, not reaped yet */
     }
 }
@@ -227,7 +254,7 @@ static void log_end(struct pyw_zygotes *zygotes, const struct pyw_zygote *zygote
     char text[PYW_PROCESS_SIGNAL_NAME];
 
     (void)pyw_process_describe_end(status, text);
-    if (zygote->state == PYW_ZYGOTE_READY) {
+    if (zygote->state == PYW_ZYGOTE_READY && !zygote->is_late) {
         PYW_LOG(zygotes->log, where, ZYGOTE_LOST, (int)zygote->pid, name, text);
     } else if (zygote->state == PYW_ZYGOTE_STARTING && !zygote->is_late && !is_known) {
         PYW_LOG(zygotes->log, where, ZYGOTE_START, (int)zygote->pid, name, text);

@@ -36,8 +36,9 @@ struct pyw_zygote {
     int lifeline_fd; /* our end; -1: none */
     struct pyw_logpipe output;
     int64_t since_ms;   /* when it was started, or was ready */
-    int64_t kill_at_ms; /* when it is killed if it is not ready, or has not ended */
-    bool is_late;       /* killed, for startup-timeout= */
+    int64_t kill_at_ms; /* when it is killed: it is not ready, has not forked, or not
+                           ended */
+    bool is_late;       /* it was */
 };
 
 struct pyw_zygotes {
@@ -70,6 +71,9 @@ bool pyw_zygotes_lack(const struct pyw_zygotes *zygotes);
 /* Where to send an order for a process, one that replaces another or any. @return the
  * lifeline; -1: none can take it now. */
 int pyw_zygotes_order_fd(const struct pyw_zygotes *zygotes, bool is_successor);
+
+/* Whether what it was told to fork has yet to come: that does not take for ever. */
+void pyw_zygotes_await(struct pyw_zygotes *zygotes, bool is_awaited);
 
 /* Scripts are to be read anew: what imports them now may have begun too early. */
 void pyw_zygotes_renew(struct pyw_zygotes *zygotes);

@@ -57,6 +57,7 @@ static void begin(const char *script, int64_t startup_timeout_s)
     group.name = "tested";
     group.cells = 1;
     group.slots = 2;
+    group.cells = 1;
     group.setup.group = "tested";
     group.setup.mpm_name = "";
     pyw_options_init(&group.setup.options);
@@ -245,6 +246,32 @@ START_TEST(an_import_has_its_time)
 }
 END_TEST
 
+START_TEST(a_fork_has_its_time)
+{
+    struct pyw_zygote *zygote;
+    int64_t until_ms;
+
+    begin("printf R >&6", 0);
+    pyw_zygotes_await(&zygotes, true); /* of nobody: that is no matter */
+    zygote = hear(start());
+    ck_assert_int_eq(pyw_zygotes_deadline_ms(&zygotes), PYW_CLOCK_NEVER);
+    pyw_zygotes_await(&zygotes, true);
+    until_ms = pyw_zygotes_deadline_ms(&zygotes);
+    ck_assert_int_gt(until_ms, pyw_clock_now_ms() + 5000);
+    pyw_zygotes_await(&zygotes, true); /* the clock runs from the first time on */
+    ck_assert_int_eq(pyw_zygotes_deadline_ms(&zygotes), until_ms);
+    pyw_zygotes_await(&zygotes, false);
+    pyw_zygotes_enforce(&zygotes, until_ms);
+    ck_assert_ptr_null(strstr(said, "PYW0139"));
+    pyw_zygotes_await(&zygotes, true);
+    pyw_zygotes_enforce(&zygotes, until_ms + 60000);
+    ck_assert_ptr_nonnull(strstr(said, "PYW0139"));
+    ck_assert_int_eq(end_by(zygote, 0), PYW_ZYGOTE_WAS_READY);
+    ck_assert_ptr_null(strstr(said, "PYW0136")); /* it has been said */
+    finish();
+}
+END_TEST
+
 START_TEST(a_stop_ends_all)
 {
     begin("printf R >&6", 0);
@@ -269,6 +296,7 @@ int main(void)
                                   one_that_does_not_load,
                                   one_that_dies_at_once_is_backed_off,
                                   an_import_has_its_time,
+                                  a_fork_has_its_time,
                                   a_stop_ends_all,
                                   NULL};
 
