@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 
 import pytest
 
@@ -173,17 +174,13 @@ def test_an_answer_that_has_begun_does_not_wait(start, pool):
 
 
 def test_slow_clients_do_not_wait_in_the_queue(start):
-    """Their answers have left the application, and all its threads are free."""
-    server = start(BUSY.replace(f"threads={THREADS} queue-size={QUEUE}", "threads=1 queue-size=1"))
-    path = server.scratch / "large"
-    path.write_bytes(bytes(20_000_000))
-    path.chmod(0o644)
-    code = """
-        start_response("200 OK", [])
-        return environ["wsgi.file_wrapper"](open(environ["test.scratch"] + "/large", "rb"))
-    """
+    """Their answers have left the application, and its only thread is free."""
+    options = f"threads={THREADS} queue-size={QUEUE}"
+    server = start("SendBufferSize 8192\n" + BUSY.replace(options, "threads=1 queue-size=1"))
+    code = 'start_response("200 OK", [])\nreturn [bytes(150_000)]'
     slow = [server.connect() for _ in range(6)]
     for connection in slow:
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         head = [inline.header(code)]
         connection.send(raw.encode("GET", "/busy", head, host=server.host, port=server.port))
         assert connection.read_head().status == 200
@@ -193,12 +190,15 @@ def test_slow_clients_do_not_wait_in_the_queue(start):
 
 
 def test_requests_that_were_given_up_leave_the_queue(start, pool):
-    server = start(BUSY.replace("queue-size", "socket-timeout=1 queue-size"))
+    server = start(BUSY.replace("queue-size", "socket-timeout=3 queue-size"))
+    wait.until(lambda: ask(server).status == 200, "the group to serve")
     held = fill(server, pool)
     assert {each.result(30).status for each in held} == {504}
     server.log.claim("PYW0153", at_least=THREADS + QUEUE)
+    server.log.allow("PYW0155")  # before the process was ready
+    requests = [pool.submit(ask, server) for _ in range(QUEUE)]
     (server.scratch / "go").touch()
-    wait.until(lambda: ask(server).status == 200, "the threads to come back")
+    assert [each.result(30).status for each in requests] == [200] * QUEUE
     server.log.allow("PYW016[34]")
 
 
