@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-# How long a campaign goes on: 600 for the long runs.
-SECONDS = float(os.environ.get("PYWSGI_STRESS_SECONDS", "20"))
+# How long a campaign goes on: 600 for the long runs; `./dev test --slow` sets 20.
+SECONDS = float(os.environ.get("PYWSGI_STRESS_SECONDS", "4"))
 
 REPORTS = pytest.StashKey[list[str]]()
 

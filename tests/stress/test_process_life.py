@@ -1,6 +1,6 @@
 """Processes come and go under load: what is planned costs no request, what is not only those it hit.
 
-Each campaign goes on for PYWSGI_STRESS_SECONDS= (20), and tells its counts at the end of the run.
+Each campaign goes on for PYWSGI_STRESS_SECONDS=, 4 if it is not set, and tells its counts at the end of the run.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from support import load, procs, wait
 from support.httpd import HttpdInstance
 
 from .conftest import SECONDS
-
-pytestmark = pytest.mark.slow
 
 PROCESSES = 4
 CLIENTS = 6
