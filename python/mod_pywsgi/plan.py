@@ -297,6 +297,12 @@ def _cross_check(settings: Settings, facts: Facts) -> None:
             f" ({source}), which everybody could then read.",
             "Give the files that are to be served a directory of their own.",
         )
+    if settings[opt.PRELOAD] and settings[opt.RELOAD_ON_CHANGES]:
+        raise ConfigError(
+            "--preload and --reload-on-changes exclude each other: a process that ends because a"
+            " file has changed is forked again, with what was imported before.",
+            "Use --reload-on-changes while you develop, and --preload in production.",
+        )
     for option in (timeouts.HEADER_TIMEOUT, timeouts.BODY_TIMEOUT):
         longest = (
             timeouts.HEADER_MAX_TIMEOUT
@@ -444,6 +450,9 @@ def _daemon_options(
     if settings[opt.PROCESSES] is not None:
         options.append(("processes", str(settings[opt.PROCESSES])))
     options.append(("threads", str(settings[opt.THREADS])))
+    if settings[opt.PRELOAD]:
+        options.append(("preload", "On"))
+    options += [("warmup", path) for path in settings[opt.WARMUP]]
     if facts.machine.locale:
         options += [("lang", facts.machine.locale), ("locale", facts.machine.locale)]
     options += [(option.name, str(settings[option])) for option in _DAEMON_TIMEOUTS]
@@ -515,7 +524,7 @@ def _remarks(settings: Settings, facts: Facts) -> tuple[str, ...]:
     if settings[opt.EMBEDDED_MODE] or settings[opt.DEBUG_MODE]:
         remarks += [
             f"{settings.source(option)} has no effect without daemon processes"
-            for option in (*_DAEMON_TIMEOUTS, timeouts.IGNORE_ACTIVITY)
+            for option in (*_DAEMON_TIMEOUTS, timeouts.IGNORE_ACTIVITY, opt.PRELOAD, opt.WARMUP)
             if option is not timeouts.SOCKET_TIMEOUT and settings.is_given(option)
         ]
     if settings[opt.EMBEDDED_MODE] and settings.is_given(opt.PROCESSES) is False:

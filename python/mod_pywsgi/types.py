@@ -97,6 +97,15 @@ def _url_path(text: str) -> str:
     return re.sub("/+", "/", text)
 
 
+def _request_path(words: tuple[str, ...]) -> str:
+    path = words[0]
+    if not re.match(r"/[!-~]*\Z", path) or "#" in path:
+        raise ValueError(
+            f"must be the path of a URL that begins with '/', other than ASCII as %XX, not {path!r}"
+        )
+    return path
+
+
 def _mount(words: tuple[str, ...]) -> str:
     return _url_path(words[0]).rstrip("/") or "/"
 
@@ -155,6 +164,7 @@ SECONDS: Kind[int] = Kind(("SECONDS",), _at_least(0))
 MILLISECONDS: Kind[int] = Kind(("MILLISECONDS",), _at_least(0))
 RATE: Kind[int] = Kind(("BYTES/S",), _at_least(0))
 URL_PATH: Kind[str] = Kind(("URL-PATH",), _mount)
+REQUEST_PATH: Kind[str] = Kind(("URL-PATH",), _request_path)
 FILE: Kind[Path] = Kind(("FILE",), _path)
 DIRECTORY: Kind[Path] = Kind(("DIRECTORY",), _path)
 ALIAS: Kind[tuple[str, Path]] = Kind(("URL-PATH", "PATH"), _alias)

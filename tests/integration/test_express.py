@@ -510,6 +510,30 @@ def _status(express: Express) -> int | None:
         return None
 
 
+def test_preload(express: Express) -> None:
+    """One import for all processes, by the wrapper that express writes; a touched script is a new one."""
+    text = (
+        "import os, threading\nIMPORTED = os.getpid()\n"
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [f'{os.getpid()} {IMPORTED} VERSION'.encode()]\n"
+    )
+    script = express.write("app.py", text)
+    express.start("app.py", "--preload", "--processes", "2", "--warmup", "/health")
+    seen: dict[bytes, bytes] = {}
+
+    def ask() -> bool:
+        pid, imported, _ = express.get().body.split()
+        seen[pid] = imported
+        return len(seen) == 2
+
+    wait.until(ask, "answers of both processes")
+    assert len(set(seen.values())) == 1
+    assert set(seen.values()).isdisjoint(seen)
+    script.write_text(text.replace("VERSION", "anew"))
+    wait.until(lambda: express.get().body.endswith(b"anew"), "the new script")
+
+
 # The other commands
 
 

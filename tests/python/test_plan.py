@@ -152,6 +152,23 @@ class TestDaemonOptions:
         assert "processes" not in daemon_options(make())
         assert daemon_options(make("--processes", "1"))["processes"] == "1"
 
+    def test_preload_and_warmup(self, make: Make) -> None:
+        words = ["--preload", "--warmup", "/a", "--warmup", "/b?c"]
+        options = make(*words).application.daemon_options
+        assert [(name, value) for name, value in options if name in ("preload", "warmup")] == [
+            ("preload", "On"),
+            ("warmup", "/a"),
+            ("warmup", "/b?c"),
+        ]
+
+    @pytest.mark.parametrize("words", [["--preload"], ["--warmup", "/a"]])
+    def test_they_mean_nothing_without_daemon_processes(self, make: Make, words: list[str]) -> None:
+        assert any(words[0] in remark for remark in make("--embedded-mode", *words).remarks)
+
+    def test_preload_excludes_reload_on_changes(self, make: Make) -> None:
+        with pytest.raises(ConfigError, match="--preload and --reload-on-changes exclude"):
+            make("--preload", "--reload-on-changes")
+
     def test_python_path(self, make: Make, facts: plan.Facts) -> None:
         words = ["--python-path", "/a", "--python-path", "/b", "--python-path", "/a"]
         assert daemon_options(make(*words))["python-path"] == "/a:/b"

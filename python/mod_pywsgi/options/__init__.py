@@ -27,10 +27,12 @@ from mod_pywsgi.options.model import Option
 from mod_pywsgi.options.processes import (
     EMBEDDED_MODE,
     GROUP,
+    PRELOAD,
     PROCESSES,
     SERVER_MPM,
     THREADS,
     USER,
+    WARMUP,
 )
 from mod_pywsgi.options.static import DOCUMENT_ROOT, INCLUDE_FILE, URL_ALIAS
 from mod_pywsgi.options.unbuilt import UNBUILT
@@ -65,6 +67,7 @@ __all__ = [
     "LOG_TO_TERMINAL",
     "MOUNT_POINT",
     "OPTIONS",
+    "PRELOAD",
     "PROCESSES",
     "PYTHON_PATH",
     "RELOAD_ON_CHANGES",
@@ -77,6 +80,7 @@ __all__ = [
     "UNBUILT",
     "URL_ALIAS",
     "USER",
+    "WARMUP",
     "WORKING_DIRECTORY",
     "Option",
     "timeouts",

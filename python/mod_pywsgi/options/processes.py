@@ -1,7 +1,7 @@
 """How much runs at once, and as whom."""
 
 from mod_pywsgi.options.model import flag, many, maybe, one
-from mod_pywsgi.types import ACCOUNT, COUNT, choice
+from mod_pywsgi.types import ACCOUNT, COUNT, REQUEST_PATH, choice
 
 _SECTION = "Processes"
 
@@ -13,6 +13,18 @@ PROCESSES = maybe(
     default_note="1",
 )
 THREADS = one("threads", COUNT, 5, "Request threads of each process.", section=_SECTION)
+PRELOAD = flag(
+    "preload",
+    "Import the application once and fork its processes from there, so that they share memory;"
+    " what an import starts, such as threads, is then not there in them.",
+    section=_SECTION,
+)
+WARMUP = many(
+    "warmup",
+    REQUEST_PATH,
+    "A path that each process asks itself for before it takes requests.",
+    section=_SECTION,
+)
 EMBEDDED_MODE = flag(
     "embedded-mode",
     "Run the application inside the Apache processes instead of processes of its own;"
@@ -42,4 +54,4 @@ GROUP = maybe(
     default_note="the primary group of the user",
 )
 
-OPTIONS = (PROCESSES, THREADS, EMBEDDED_MODE, SERVER_MPM, USER, GROUP)
+OPTIONS = (PROCESSES, THREADS, PRELOAD, WARMUP, EMBEDDED_MODE, SERVER_MPM, USER, GROUP)
