@@ -14,6 +14,9 @@
 /* ... but not for longer than the fourth step, 0.8 s: it served, and a request that
  * crashes it must not keep the group down by being asked again and again. */
 #define QUICK_ENDS_MAX 4
+/* From that many in a row on, one line is logged for all of so long. */
+#define QUICK_ENDS_TOLD 8
+#define QUICK_SAID_MS 10000
 /* What a daemon gets on top of shutdown-timeout, to end in good order. */
 #define STOP_EXTRA_MS 2000
 /* Without shutdown-timeout a server that stops still has to end some day. */
@@ -503,12 +506,27 @@ void pyw_crew_note_failed_start(struct pyw_crew *crew, bool is_successor)
     }
 }
 
+/* A crash loop, of which enough has been said for now. */
+static bool is_old_story(struct pyw_crew *crew, bool is_quick)
+{
+    int64_t now_ms = pyw_clock_now_ms();
+
+    if (is_quick && crew->quick_ends >= QUICK_ENDS_TOLD &&
+        now_ms - crew->quick_said_ms < QUICK_SAID_MS) {
+        return true;
+    }
+    crew->quick_said_ms = now_ms;
+    return false;
+}
+
 void pyw_crew_reap(struct pyw_crew *crew, struct pyw_process *process, int status)
 {
     struct pyw_kept_ending ending = {{process->pid, status}, pyw_clock_now_ms()};
     bool is_news = !process->is_told;
     bool is_quick = pyw_clock_now_ms() - process->spawned_ms < QUICK_END_MS;
-    bool is_known = crew->failures > 0 || crew->replace_failures > 0;
+    bool is_known = process->state == PYW_STATE_STARTING
+                        ? crew->failures > 0 || crew->replace_failures > 0
+                        : is_news && is_old_story(crew, is_quick);
 
     if (pyw_process_reap(process, status, is_known)) {
         pyw_crew_keep_failure(crew, ending.ending.pid, status);

@@ -55,6 +55,7 @@ struct pyw_crew {
     int64_t sampled_ms;            /* the last; 0: none yet */
     unsigned failures;             /* starts in a row that came to nothing */
     unsigned quick_ends;           /* processes in a row that ended right after */
+    int64_t quick_said_ms;         /* the last that was told of loudly */
     int64_t retry_at_ms;           /* no start before */
     unsigned replace_failures;     /* successors in a row that came to nothing */
     int64_t replace_at_ms;         /* no successor before */

@@ -272,7 +272,7 @@ static void log_start_failure(struct pyw_process *process, int status, bool is_k
     }
 }
 
-static void log_end(struct pyw_process *process, int status)
+static void log_end(struct pyw_process *process, int status, bool is_known)
 {
     void *where = process->group->log_context;
     const char *name = process->group->name;
@@ -281,6 +281,10 @@ static void log_end(struct pyw_process *process, int status)
     if (process->is_killed) {
         process->log(where, PYW_LEVEL_INFO, "Process %d of group '%s' is gone.",
                      (int)process->pid, name); /* PROCESS_KILLED said why */
+    } else if (is_known) {
+        process->log(where, PYW_LEVEL_INFO,
+                     "Process %d of group '%s' has ended like those before it.",
+                     (int)process->pid, name);
     } else if (WIFSIGNALED(status)) {
         PYW_LOG(process->log, where, PROCESS_SIGNAL, (int)process->pid, name,
                 pyw_process_signal_name(WTERMSIG(status), signal_text));
@@ -303,7 +307,7 @@ bool pyw_process_reap(struct pyw_process *process, int status, bool is_known)
     if (is_start_failure) {
         log_start_failure(process, status, is_known);
     } else {
-        log_end(process, status);
+        log_end(process, status, is_known);
     }
     close_lifeline(process);
     process->kill_at_ms = PYW_CLOCK_NEVER;

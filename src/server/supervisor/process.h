@@ -75,8 +75,8 @@ void pyw_process_stop(struct pyw_process *process, int64_t grace_ms);
 void pyw_process_enforce(struct pyw_process *process, int64_t now_ms);
 
 /* The process has ended with that wait status: records it, says so (quietly where it
- * `is_known` that the group does not start), empties the slot. @return true when it
- * never got ready. */
+ * `is_known` that the group's processes end like that), empties the slot. @return true
+ * when it never got ready. */
 bool pyw_process_reap(struct pyw_process *process, int status, bool is_known);
 
 #define PYW_PROCESS_SIGNAL_NAME 32

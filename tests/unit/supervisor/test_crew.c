@@ -22,6 +22,7 @@ static struct pyw_group group;
 static struct pyw_crew crew;
 static int notify[2];
 static unsigned complaints; /* PYW0023 */
+static unsigned signals;    /* PYW0002 */
 
 static void take_log(void *where, enum pyw_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -37,6 +38,7 @@ static void take_log(void *where, enum pyw_level level, const char *format, ...)
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     complaints += strstr(text, "PYW0023") != NULL ? 1 : 0;
+    signals += strstr(text, "PYW0002") != NULL ? 1 : 0;
 }
 
 /* --- the group --- */
@@ -67,6 +69,7 @@ static void begin(uint32_t processes, int64_t max_unavailable)
     write_program();
     memset(&group, 0, sizeof(group));
     complaints = 0;
+    signals = 0;
     group.name = "tested";
     group.slots = processes * 2;
     group.cells = 1;
@@ -556,6 +559,38 @@ START_TEST(a_group_that_was_dismissed_does_not_sleep)
 }
 END_TEST
 
+/* The only process has ended by itself, and the next is not waited for. */
+static void crash(void)
+{
+    end_by(find(PYW_STATE_READY), SIGKILL);
+    ck_assert_int_le(crew.retry_at_ms, pyw_clock_now_ms() + 800);
+    ck_assert_uint_eq(pyw_table_failures(group.table), 0); /* requests wait for it */
+    crew.retry_at_ms = 0;
+    fill();
+}
+
+START_TEST(a_crash_loop_does_not_flood_the_log)
+{
+    begin(1, 0);
+    fill();
+    for (unsigned i = 1; i <= 20; i++) {
+        crash();
+        ck_assert_uint_eq(signals, i < 8 ? i : 8);
+    }
+    crew.quick_said_ms -= 10000;
+    crash();
+    ck_assert_uint_eq(signals, 9);
+    crash();
+    ck_assert_uint_eq(signals, 9);
+    find(PYW_STATE_READY)->spawned_ms -= 1000; /* one that has lived is news */
+    crash();
+    ck_assert_uint_eq(signals, 10);
+    crash();
+    ck_assert_uint_eq(signals, 11);
+    finish();
+}
+END_TEST
+
 START_TEST(a_stop_starts_nothing)
 {
     begin(2, 0);
@@ -592,6 +627,7 @@ int main(void)
                                   a_group_sleeps_until_it_is_called,
                                   one_that_is_called_and_cannot_start,
                                   a_group_that_was_dismissed_does_not_sleep,
+                                  a_crash_loop_does_not_flood_the_log,
                                   a_stop_starts_nothing,
                                   NULL};
 
