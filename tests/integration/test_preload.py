@@ -467,6 +467,7 @@ def test_identity_is_the_groups(preloaded: Start) -> None:
         assert os.getpriority(os.PRIO_PROCESS, told["pid"]) == 5
 
 
+@pytest.mark.no_asan
 def test_limits_are_the_groups(preloaded: Start) -> None:
     server = preloaded("memory-limit=500000000 cpu-time-limit=100")
     limits = tell(server)["limits"]
