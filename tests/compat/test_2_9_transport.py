@@ -134,8 +134,9 @@ def test_a_client_that_does_not_read_yet_keeps_no_thread(start, size):
 
 
 def sockets(server):
-    """Those of processes that may yet start, too."""
-    return [path for path in (server.root / "run").rglob("*") if path.is_socket()]
+    """Those of the processes of groups, also such as may yet start."""
+    found = [path for path in (server.root / "run").rglob("*") if path.is_socket()]
+    return [path for path in found if path.suffix != ".control"]
 
 
 def open_socket(server):
