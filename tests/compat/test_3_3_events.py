@@ -462,6 +462,7 @@ def test_tries_are_counted(start):
     assert server.get("/own").json() == [0, 0]
 
     def counted():
+        assert server.get("/own").status == 200  # it is ready
         [pid] = wait.until(
             lambda: server.daemons()[:2] * (len(server.daemons()) == 1), "one process"
         )
