@@ -18,6 +18,8 @@ from support.httpd import HttpdInstance
 
 from .conftest import SECONDS
 
+pytestmark = pytest.mark.timeout(SECONDS + 120)
+
 PROCESSES = 4
 CLIENTS = 6
 # What runs when a process is killed is mostly in the application.
