@@ -171,7 +171,8 @@ def test_a_change_that_does_not_import_changes_nothing(preloaded: Start) -> None
     assert set(tell_all(server, 2)) == set(before)
     touch(server, SCRIPT.replace("version = 1", "version = 3"))
     wait.until(lambda: tell(server)["version"] == 3, "the code that works", 20)
-    assert len(server.log.find("PYW0023")) == 1
+    # At most once for each process that sees the change: its wish is a reason to try again at once.
+    assert len(server.log.find("PYW0023")) <= 2
     wait.until(lambda: server.log.find(REPLACED), "the word about it")
 
 
