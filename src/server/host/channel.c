@@ -176,7 +176,8 @@ void pyw_channel_retire(struct pyw_channel *channel, const struct pyw_setup *set
         take_greeting(channel, setup) != 0) {
         return;
     }
-    if (has_bytes && channel->stage == PYW_STAGE_REQUEST) {
+    /* While SKIP too: a request may be behind the rest of the body. */
+    if (has_bytes) {
         (void)pyw_channel_refuse(channel, PYW_REFUSE_DRAINING);
     }
 }

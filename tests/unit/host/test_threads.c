@@ -340,6 +340,44 @@ START_TEST(draining_under_load)
 }
 END_TEST
 
+/* Answers what has a body at once, without a look at it. */
+static void wait_without_body(struct pyw_exchange *x)
+{
+    if ((x->head->flags & PYW_REQUEST_HAS_BODY) != 0) {
+        process_say_hello(x);
+    } else {
+        process_wait_for_leave(x);
+    }
+}
+
+/* In front of the request is the end of a body that the one before did not read. */
+START_TEST(draining_with_a_request_behind_a_body)
+{
+    struct peer busy[PROCESS_THREADS];
+    struct peer peer;
+
+    process_start(wait_without_body, 0);
+    process_join(&peer);
+    peer_expect(&peer, PYW_FRAME_HELLO);
+    peer_send_request(&peer, PYW_REQUEST_HAS_BODY, "/");
+    peer_send(&peer, PYW_FRAME_BODY, 0, "body", 4);
+    peer_expect(&peer, PYW_FRAME_ADMIT);
+    process_expect_hello(&peer);
+    process_keep_busy(busy);
+    peer_send(&peer, PYW_FRAME_BODY, 0, "more", 4);
+    peer_send(&peer, PYW_FRAME_BODY_END, 0, NULL, 0);
+    peer_send_request(&peer, 0, "/waits");
+    close(process_lifeline[1]);
+    peer_expect(&peer, PYW_FRAME_REFUSE);
+    ck_assert_int_eq(peer_receive(&peer), 0);
+    atomic_store(&process_may_go_on, 1);
+    for (int i = 0; i < PROCESS_THREADS; i++) {
+        process_expect_hello(&busy[i]);
+    }
+    process_finish();
+}
+END_TEST
+
 START_TEST(what_is_cut_at_the_end_is_told)
 {
     struct peer peer;
@@ -368,6 +406,7 @@ int main(void)
                                   the_first_wish_counts,
                                   what_all_threads_do,
                                   draining_under_load,
+                                  draining_with_a_request_behind_a_body,
                                   what_is_cut_at_the_end_is_told,
                                   NULL};
 
