@@ -81,6 +81,18 @@ def test_it_is_a_request_like_others(daemon: Start, tmp_path: Path) -> None:
     assert "a word" in one.log
 
 
+def test_its_path_is_decoded(daemon: Start, tmp_path: Path) -> None:
+    script = write(tmp_path)
+    one = start(daemon, script, "/my%20site/a%3Fb/%C3%A4?c=%20", mount="/my site")
+    (seen,) = seen_by(one, script)
+    assert {
+        "SCRIPT_NAME": "/my site",
+        "PATH_INFO": "/a?b/\u00c3\u00a4",
+        "QUERY_STRING": "c=%20",
+        "REQUEST_URI": "/my%20site/a%3Fb/%C3%A4?c=%20",
+    }.items() <= seen.items()
+
+
 def test_it_is_over_before_the_process_is_ready(daemon: Start, tmp_path: Path) -> None:
     script = write(
         tmp_path,

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/options.h"
 
 #define WORDS_MAX 3
@@ -38,42 +39,6 @@ static struct words split(char *line, size_t len)
             at++;
         }
     }
-}
-
-static int digit_value(char byte)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *found;
-
-    if (byte >= 'A' && byte <= 'F') {
-        byte = (char)(byte - 'A' + 'a');
-    }
-    found = byte != '\0' ? strchr(digits, byte) : NULL;
-    return found != NULL ? (int)(found - digits) : -1;
-}
-
-/* In place. @return false: a % that is no byte, or is the end of a C string. */
-static bool decode(char *word)
-{
-    char *to = word;
-
-    for (const char *from = word; *from != '\0'; from++) {
-        int high, low;
-
-        if (*from != '%') {
-            *to++ = *from;
-            continue;
-        }
-        high = digit_value(from[1]);
-        low = high >= 0 ? digit_value(from[2]) : -1;
-        if (low < 0 || high + low == 0) {
-            return false;
-        }
-        *to++ = (char)(high * 16 + low);
-        from += 2;
-    }
-    *to = '\0';
-    return true;
 }
 
 /* Digits up to `end`. @return -1: it is no number, or a larger one than any group has
@@ -148,7 +113,7 @@ const char *pyw_command_parse(char *line, size_t len, struct pyw_command *comman
     }
     if (words.count > 1) {
         command->group = words.text[1];
-        if (!decode(words.text[1])) {
+        if (!pyw_escape_decode(words.text[1])) {
             return "The name of the group has a % that is not followed by the two "
                    "hexadecimal digits of a byte.";
         }

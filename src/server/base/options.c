@@ -10,6 +10,7 @@
 
 #include "base/decimal.h"
 #include "base/environment.h"
+#include "base/escape.h"
 
 enum option_kind {
     OPTION_TEXT,
@@ -307,8 +308,11 @@ static int set_range(struct pyw_options *options, const struct option_row *row,
 /* A path as a request line has it, a query behind it included. */
 static bool is_url_path(const char *value)
 {
+    const char *query = value + strcspn(value, "?");
+
     for (const char *at = value; *at != '\0'; at++) {
-        if (*at <= ' ' || *at >= 0x7f || *at == '#') {
+        if (*at <= ' ' || *at >= 0x7f || *at == '#' ||
+            (*at == '%' && at < query && pyw_escape_byte(at) < 0)) {
             return false;
         }
     }

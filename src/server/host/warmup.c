@@ -5,11 +5,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/pyw_exchange.h"
 #include "host/journal.h"
 #include "host/worker.h"
@@ -35,7 +37,7 @@ static struct {
     const struct pyw_host *host;
     int done_fd;         /* eventfd */
     atomic_bool is_over; /* nobody waits any more */
-    _Atomic(const char *) path;
+    _Atomic(const char *) url;
     atomic_bool has_failed;
 } warmup;
 
@@ -122,6 +124,18 @@ static void add(struct attempt *attempt, uint8_t key, struct pyw_span value)
         (struct pyw_pair){key, pyw_head_key_name(key), value};
 }
 
+/* What a URL names, decoded. @return malloc'd; NULL: out of memory. */
+static char *decode_path(const char *url)
+{
+    char *path = strndup(url, strcspn(url, "?"));
+
+    if (path != NULL && !pyw_escape_decode(path)) { /* options do not take such */
+        free(path);
+        path = NULL;
+    }
+    return path;
+}
+
 /* The part of the path that the script's mount covers. 0: another's. */
 static size_t covered(const struct pyw_preload *preload, const char *path)
 {
@@ -131,23 +145,22 @@ static size_t covered(const struct pyw_preload *preload, const char *path)
     while (len > 0 && mount[len - 1] == '/') {
         len--;
     }
-    if (strncmp(path, mount, len) != 0 || strchr("/?", path[len]) == NULL) {
+    if (strncmp(path, mount, len) != 0 || strchr("/", path[len]) == NULL) {
         return 0; /* strchr finds the end of the path as well */
     }
     return len + 1;
 }
 
 static void add_url(struct attempt *attempt, const struct pyw_preload *preload,
-                    const char *path)
+                    const char *url, const char *path)
 {
     size_t mount_len = covered(preload, path) - 1;
-    const char *query = strchr(path, '?');
-    size_t path_len = query != NULL ? (size_t)(query - path) : strlen(path);
+    const char *query = strchr(url, '?');
     struct pyw_span script_name = {path, mount_len};
-    struct pyw_span path_info = {path + mount_len, path_len - mount_len};
+    struct pyw_span path_info = span_of(path + mount_len);
 
     add(attempt, PYW_KEY_REQUEST_METHOD, PYW_SPAN("GET"));
-    add(attempt, PYW_KEY_REQUEST_URI, span_of(path));
+    add(attempt, PYW_KEY_REQUEST_URI, span_of(url));
     add(attempt, PYW_KEY_QUERY_STRING, span_of(query != NULL ? query + 1 : ""));
     add(attempt, PYW_KEY_SCRIPT_NAME, script_name);
     add(attempt, PYW_KEY_PATH_INFO, path_info);
@@ -177,7 +190,7 @@ static void add_rest(struct attempt *attempt, const struct pyw_preload *preload)
 }
 
 static void prepare(struct attempt *attempt, const struct pyw_preload *preload,
-                    const char *path, unsigned number)
+                    const char *url, const char *path, unsigned number)
 {
     memset(attempt, 0, sizeof(*attempt));
     attempt->exchange.ops = &ops;
@@ -193,7 +206,7 @@ static void prepare(struct attempt *attempt, const struct pyw_preload *preload,
     attempt->head.application_group = span_of(preload->application_group);
     attempt->head.role = PYW_ROLE_APPLICATION;
     attempt->head.pairs = attempt->pairs;
-    add_url(attempt, preload, path);
+    add_url(attempt, preload, url, path);
     add_rest(attempt, preload);
 }
 
@@ -206,31 +219,32 @@ static const char *consequence(const struct pyw_host *host)
                                   : "the process serves all the same";
 }
 
-static void fail(const char *path, const char *what)
+static void fail(const char *url, const char *what)
 {
     atomic_store(&warmup.has_failed, true);
-    PYW_LOG(pyw_journal_line, NULL, WARMUP_FAILED, path, (int)getpid(),
+    PYW_LOG(pyw_journal_line, NULL, WARMUP_FAILED, url, (int)getpid(),
             warmup.host->setup->group, what, consequence(warmup.host));
 }
 
-static void ask(const struct pyw_preload *preload, const char *path, unsigned number)
+static void ask(const struct pyw_preload *preload, const char *url, const char *path,
+                unsigned number)
 {
     int64_t begun_ms = pyw_clock_now_ms();
     struct attempt attempt;
     char what[64];
 
-    prepare(&attempt, preload, path, number);
+    prepare(&attempt, preload, url, path, number);
     pyw_serve_run(&attempt.exchange);
     if (attempt.outcome == PYW_OUTCOME_OK && attempt.status < 500) {
         pyw_journal_line(NULL, PYW_LEVEL_INFO,
                          "Warm-up request for %s in process %d of group '%s': status "
                          "%u after %lld ms.",
-                         path, (int)getpid(), warmup.host->setup->group, attempt.status,
+                         url, (int)getpid(), warmup.host->setup->group, attempt.status,
                          (long long)(pyw_clock_now_ms() - begun_ms));
         return;
     }
     snprintf(what, sizeof(what), "status %u", attempt.status);
-    fail(path, attempt.status != 0 ? what : "no answer; lines before this one say why");
+    fail(url, attempt.status != 0 ? what : "no answer; lines before this one say why");
 }
 
 /* The script whose mount covers most of the path; NULL: none does. */
@@ -252,22 +266,30 @@ static const struct pyw_preload *choose(const struct pyw_setup *setup, const cha
     return best;
 }
 
+static void go_to(const struct pyw_setup *setup, const char *url, unsigned number)
+{
+    char *path = decode_path(url);
+    const struct pyw_preload *preload = path != NULL ? choose(setup, path) : NULL;
+
+    if (preload != NULL) {
+        ask(preload, url, path, number);
+    } else {
+        fail(url, path != NULL ? "no script that serves it is imported at start"
+                               : "out of memory");
+    }
+    free(path);
+}
+
 static void *run(void *argument)
 {
     const struct pyw_setup *setup = warmup.host->setup;
-    const struct pyw_texts *paths = &setup->options.warmup;
+    const struct pyw_texts *urls = &setup->options.warmup;
     const uint64_t one = 1;
 
     (void)argument;
-    for (size_t i = 0; i < paths->count && !atomic_load(&warmup.is_over); i++) {
-        const struct pyw_preload *preload = choose(setup, paths->items[i]);
-
-        atomic_store(&warmup.path, paths->items[i]);
-        if (preload != NULL) {
-            ask(preload, paths->items[i], (unsigned)i + 1);
-        } else {
-            fail(paths->items[i], "no script that serves it is imported at start");
-        }
+    for (size_t i = 0; i < urls->count && !atomic_load(&warmup.is_over); i++) {
+        atomic_store(&warmup.url, urls->items[i]);
+        go_to(setup, urls->items[i], (unsigned)i + 1);
     }
     pyw_serve_leave_thread();
     (void)!write(warmup.done_fd, &one, sizeof(one)); /* the first: there is room */
@@ -318,7 +340,7 @@ bool pyw_warmup_run(struct pyw_host *host)
         return true;
     }
     warmup.host = host;
-    atomic_store(&warmup.path, options->warmup.items[0]);
+    atomic_store(&warmup.url, options->warmup.items[0]);
     warmup.done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     rv = warmup.done_fd < 0 ? -errno : start_thread(options);
     if (rv != 0) {
@@ -328,7 +350,7 @@ bool pyw_warmup_run(struct pyw_host *host)
     if (!wait_until(until_ms)) {
         atomic_store(&warmup.is_over, true);
         snprintf(what, sizeof(what), "no answer within %lld s", (long long)limit_s);
-        fail(atomic_load(&warmup.path), what);
+        fail(atomic_load(&warmup.url), what);
     }
     return !atomic_load(&warmup.has_failed);
 }

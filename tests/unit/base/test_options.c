@@ -136,6 +136,8 @@ static const struct {
     {"warmup", "http://localhost/", "the path of a URL"},
     {"warmup", "/a b", "%XX"},
     {"warmup", "/a#b", "the path of a URL"},
+    {"warmup", "/100%", "%XX"},
+    {"warmup", "/a%00", "%XX"},
     {"warmup", "/\xc3\xa4", "%XX"},
 };
 
