@@ -352,6 +352,9 @@ def _receive(
             return b"".join(parts)
         if descriptors is not None:
             descriptors.extend(received)
+        else:  # nobody has a use for them
+            for descriptor in received:
+                os.close(descriptor)
         if not part:
             return b"".join(parts)
         parts.append(part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -226,6 +227,21 @@ def test_stacks_come_by_descriptors(fake: Fake, control: Control) -> None:
     assert [each.text for each in found] == ["stack of 0 \ufffd", "", "stack of 1 \ufffd"]
     assert [each.error for each in found] == [None, "it is ending", None]
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_descriptors_that_nobody_asked_for_are_closed(fake: Fake, control: Control) -> None:
+    reading, writing = os.pipe()
+
+    def answer(connection: socket.socket) -> None:
+        socket.send_fds(connection, [b'{"ok": true}'], [reading])
+        os.close(reading)
+
+    fake.answers = [answer]
+    assert control.ask("stacks") == {"ok": True}
+    readers = select.poll()
+    readers.register(writing, 0)
+    assert readers.poll(10000) == [(writing, select.POLLERR)]
+    os.close(writing)
 
 
 def test_a_process_that_does_not_write_its_stacks(fake: Fake, control: Control) -> None:
