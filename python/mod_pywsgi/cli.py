@@ -250,7 +250,8 @@ def stacks(group: str | None, socket: str | None, as_json: bool, **arguments: An
     type=click.FloatRange(min=0),
     default=15,
     show_default=True,
-    help="Time for running requests; what runs longer is cut.",
+    help="Time for running requests, at most the --stop-timeout that the server was started with;"
+    " what runs longer is cut.",
 )
 @(lambda command: _with(_NAMING, command))
 def stop(patience: float, **arguments: Any) -> int:
