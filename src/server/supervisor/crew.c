@@ -190,21 +190,33 @@ static void doze(struct pyw_crew *crew)
 
 /* --- what processes say --- */
 
-/* One that is due already says at most that the script has changed once more. */
+/* What has failed so far is tried again soon: but for the shortest wait, as processes
+ * may wish without end. */
+static void begin_anew(struct pyw_crew *crew)
+{
+    crew->replace_at_ms = crew->replace_failures > 0 ? backed_off_ms(1) : 0;
+    crew->replace_failures = 0;
+}
+
+/* One that is due already, and wishes for the first time, has seen what made it due;
+ * again, that the script has changed once more. */
 static void heed_wish(struct pyw_crew *crew, struct pyw_process *process)
 {
     enum pyw_wish wish = PYW_WISH_NONE;
     uint32_t wishes = pyw_table_wishes(crew->group->table, process->slot, &wish);
+    bool is_first = process->wishes == 0;
 
     if (wishes == process->wishes || !pyw_process_is_wanted(process)) {
         return;
     }
     process->wishes = wishes;
-    crew->replace_failures = 0;
-    crew->replace_at_ms = 0;
     if (process->is_due) {
+        if (!is_first) {
+            begin_anew(crew);
+        }
         return;
     }
+    begin_anew(crew);
     if (wish == PYW_WISH_REPLACE_ALL) {
         crew->log(crew->group->log_context, PYW_LEVEL_INFO,
                   "A script of process group '%s' has changed: its processes are "
