@@ -37,6 +37,7 @@ DIRECTIVES = {
     "WSGIDaemonProcess group#": "SV",
     "WSGISocketPrefix run/wsgi": "G",
     "WSGISocketRotation On": "G",
+    "WSGIControlSocket /tmp/wsgi.control": "G",
     "WSGIAcceptMutex default": "G",
     "WSGIVerboseDebugging On": "G",
     "WSGIPythonHome /usr": "G",
