@@ -93,7 +93,7 @@ static const struct option_row rows[] = {
     PATH("daemon-program", daemon_program),
     RANGE("processes", processes, 1, PYW_OPTIONS_MAX_PROCESSES, 1),
     NUMBER("max-unavailable", max_unavailable, 0, PYW_OPTIONS_MAX_PROCESSES, 0),
-    NUMBER("threads", threads, 1, PYW_OPTIONS_MAX_THREADS, 15),
+    NUMBER("threads", threads, 0, PYW_OPTIONS_MAX_THREADS, 15),
     OCTAL("umask", umask),
     NUMBER("connect-timeout", connect_timeout_s, 0, INT_MAX, 15),
     NUMBER("socket-timeout", socket_timeout_s, 0, INT_MAX, 0),
@@ -129,6 +129,9 @@ static const struct option_row rows[] = {
     TEXT("script-user", script_user),
     TEXT("script-group", script_group),
     KIND("server-metrics", OPTION_FLAG, server_metrics),
+    TEXT("schedule", schedule),
+    TEXT("schedule-overlap", schedule_overlap),
+    NUMBER("schedule-timeout", schedule_timeout_s, 0, INT_MAX, 0),
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
@@ -204,14 +207,9 @@ static void describe_range(const struct option_row *row, char *text, size_t size
 static void explain_number(const struct option_row *row, const char *value, char *why,
                            size_t why_size)
 {
-    char range[128] =
-        "that is a group of service scripts, which this version of mod_pywsgi "
-        "does not run; give 1 or more";
+    char range[128];
 
-    if (row->offset != offsetof(struct pyw_options, threads) ||
-        strcmp(value, "0") != 0) {
-        describe_range(row, range, sizeof(range));
-    }
+    describe_range(row, range, sizeof(range));
     snprintf(why, why_size, "Invalid %s '%s' for WSGI daemon process: %s.", row->name,
              value, range);
 }
@@ -468,4 +466,74 @@ void pyw_options_each(const struct pyw_options *options, pyw_options_visit *visi
             visit(context, row->name, *text_field(options, row));
         }
     }
+}
+
+/* --- groups that run programs --- */
+
+static bool is_overlap(const char *text)
+{
+    static const char *const names[] = {"skip", "wait", "replace"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What can be said of a schedule without the library that reads it: five or six fields,
+ * or a name. */
+static bool looks_like_schedule(const char *text)
+{
+    size_t fields = 0;
+
+    for (text += strspn(text, " \t"); *text != '\0'; text += strspn(text, " \t")) {
+        if (*text == '@') {
+            return strpbrk(text, " \t") == NULL;
+        }
+        text += strcspn(text, " \t");
+        fields++;
+    }
+    return fields == 5 || fields == 6;
+}
+
+/* NULL: nothing is wrong. */
+static const char *find_schedule_fault(const struct pyw_options *options)
+{
+    if (options->threads != 0) {
+        return "schedule= is for groups that run programs: add threads=0.";
+    }
+    if (options->processes != 1) {
+        return "schedule= has one process, which starts the runs: take processes= "
+               "away. schedule-overlap= says what happens to a run that is due while "
+               "one is at work.";
+    }
+    if (!looks_like_schedule(options->schedule)) {
+        return "Invalid schedule: give five fields in quotes, such as "
+               "schedule=\"*/5 * * * *\", or a name such as @hourly.";
+    }
+    if (options->schedule_overlap != NULL && !is_overlap(options->schedule_overlap)) {
+        return "Invalid schedule-overlap: give skip, wait or replace.";
+    }
+    return NULL;
+}
+
+const char *pyw_options_find_fault(const struct pyw_options *options)
+{
+    if (options->threads == 0 && (options->is_preload || options->warmup.count > 0)) {
+        return "preload= and warmup= are for applications, which threads=0 has none of: "
+               "take them away, or threads=0.";
+    }
+    if (options->threads == 0 && options->processes_least != options->processes) {
+        return "processes= adapts to requests, of which there are none with threads=0: "
+               "give one number.";
+    }
+    if (options->schedule != NULL) {
+        return find_schedule_fault(options);
+    }
+    return options->schedule_overlap != NULL || options->schedule_timeout_s > 0
+               ? "schedule-overlap= and schedule-timeout= are for groups with "
+                 "schedule=: add that, or take them away."
+               : NULL;
 }

@@ -38,11 +38,14 @@ struct pyw_options {
     const char *chroot;
     const char *script_user; /* the owner that scripts must have; one of the two */
     const char *script_group;
-    int64_t processes; /* at most */
+    const char *schedule;         /* when a job runs; with threads=0 */
+    const char *schedule_overlap; /* what if the last run is at work; NULL: "skip" */
+    int64_t schedule_timeout_s;   /* of a run */
+    int64_t processes;            /* at most */
     int64_t processes_least;
     int64_t max_unavailable; /* replaced at a time; 0: a quarter of the processes */
-    int64_t threads;
-    int64_t umask; /* -1: inherited */
+    int64_t threads;         /* 0: runs programs and serves no requests */
+    int64_t umask;           /* -1: inherited */
     int64_t connect_timeout_s;
     int64_t socket_timeout_s;  /* 0: Apache's Timeout */
     int64_t request_timeout_s; /* 0: none, as with the next ones */
@@ -88,6 +91,10 @@ void pyw_options_init(struct pyw_options *options);
  * `why`. */
 int pyw_options_set(struct pyw_options *options, const char *name, const char *value,
                     char *why, size_t why_size);
+
+/* What is wrong with the options as a whole, once all are set. @return a sentence;
+ * NULL: nothing. */
+const char *pyw_options_find_fault(const struct pyw_options *options);
 
 /* Walks the options that were given, as the texts that pyw_options_set takes. */
 typedef void pyw_options_visit(void *context, const char *name, const char *value);

@@ -76,6 +76,18 @@ struct pyw_setup {
     struct pyw_python_options python;
 };
 
+/* Whether the process runs its scripts as a program and serves no requests; and whether
+ * it does so at times. */
+static inline bool pyw_setup_is_service(const struct pyw_setup *setup)
+{
+    return setup->options.threads == 0 && setup->group[0] != '\0';
+}
+
+static inline bool pyw_setup_is_scheduled(const struct pyw_setup *setup)
+{
+    return pyw_setup_is_service(setup) && setup->options.schedule != NULL;
+}
+
 /* Appends the packed setup. Writer `failed` when it does not fit. */
 void pyw_setup_put(struct pyw_writer *writer, const struct pyw_setup *setup);
 

@@ -85,7 +85,6 @@ static const struct {
     const char *value;
     const char *says;
 } refused[] = {
-    {"threads", "0", "threads"},
     {"threads", "-1", "threads"},
     {"threads", "", "threads"},
     {"threads", "4x", "threads"},
@@ -110,7 +109,9 @@ static const struct {
     {"server-metrics", "", "server-metrics"},
     {"server-metrics", "1", "On or Off"},
     {"nonsense", "1", "Invalid option"},
-    {"threads", "0", "service scripts"},
+    {"threads", "-1", "from 0 to 65533"},
+    {"schedule", "", "a value"},
+    {"schedule-timeout", "-1", "schedule-timeout"},
     {"send-buffer-size", "511", "must be >= 512 bytes, or 0 for default"},
     {"send-buffer-size", "-1", "must be >= 512 bytes"},
     {"header-buffer-size", "8191", "must be >= 8192 bytes"},
@@ -153,6 +154,48 @@ START_TEST(values_that_are_refused)
                       refused[i].name, refused[i].value, why);
     }
     ck_assert_int_eq(options.threads, 15);
+}
+END_TEST
+
+START_TEST(options_that_do_not_go_together)
+{
+    static const struct {
+        const char *schedule;
+        const char *overlap;
+        const char *threads;
+        const char *processes;
+        const char *says; /* NULL: all is well */
+    } cases[] = {
+        {"*/5 * * * *", NULL, "0", "1", NULL},
+        {" 0  3\t* * 1-5 ", "skip", "0", "1", NULL},
+        {"30 0 3 * * *", "wait", "0", "1", NULL},
+        {"@hourly", "replace", "0", "1", NULL},
+        {NULL, NULL, "0", "4", NULL},
+        {"*/5 * * * *", NULL, "1", "1", "add threads=0"},
+        {"*/5 * * * *", NULL, "0", "2", "take processes="},
+        {"*/5 * * *", NULL, "0", "1", "five fields"},
+        {"1 2 3 4 5 6 7", NULL, "0", "1", "five fields"},
+        {"@hourly @daily", NULL, "0", "1", "five fields"},
+        {" ", NULL, "0", "1", "five fields"},
+        {"@hourly", "queue", "0", "1", "skip, wait or replace"},
+        {NULL, "skip", "0", "1", "add that"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pyw_options options;
+        const char *fault;
+
+        pyw_options_init(&options);
+        ck_assert_int_eq(set(&options, "threads", cases[i].threads), 0);
+        ck_assert_int_eq(set(&options, "processes", cases[i].processes), 0);
+        options.schedule = cases[i].schedule;
+        options.schedule_overlap = cases[i].overlap;
+        fault = pyw_options_find_fault(&options);
+        ck_assert_msg((fault == NULL) == (cases[i].says == NULL), "case %zu: %s", i,
+                      fault != NULL ? fault : "nothing");
+        ck_assert_msg(fault == NULL || strstr(fault, cases[i].says) != NULL,
+                      "case %zu: %s", i, fault != NULL ? fault : "");
+    }
 }
 END_TEST
 
@@ -260,14 +303,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {defaults,
-                                  values_that_are_taken,
-                                  values_that_are_refused,
-                                  too_many_of_a_list,
-                                  the_walk_gives_what_set_takes,
-                                  ranges_that_are_none,
-                                  preload_and_warmup,
-                                  NULL};
+    const TTest *const tests[] = {
+        defaults,           values_that_are_taken,           values_that_are_refused,
+        too_many_of_a_list, the_walk_gives_what_set_takes,   ranges_that_are_none,
+        preload_and_warmup, options_that_do_not_go_together, NULL};
 
     return suite_run("options", tests);
 }

@@ -137,7 +137,7 @@ START_TEST(entries_that_are_refused)
     } rows[] = {
         {"slot", ""},           {"slot", "x"},
         {"slot", "4294967296"}, {"colour", "red"},
-        {"secret", "short"},    {"option:threads", "0"},
+        {"secret", "short"},    {"option:threads", "-1"},
         {"option:x", "1"},      {"", ""},
         {"python:", "1"},       {"python:WSGIPythonOptimize", "3"},
         {"python:x", "1"},      {"python:rule:WSGIRestrictStdin", "On"},
