@@ -45,7 +45,7 @@ def test_run_by_hand_it_says_what_to_run(program: Path) -> None:
     [
         ({"colour": "red"}, "PYW0051"),
         ({"slot": "99"}, "PYW0051"),
-        ({"option:threads": "0"}, "PYW0051"),
+        ({"option:threads": "-1"}, "PYW0051"),
         ({"option:python-home": "/nowhere/venv"}, "/nowhere/venv"),
     ],
 )

@@ -92,6 +92,7 @@ struct pyw_host {
     _Atomic bool is_started; /* main: Python is up, the workers run */
     _Atomic bool wants_end;  /* signal handler: SIGTERM, SIGINT */
     _Atomic bool is_dumping; /* host/dump: an entry of the log is being made */
+    _Atomic bool tells_end;  /* monitor: the next SIGTERM is its own (host/service) */
     _Atomic uint32_t asked;  /* anybody: enum pyw_reason */
     _Atomic uint32_t wished; /* the first that a successor was wished for; 0: none */
     _Atomic(const char *)

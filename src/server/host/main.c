@@ -18,6 +18,7 @@
 #include "host/monitor.h"
 #include "host/poller.h"
 #include "host/pulse.h"
+#include "host/service.h"
 #include "host/signals.h"
 #include "host/warmup.h"
 #include "host/worker.h"
@@ -62,7 +63,8 @@ static int say_help(FILE *out)
 
 /* --- descriptors and setup --- */
 
-/* @return true when descriptor 3 holds what a supervisor hands over. */
+/* @return true when descriptors hold what a supervisor hands over: a group that serves
+ * nothing has a file in place of the socket. */
 static bool has_setup(void)
 {
     struct stat about;
@@ -246,7 +248,7 @@ static void start_helpers(struct pyw_host *host)
 
 static int start_workers(struct pyw_host *host)
 {
-    int rv = pyw_worker_start_all(host);
+    int rv = pyw_setup_is_service(host->setup) ? 0 : pyw_worker_start_all(host);
 
     if (rv != 0) {
         PYW_LOG(pyw_journal_line, NULL, DAEMON_THREADS, atomic_load(&host->workers),
@@ -300,7 +302,9 @@ static int start_alone(struct pyw_host *host)
         return 1;
     }
     start_helpers(host);
-    return load_scripts(host, &has_loaded);
+    /* The scripts of a service are its program. */
+    return pyw_setup_is_service(host->setup) ? pyw_service_prepare(host)
+                                             : load_scripts(host, &has_loaded);
 }
 
 /* The same with preload=On: in a zygote first, then in a process that it forks. The
@@ -347,7 +351,7 @@ static int start(struct pyw_host *host, struct pyw_setup *setup)
     if (status != 0) {
         return status;
     }
-    if (!pyw_warmup_run(host) && setup->must_load) {
+    if (!pyw_setup_is_service(setup) && !pyw_warmup_run(host) && setup->must_load) {
         return PYW_EXIT_LOAD;
     }
     return start_workers(host);
@@ -367,6 +371,9 @@ static int serve(struct pyw_host *host, struct pyw_setup *setup)
     }
     atomic_store(&host->is_started, true);
     pyw_host_wake(host);
+    if (pyw_setup_is_service(host->setup)) {
+        return pyw_service_run(host);
+    }
     while (pyw_host_phase(host) < PYW_PHASE_STOPPING) {
         (void)sem_wait(&host->end);
         pyw_handlers_run();

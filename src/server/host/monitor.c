@@ -18,6 +18,7 @@
 #include "host/handover.h"
 #include "host/journal.h"
 #include "host/poller.h"
+#include "host/service.h"
 #include "host/timeouts.h"
 
 /* How long workers without a request get to leave. */
@@ -52,6 +53,9 @@ static void begin_drain(struct monitor *monitor, int64_t now_ms, int64_t grace_m
         pyw_host_enter(host, PYW_PHASE_DRAINING, event);
         atomic_store(&host->stop_reason, reason);
         pyw_dispatch_stopping(host);
+        if (pyw_setup_is_service(host->setup)) {
+            pyw_service_tell(host);
+        }
     } else if (pyw_host_phase(host) == PYW_PHASE_DRAINING &&
                ends_ms < monitor->phase_ends_ms) {
         monitor->phase_ends_ms = ends_ms;
@@ -100,6 +104,9 @@ static void heed_requests(struct monitor *monitor, int64_t now_ms)
     }
     if (atomic_load(&host->is_started)) {
         pyw_host_enter(host, PYW_PHASE_SERVING, "ready");
+        if (pyw_setup_is_service(host->setup)) {
+            (void)sem_post(&host->end); /* the program may begin */
+        }
     }
     if (atomic_load(&host->wants_end)) {
         begin_drain(monitor, now_ms, pyw_handover_shutdown_ms(host), "end",
@@ -216,6 +223,18 @@ static void close_idle(struct pyw_host *host)
 
 /* --- phases --- */
 
+static void begin_stopping(struct monitor *monitor, int64_t now_ms)
+{
+    const struct pyw_host *host = monitor->host;
+    int64_t limit_ms = pyw_setup_is_service(host->setup)
+                           ? pyw_service_grace_ms(host)
+                           : pyw_handover_shutdown_ms(host);
+
+    monitor->phase_ends_ms = limit_ms == PYW_CLOCK_NEVER ? limit_ms : now_ms + limit_ms;
+    pyw_host_enter(monitor->host, PYW_PHASE_STOPPING, "workers gone");
+    sem_post(&monitor->host->end);
+}
+
 static void begin_ending(struct monitor *monitor, int64_t now_ms, const char *event)
 {
     struct pyw_host *host = monitor->host;
@@ -231,17 +250,11 @@ static void begin_ending(struct monitor *monitor, int64_t now_ms, const char *ev
     pyw_poller_stop(host->poller);
 }
 
-static void begin_stopping(struct monitor *monitor, int64_t now_ms)
+static void give_up(struct pyw_host *host)
 {
-    int64_t limit_ms = pyw_handover_shutdown_ms(monitor->host);
-
-    monitor->phase_ends_ms = limit_ms == PYW_CLOCK_NEVER ? limit_ms : now_ms + limit_ms;
-    pyw_host_enter(monitor->host, PYW_PHASE_STOPPING, "workers gone");
-    sem_post(&monitor->host->end);
-}
-
-static void give_up(const struct pyw_host *host)
-{
+    if (pyw_setup_is_service(host->setup)) {
+        pyw_service_give_up(host);
+    }
     PYW_LOG(pyw_journal_line, NULL, STOP_HANGS, (int)getpid(), host->setup->group,
             (int)host->setup->options.shutdown_timeout_s);
     _exit(0);
@@ -265,7 +278,9 @@ static void advance(struct monitor *monitor, int64_t now_ms)
         break;
     case PYW_PHASE_DRAINING:
         close_idle(host);
-        if (is_over || has_nothing_to_wait_for(host)) {
+        if (pyw_setup_is_service(host->setup)) {
+            begin_stopping(monitor, now_ms); /* nobody else is there to leave */
+        } else if (is_over || has_nothing_to_wait_for(host)) {
             begin_ending(monitor, now_ms, is_over ? "time is over" : "drained");
         }
         break;
@@ -300,7 +315,8 @@ static void wait_and_heed(struct monitor *monitor, int64_t until_ms)
 {
     struct pyw_host *host = monitor->host;
     int64_t now_before_ms = pyw_clock_now_ms();
-    bool accepts = may_accept(monitor, now_before_ms);
+    bool accepts =
+        !pyw_setup_is_service(host->setup) && may_accept(monitor, now_before_ms);
     struct pollfd fds[] = {
         {.fd = host->wake_fd, .events = POLLIN},
         {.fd = monitor->has_lifeline ? host->lifeline_fd : -1, .events = POLLIN},

@@ -9,6 +9,7 @@
 #include "base/thread.h"
 #include "host/journal.h"
 #include "python/interrupt.h"
+#include "python/program.h"
 #include "python/runtime.h"
 
 #define BEAT_MS 1000
@@ -24,6 +25,10 @@ static void *run(void *argument)
         if (poll(&poked, 1, beats ? BEAT_MS : -1) > 0) {
             (void)!read(host->pulse_fd, &pokes, sizeof(pokes));
             pyw_interrupt_deliver();
+            if (host->setup->options.threads == 0 &&
+                pyw_host_phase(host) >= PYW_PHASE_DRAINING) {
+                pyw_program_interrupt();
+            }
         }
         if (beats) {
             pyw_runtime_touch();
@@ -38,7 +43,8 @@ void pyw_pulse_start(struct pyw_host *host)
     const struct pyw_options *options = &host->setup->options;
     int rv;
 
-    if (options->deadlock_timeout_s == 0 && options->interrupt_timeout_s == 0) {
+    if (options->deadlock_timeout_s == 0 && options->interrupt_timeout_s == 0 &&
+        !pyw_setup_is_service(host->setup)) {
         return;
     }
     if (options->deadlock_timeout_s > 0) {

@@ -18,6 +18,9 @@ static void on_end(int number)
         (void)raise(number);
         return;
     }
+    if (number == SIGTERM && atomic_exchange(&signalled->tells_end, false)) {
+        return; /* for the program alone */
+    }
     if (atomic_exchange(&signalled->wants_end, true) || signalled->setup->is_zygote) {
         _exit(0); /* asked twice; or nothing runs */
     }

@@ -42,11 +42,21 @@ static void relay(int number)
         atomic_store(&has_come, true);
     }
     if (host != NULL) {
-        host(number);
+        host(number); /* after that: it may ask whether the application knows */
     }
     if (python != NULL && wake_main != NULL) {
         wake_main();
     }
+}
+
+void pyw_handlers_note_end(void)
+{
+    atomic_store(&has_ended, true);
+}
+
+bool pyw_handlers_has_ended(void)
+{
+    return atomic_load(&has_ended);
 }
 
 /* The function that handles a signal, NULL: none, or one that wants more than the

@@ -10,6 +10,8 @@
 
 #include <Python.h>
 
+#include <stdbool.h>
+
 /* Before Python starts: what wakes the main thread. It is called in signal handlers. */
 void pyw_handlers_init(void (*wake)(void));
 
@@ -24,6 +26,11 @@ void pyw_handlers_run(void);
 /* Main thread, once: the process ends. An application that handles SIGTERM sees one, by
  * whatever means the process was told. **GIL:** not held. */
 void pyw_handlers_end(void);
+
+/* The application has been told that the process ends: by SIGTERM, or otherwise.
+ * **GIL:** not needed. */
+void pyw_handlers_note_end(void);
+bool pyw_handlers_has_ended(void);
 
 /* In a process that the application forked off: its handlers are its own again.
  * **GIL:** held. */

@@ -239,7 +239,9 @@ void pyw_interpreter_each(void (*visit)(struct pyw_interpreter *interpreter))
 {
     for (struct entry *entry = atomic_load(&first); entry != NULL;
          entry = entry->next) {
+        /* In a process that was forked off, only main is left. */
         if (atomic_load(&entry->state) == READY &&
+            pyw_gil_interpreter(entry->interpreter.index) != NULL &&
             pyw_gil_enter(entry->interpreter.index) == 0) {
             visit(&entry->interpreter);
             pyw_gil_leave();

@@ -6,6 +6,7 @@
 
 #include "python/handlers.h"
 #include "python/log.h"
+#include "python/program.h"
 #include "python/pyw_gil.h"
 #include "python/restricted.h"
 #include "python/stacks.h"
@@ -85,6 +86,8 @@ static const char run_source[] =
     "    announce_signals()\n"
     "elif is_main_:\n"
     "    share_signals()\n"
+    "if end_program_ is not None:\n"
+    "    signal.signal(signal.SIGTERM, end_program_)\n"
     "if switch_interval_ > 0:\n"
     "    sys.setswitchinterval(switch_interval_)\n"
     "import threading\n" /* before 3.13, whoever is first passes for the main thread */
@@ -344,12 +347,18 @@ static double switch_interval(const struct pyw_setup *setup,
 static int set_settings(PyObject *names, const struct pyw_setup *setup,
                         const struct pyw_interpreter *interpreter)
 {
-    bool is_restricted = interpreter->settings.restrict_signal != PYW_OFF;
+    bool is_program = pyw_setup_is_service(setup);
+    bool is_restricted =
+        interpreter->settings.restrict_signal != PYW_OFF && !is_program;
+    bool handles_end = is_program && interpreter->index == 0;
 
     return set(names, "python_paths_", make_paths(setup, interpreter)) != 0 ||
                    set(names, "home_", decode(setup->options.home)) != 0 ||
                    set(names, "is_signal_restricted_",
                        PyBool_FromLong(is_restricted)) != 0 ||
+                   set(names, "end_program_",
+                       handles_end ? pyw_program_make_handler() : Py_NewRef(Py_None)) !=
+                       0 ||
                    set(names, "switch_interval_",
                        PyFloat_FromDouble(switch_interval(setup, interpreter))) != 0
                ? -1

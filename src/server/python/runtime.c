@@ -11,6 +11,7 @@
 
 #include "python/builtin.h"
 #include "python/errors.h"
+#include "python/handlers.h"
 #include "python/interpreter.h"
 #include "python/loader.h"
 #include "python/log.h"
@@ -238,7 +239,11 @@ static void end_interpreter(struct pyw_interpreter *interpreter)
 {
     char name[128];
 
-    if (pyw_prelude_end() != 0) {
+    if (pyw_prelude_end() == 0) {
+        /* as it should be */
+    } else if (PyErr_ExceptionMatches(PyExc_SystemExit) && pyw_handlers_has_ended()) {
+        PyErr_Clear(); /* a program was told to end while it waited for its threads */
+    } else {
         PYW_LOG(pyw_errors_log, NULL, EXIT_FUNCTIONS,
                 pyw_interpreter_describe(interpreter, name, sizeof name));
     }

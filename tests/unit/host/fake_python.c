@@ -1,8 +1,11 @@
 #include "fake_python.h"
 
+#include "python/handlers.h"
 #include "python/interrupt.h"
 #include "python/loader.h"
+#include "python/program.h"
 #include "python/runtime.h"
+#include "python/schedule.h"
 #include "wsgi/serve.h"
 
 struct fake_python fake_python;
@@ -41,4 +44,39 @@ void pyw_runtime_dump_stacks(int fd)
 {
     (void)fd;
     atomic_fetch_add(&fake_python.dumps, 1);
+}
+
+/* What runs programs: no test does. Weak, for tests that link the genuine ones. */
+#define UNUSED_FAKE __attribute__((weak))
+
+UNUSED_FAKE bool pyw_handlers_has_ended(void)
+{
+    return false;
+}
+
+UNUSED_FAKE void pyw_program_interrupt(void)
+{
+}
+
+UNUSED_FAKE int pyw_program_run(const struct pyw_setup *setup,
+                                char outcome[PYW_PROGRAM_OUTCOME_MAX])
+{
+    (void)setup;
+    outcome[0] = '\0';
+    return 0;
+}
+
+UNUSED_FAKE int pyw_schedule_prepare(const struct pyw_setup *setup)
+{
+    (void)setup;
+    return 0;
+}
+
+UNUSED_FAKE int pyw_schedule_run(void)
+{
+    return 0;
+}
+
+UNUSED_FAKE void pyw_runtime_stop(void)
+{
 }
