@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "suite.h"
+#include "supervisor/turn.h"
 
 static char dir[] = "/tmp/pywsgi-crew-XXXXXX";
 char program[sizeof(dir) + 16];
@@ -59,6 +60,14 @@ static void write_program(void)
     write_again();
 }
 
+static void open_crew(void)
+{
+    char why[512];
+
+    ck_assert_int_eq(pyw_group_open(&group, dir, "0", (uid_t)-1, why, sizeof(why)), 0);
+    ck_assert_int_eq(pyw_crew_init(&crew, &group, take_log, notify[1]), 0);
+}
+
 void begin(uint32_t processes, int64_t max_unavailable)
 {
     char why[512];
@@ -80,9 +89,24 @@ void begin(uint32_t processes, int64_t max_unavailable)
     group.identity.uid = geteuid();
     group.identity.gid = getegid();
     ck_assert_int_eq(pyw_identity_complete(&group.identity, NULL, why, sizeof(why)), 0);
-    ck_assert_int_eq(pyw_group_open(&group, dir, "0", (uid_t)-1, why, sizeof(why)), 0);
     ck_assert_int_eq(pipe2(notify, O_CLOEXEC | O_NONBLOCK), 0);
-    ck_assert_int_eq(pyw_crew_init(&crew, &group, take_log, notify[1]), 0);
+    open_crew();
+}
+
+void begin_programs(uint32_t processes)
+{
+    begin(processes, 0);
+    pyw_crew_free(&crew);
+    pyw_group_close(&group, true);
+    group.setup.options.threads = 0;
+    group.turn_file = pyw_turn_create();
+    ck_assert_int_ge(group.turn_file, 0);
+    open_crew();
+}
+
+void begin_another(struct pyw_crew *another)
+{
+    ck_assert_int_eq(pyw_crew_init(another, &group, take_log, notify[1]), 0);
 }
 
 struct pyw_process *at(uint32_t slot)

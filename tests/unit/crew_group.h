@@ -13,6 +13,10 @@ extern unsigned complaints; /* lines of PYW0023 */
 extern unsigned signals;    /* lines of PYW0002 */
 
 void begin(uint32_t processes, int64_t max_unavailable);
+/* Likewise with threads=0. */
+void begin_programs(uint32_t processes);
+/* Another crew of the same group. */
+void begin_another(struct pyw_crew *another);
 void finish(void);
 /* The program, where it was removed. */
 void write_again(void);

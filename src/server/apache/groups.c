@@ -13,6 +13,7 @@
 #include "apache/conf.h"
 #include "apache/group_rules.h"
 #include "apache/heritage.h"
+#include "apache/log.h"
 #include "apache/places.h"
 #include "apache/python_conf.h"
 #include "apache/score.h"
@@ -241,6 +242,13 @@ static uint32_t count_cells(void)
     return limit < PYW_CELLS_MAX ? (uint32_t)limit : PYW_CELLS_MAX;
 }
 
+/* A group that serves no requests, and has nothing to run either, needs no processes.
+ */
+static bool has_purpose(const struct pyw_group_conf *conf)
+{
+    return conf->options.threads > 0 || conf->preloads->nelts > 0;
+}
+
 static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *conf,
                                const struct place *place, unsigned index,
                                struct pyw_group **prepared)
@@ -264,7 +272,7 @@ static const char *prepare_one(apr_pool_t *pool, const struct pyw_group_conf *co
     if (error == NULL) {
         error = open_private_tmp(pool, group);
     }
-    if (error == NULL) {
+    if (error == NULL && !pyw_setup_is_service(&group->setup)) {
         group->before = pyw_heritage_take(pool, group);
     }
     if (group->before != NULL) {
@@ -337,17 +345,23 @@ const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned genera
     const apr_array_header_t *confs = pyw_conf_global()->groups;
     struct place place = {.generation = generation,
                           .is_shared = pyw_conf_global()->socket_rotation == PYW_OFF};
+    bool is_needed = false;
     const char *error;
 
     (void)s;
-    if (confs->nelts == 0) {
-        return NULL;
-    }
     for (int i = 0; i < confs->nelts; i++) {
         const struct pyw_group_conf *conf =
             APR_ARRAY_IDX(confs, i, struct pyw_group_conf *);
 
         place.is_for_others |= conf->socket_uid != (uid_t)-1;
+        is_needed |= has_purpose(conf);
+        if (!has_purpose(conf)) {
+            PYW_LOG(pyw_log_server, conf->server, SERVICE_WITHOUT_PROGRAM, conf->name,
+                    conf->name);
+        }
+    }
+    if (!is_needed) {
+        return NULL;
     }
     place.dir = socket_dir_path(pconf, &place);
     plan->socket_dir = place.dir;
@@ -358,8 +372,14 @@ const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned genera
     plan->groups =
         apr_pcalloc(pconf, (apr_size_t)confs->nelts * sizeof(struct pyw_group *));
     for (int i = 0; i < confs->nelts; i++) {
-        error = prepare_one(pconf, APR_ARRAY_IDX(confs, i, struct pyw_group_conf *),
-                            &place, (unsigned)i, &plan->groups[i]);
+        const struct pyw_group_conf *conf =
+            APR_ARRAY_IDX(confs, i, struct pyw_group_conf *);
+
+        if (!has_purpose(conf)) {
+            continue;
+        }
+        error = prepare_one(pconf, conf, &place, (unsigned)i,
+                            &plan->groups[plan->group_count]);
         if (error != NULL) {
             return error;
         }

@@ -101,6 +101,9 @@ void pyw_heritage_leave(const struct pyw_supervisor_plan *plan, int heirs_fd)
     for (size_t i = 0; i < plan->group_count; i++) {
         struct pyw_group *group = plan->groups[i];
 
+        if (pyw_setup_is_service(&group->setup)) {
+            continue; /* nobody sends it requests */
+        }
         if (group->before != NULL && !pyw_group_serves(group) &&
             pyw_group_serves(group->before)) {
             /* It did not come up in its time: the one before it still has to do. */

@@ -34,8 +34,10 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/turn.h"
 
 #define RETAINED_KEY "pywsgi-launch"
+#define TURN_KEY "pywsgi-turn"
 #define SUPERVISORS_MAX 64
 /* A stopping server waits this long for the daemons, on top of their shutdown-timeout.
  */
@@ -344,6 +346,32 @@ static struct retained *get_retained(void)
                             : ap_retained_data_create(RETAINED_KEY, sizeof(*retained));
 }
 
+/* One file for all generations, which is why the parent keeps it. @return false: there
+ * is none (logged). */
+static bool share_turns(void)
+{
+    int *file = ap_retained_data_get(TURN_KEY);
+
+    if (file == NULL) {
+        file = ap_retained_data_create(TURN_KEY, sizeof(*file));
+        *file = -1;
+    }
+    for (size_t i = 0; i < launch.plan.group_count; i++) {
+        struct pyw_group *group = launch.plan.groups[i];
+
+        if (!pyw_setup_is_service(&group->setup)) {
+            continue;
+        }
+        *file = *file < 0 ? pyw_turn_create() : *file;
+        if (*file < 0) {
+            PYW_LOG(pyw_log_server, launch.server, GROUPS_FAILED, strerror(-*file));
+            return false;
+        }
+        group->turn_file = *file;
+    }
+    return true;
+}
+
 static int launch_groups(apr_pool_t *pconf, server_rec *s)
 {
     const char *error;
@@ -352,6 +380,9 @@ static int launch_groups(apr_pool_t *pconf, server_rec *s)
     pyw_heritage_settle();
     if (error != NULL) {
         PYW_LOG(pyw_log_server, s, GROUPS_FAILED, error);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!share_turns()) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     launch.plan.log = log_for_supervisor;
@@ -468,8 +499,12 @@ static void init_child(apr_pool_t *pchild, server_rec *s)
     pools = apr_hash_make(pchild);
     for (size_t i = 0; i < launch.plan.group_count; i++) {
         struct pyw_group *group = launch.plan.groups[i];
-        struct pyw_pool *pool = pyw_pool_create(pchild, group, launch.plan.doorbell_fd);
+        struct pyw_pool *pool;
 
+        if (pyw_setup_is_service(&group->setup)) {
+            continue; /* no requests go there */
+        }
+        pool = pyw_pool_create(pchild, group, launch.plan.doorbell_fd);
         if (pool != NULL) {
             apr_hash_set(pools, group->name, APR_HASH_KEY_STRING, pool);
         }

@@ -6,17 +6,12 @@
 
 #include "base/clock.h"
 #include "base/codes.h"
+#include "supervisor/ends.h"
 #include "supervisor/load.h"
 #include "supervisor/nursery.h"
+#include "supervisor/programs.h"
+#include "supervisor/turn.h"
 
-/* A process that ends by itself sooner than this after its start is backed off. */
-#define QUICK_END_MS 1000
-/* ... but not for longer than the fourth step, 0.8 s: it served, and a request that
- * crashes it must not keep the group down by being asked again and again. */
-#define QUICK_ENDS_MAX 4
-/* From that many in a row on, one line is logged for all of so long. */
-#define QUICK_ENDS_TOLD 8
-#define QUICK_SAID_MS 10000
 /* What a daemon gets on top of shutdown-timeout, to end in good order. */
 #define STOP_EXTRA_MS 2000
 /* Without shutdown-timeout a server that stops still has to end some day. */
@@ -35,6 +30,7 @@ int pyw_crew_init(struct pyw_crew *crew, const struct pyw_group *group,
     crew->group = group;
     crew->log = log;
     crew->notify_fd = notify_fd;
+    crew->program.turn_fd = -1;
     crew->size.least = (uint32_t)group->setup.options.processes_least;
     crew->size.most = (uint32_t)group->setup.options.processes;
     crew->target = crew->size.least;
@@ -52,8 +48,14 @@ int pyw_crew_init(struct pyw_crew *crew, const struct pyw_group *group,
 
 void pyw_crew_free(struct pyw_crew *crew)
 {
+    pyw_turn_give_back(&crew->program.turn_fd);
     free(crew->processes);
     crew->processes = NULL;
+}
+
+static bool is_program(const struct pyw_crew *crew)
+{
+    return pyw_setup_is_service(&crew->group->setup);
 }
 
 /* --- counting --- */
@@ -147,7 +149,7 @@ void pyw_crew_roll(struct pyw_crew *crew)
 }
 
 /* No process is left that was there when the roll began. */
-static void end_roll(struct pyw_crew *crew)
+void pyw_crew_end_roll(struct pyw_crew *crew)
 {
     if (crew->roll.state != PYW_ROLL_ON && crew->roll.state != PYW_ROLL_FAILED) {
         return;
@@ -278,7 +280,7 @@ void pyw_crew_note_unspawned(struct pyw_crew *crew, uint32_t slot, const char *s
 }
 
 /* @return false: not now. */
-static bool start_one(struct pyw_crew *crew, bool is_successor)
+bool pyw_crew_start_one(struct pyw_crew *crew, bool is_successor)
 {
     struct pyw_process *process = find_empty(crew);
     const char *step = "";
@@ -287,6 +289,7 @@ static bool start_one(struct pyw_crew *crew, bool is_successor)
     if (process == NULL) {
         return false; /* every spare slot still drains: the next to end makes room */
     }
+    process->turn_fd = crew->program.turn_fd;
     if (!pyw_nursery_may_start(crew, is_successor)) {
         return false;
     }
@@ -330,14 +333,14 @@ static void fill(struct pyw_crew *crew)
 
     /* A successor whose predecessor is gone takes the place of one that is missing. */
     while (lost > coming && pyw_clock_now_ms() >= fill_from_ms(crew)) {
-        if (!start_one(crew, fills_with_successors(crew))) {
+        if (!pyw_crew_start_one(crew, fills_with_successors(crew))) {
             return;
         }
         lost--;
     }
 }
 
-static uint32_t most_at_once(const struct pyw_crew *crew)
+uint32_t pyw_crew_most_at_once(const struct pyw_crew *crew)
 {
     int64_t given = crew->group->setup.options.max_unavailable;
     uint32_t share = (crew->target + REPLACED_SHARE - 1) / REPLACED_SHARE;
@@ -352,7 +355,7 @@ static uint32_t most_at_once(const struct pyw_crew *crew)
 static uint32_t count_missing_successors(const struct pyw_crew *crew)
 {
     uint32_t due = count(crew, is_due);
-    uint32_t most = most_at_once(crew);
+    uint32_t most = pyw_crew_most_at_once(crew);
     uint32_t coming = count(crew, is_coming);
 
     due = due < most ? due : most;
@@ -365,7 +368,7 @@ static void replace(struct pyw_crew *crew)
     uint32_t missing = count_missing_successors(crew);
 
     while (missing-- > 0 && pyw_clock_now_ms() >= successors_from_ms(crew)) {
-        if (!start_one(crew, true)) {
+        if (!pyw_crew_start_one(crew, true)) {
             return;
         }
     }
@@ -394,7 +397,7 @@ static struct pyw_process *find_dispensable(const struct pyw_crew *crew)
 }
 
 /* More are ready than the group is to have: successors are there. */
-static void thin_out(struct pyw_crew *crew)
+void pyw_crew_thin_out(struct pyw_crew *crew)
 {
     for (uint32_t ready = count(crew, is_ready); ready > crew->target; ready--) {
         struct pyw_process *process = find_dispensable(crew);
@@ -451,20 +454,26 @@ int pyw_crew_scale(struct pyw_crew *crew, uint32_t least, uint32_t most)
 
 void pyw_crew_tend(struct pyw_crew *crew)
 {
+    if (is_program(crew)) {
+        pyw_programs_tend(crew);
+        return;
+    }
     wake_up(crew);
     adapt(crew);
     pyw_nursery_tend(crew);
-    thin_out(crew);
+    pyw_crew_thin_out(crew);
     fill(crew);
     replace(crew);
-    end_roll(crew);
+    pyw_crew_end_roll(crew);
 }
 
 int64_t pyw_crew_deadline_ms(const struct pyw_crew *crew)
 {
     int64_t deadline = pyw_nursery_deadline_ms(crew);
 
-    if (find_empty(crew) != NULL) { /* else the next to end makes room */
+    if (is_program(crew)) {
+        deadline = pyw_programs_deadline_ms(crew);
+    } else if (find_empty(crew) != NULL) { /* else the next to end makes room */
         if (fill_from_ms(crew) < deadline &&
             pyw_nursery_may_start(crew, fills_with_successors(crew)) &&
             count(crew, pyw_process_is_wanted) < crew->target) {
@@ -515,39 +524,27 @@ void pyw_crew_note_failed_start(struct pyw_crew *crew, bool is_successor)
         note_failed_successor(crew);
     } else {
         set_failures(crew, crew->failures + 1);
+        if (is_program(crew) && crew->roll.state == PYW_ROLL_ON) {
+            set_roll(crew, PYW_ROLL_FAILED);
+        }
     }
-}
-
-/* A crash loop, of which enough has been said for now. */
-static bool is_old_story(struct pyw_crew *crew, bool is_quick)
-{
-    int64_t now_ms = pyw_clock_now_ms();
-
-    if (is_quick && crew->quick_ends >= QUICK_ENDS_TOLD &&
-        now_ms - crew->quick_said_ms < QUICK_SAID_MS) {
-        return true;
-    }
-    crew->quick_said_ms = now_ms;
-    return false;
 }
 
 void pyw_crew_reap(struct pyw_crew *crew, struct pyw_process *process, int status)
 {
     struct pyw_kept_ending ending = {{process->pid, status}, pyw_clock_now_ms()};
     bool is_news = !process->is_told;
-    bool is_quick = pyw_clock_now_ms() - process->spawned_ms < QUICK_END_MS;
+    bool is_quick = pyw_ends_are_quick(crew, process);
     bool is_known = process->state == PYW_STATE_STARTING
                         ? crew->failures > 0 || crew->replace_failures > 0
-                        : is_news && is_old_story(crew, is_quick);
+                        : is_news && pyw_ends_are_old_story(crew, is_quick);
 
     if (pyw_process_reap(process, status, is_known)) {
         pyw_crew_keep_failure(crew, ending.ending.pid, status);
         pyw_crew_note_failed_start(crew, process->is_successor);
     } else if (is_news) {
         crew->last = ending;
-        crew->quick_ends = is_quick ? crew->quick_ends + 1 : 0;
-        crew->retry_at_ms = backed_off_ms(
-            crew->quick_ends < QUICK_ENDS_MAX ? crew->quick_ends : QUICK_ENDS_MAX);
+        pyw_ends_note(crew, is_quick);
     }
 }
 
@@ -564,6 +561,7 @@ void pyw_crew_stop(struct pyw_crew *crew, int64_t grace_ms)
         pyw_process_stop(process, grace_ms);
     }
     pyw_zygotes_stop(&crew->zygotes, grace_ms);
+    pyw_turn_give_back(&crew->program.turn_fd);
 }
 
 /* --- orders --- */

@@ -7,6 +7,10 @@
  * tried again, less and less often. The same rule shrinks a group: more ready processes
  * than it is to have, and one drains.
  *
+ * Where threads=0, processes are programs, of which no more may run than there are to
+ * be: one that is due ends first, and then another starts. One that ends by itself is
+ * started again: at once if it has run for a while, else less and less often.
+ *
  * Supervisor process, its only thread.
  */
 #ifndef PYW_SUPERVISOR_CREW_H
@@ -66,6 +70,10 @@ struct pyw_crew {
     struct pyw_tail failed_tail;   /* ... and what it had said */
     struct pyw_kept_ending last;   /* the last that ended unasked, ready */
     struct pyw_zygotes zygotes;    /* with preload=On: they fork its processes */
+    struct {                       /* of a group with threads=0 */
+        int turn_fd;     /* holds its turn (supervisor/turn); -1: it has none */
+        bool is_retired; /* what a newer configuration says is run instead */
+    } program;
 };
 
 /* @return 0 or -ENOMEM. */
@@ -112,5 +120,16 @@ void pyw_crew_note_failed_start(struct pyw_crew *crew, bool is_successor);
 /* A start could not even be tried; says so. */
 void pyw_crew_note_unspawned(struct pyw_crew *crew, uint32_t slot, const char *step,
                              int rv);
+
+/* The parts of which supervisor/programs makes another whole. */
+
+/* Starts a process. @return false: not now. */
+bool pyw_crew_start_one(struct pyw_crew *crew, bool is_successor);
+/* Drains those that are ready and more than the group is to have. */
+void pyw_crew_thin_out(struct pyw_crew *crew);
+/* How many may be replaced at a time. */
+uint32_t pyw_crew_most_at_once(const struct pyw_crew *crew);
+/* Ends the roll if no process is left that was there when it began. */
+void pyw_crew_end_roll(struct pyw_crew *crew);
 
 #endif

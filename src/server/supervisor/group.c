@@ -80,7 +80,9 @@ int pyw_group_open(struct pyw_group *group, const char *dir, const char *name,
     }
     pyw_table_set_size(group->table, (uint32_t)group->setup.options.processes_least,
                        (uint32_t)group->setup.options.threads);
-    return open_listeners(group, dir, name, socket_owner, why, why_size);
+    return pyw_setup_is_service(&group->setup)
+               ? 0
+               : open_listeners(group, dir, name, socket_owner, why, why_size);
 }
 
 static void close_slot(struct pyw_group *group, uint32_t slot, bool unlink_sockets)

@@ -19,12 +19,13 @@ struct pyw_group {
     struct pyw_identity identity;
     struct pyw_table *table;
     int table_fd;
-    int board_fd; /* with server-metrics=On: snapshots (channel/board); 0: none */
-    int tmp_fd;   /* with private-tmp=On: its mount namespace; 0: none */
+    int board_fd;  /* with server-metrics=On: snapshots (channel/board); 0: none */
+    int tmp_fd;    /* with private-tmp=On: its mount namespace; 0: none */
+    int turn_file; /* of a group with threads=0 (supervisor/turn) */
     uint32_t slots;
     uint32_t cells;          /* of the table: Apache children at a time */
-    int *listeners;          /* one per slot */
-    char **socket_paths;     /* one per slot */
+    int *listeners;          /* one per slot; NULL where no requests are served */
+    char **socket_paths;     /* the same */
     const char *module_dir;  /* where mod_pywsgi.so lies: a place to look for the daemon
                                 program */
     const char *libexec_dir; /* another: where `make install` puts it */
@@ -37,7 +38,8 @@ struct pyw_group {
     int heirs_fd; /* of a `before`: wakes its supervisor; -1: it has been told */
 };
 
-/* Creates the group table, the secret and the sockets `<dir>/<name>.<slot>` of a group.
+/* Creates the group table, the secret and the sockets `<dir>/<name>.<slot>` of a group,
+ * which has none if it serves no requests.
  * @return 0, or -errno with a sentence in `why`; what was made is released by
  * pyw_group_close. */
 int pyw_group_open(struct pyw_group *group, const char *dir, const char *name,

@@ -40,6 +40,7 @@ void pyw_process_init(struct pyw_process *process, const struct pyw_group *group
     process->generation = pyw_table_generation(group->table, slot);
     pyw_table_set_state(group->table, slot, PYW_STATE_FREE);
     process->lifeline_fd = -1;
+    process->turn_fd = -1;
     process->kill_at_ms = PYW_CLOCK_NEVER;
     pyw_logpipe_init(&process->output, -1, 0);
 }
@@ -86,7 +87,8 @@ static void begin(struct pyw_process *process, const struct pyw_spawned *spawned
 int pyw_process_spawn(struct pyw_process *process, int notify_fd, bool is_successor,
                       const char **step)
 {
-    struct pyw_spawn_plan plan = {.slot = process->slot,
+    struct pyw_spawn_plan plan = {.turn_fd = process->turn_fd,
+                                  .slot = process->slot,
                                   .generation = process->generation + 1,
                                   .must_load = is_successor,
                                   .notify_fd = notify_fd};
@@ -219,11 +221,14 @@ void pyw_process_enforce(struct pyw_process *process, int64_t now_ms)
  * this slot: closing their sockets makes them try another. */
 static void refuse_backlog(struct pyw_process *process)
 {
-    int listener = process->group->listeners[process->slot];
+    const int *listeners = process->group->listeners;
 
+    if (listeners == NULL) {
+        return;
+    }
     /* No more than were waiting: somebody may connect as fast as this closes. */
     for (int64_t i = 0; i <= process->group->setup.options.listen_backlog; i++) {
-        int fd = pyw_socket_accept(listener);
+        int fd = pyw_socket_accept(listeners[process->slot]);
 
         if (fd < 0) {
             return;
@@ -288,7 +293,8 @@ static void log_end(struct pyw_process *process, int status, bool is_known)
     } else if (WIFSIGNALED(status)) {
         PYW_LOG(process->log, where, PROCESS_SIGNAL, (int)process->pid, name,
                 pyw_process_signal_name(WTERMSIG(status), signal_text));
-    } else if (!process->is_told || WEXITSTATUS(status) != 0) {
+    } else if (WEXITSTATUS(status) != 0 ||
+               (!process->is_told && !pyw_setup_is_service(&process->group->setup))) {
         PYW_LOG(process->log, where, PROCESS_EXIT, (int)process->pid, name,
                 WEXITSTATUS(status));
     } else {

@@ -32,6 +32,8 @@ struct pyw_process {
     pid_t pid;       /* 0: none, or not known so far */
     bool is_awaited; /* ordered of a zygote: it has to introduce itself */
     int lifeline_fd; /* our end; -1: none */
+    int turn_fd;     /* for a program: what it holds on to (supervisor/turn); the crew's
+                      */
     struct pyw_logpipe output;
     int64_t spawned_ms;
     bool is_successor;  /* started beside processes that serve: has to load what they

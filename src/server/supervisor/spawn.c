@@ -476,8 +476,10 @@ static int prepare(struct birth *birth, const struct pyw_spawn_plan *plan,
     birth->fds[1] = log_pipe[1];
     birth->fds[2] = log_pipe[1];
     birth->fds[PYW_TABLE_FD] = group->table_fd;
-    birth->fds[PYW_LISTENER_FD] =
-        plan->is_zygote ? birth->fds[0] : group->listeners[plan->slot];
+    birth->fds[PYW_LISTENER_FD] = plan->is_zygote ? birth->fds[0]
+                                  : group->listeners != NULL
+                                      ? group->listeners[plan->slot]
+                                      : plan->turn_fd;
     birth->fds[PYW_LIFELINE_FD] = lifeline[0];
     birth->fds[PYW_NOTIFY_FD] = plan->notify_fd;
     birth->fd_count = PYW_FIRST_FREE_FD;

@@ -32,6 +32,7 @@ struct pyw_spawn_plan {
     bool must_load; /* base/setup */
     int notify_fd;  /* write end of the notify pipe */
     bool is_zygote; /* base/setup; it has no slot */
+    int turn_fd;    /* what it gets in place of a listener where it serves nothing */
 };
 
 /* Starts a process. @return 0 or -errno; `step` then names what failed. */

@@ -20,6 +20,7 @@
 #include "supervisor/echo.h"
 #include "supervisor/herald.h"
 #include "supervisor/nursery.h"
+#include "supervisor/programs.h"
 #include "supervisor/realm.h"
 
 /* What daemons get to end when the parent has died: nobody is left who could wait for
@@ -312,6 +313,15 @@ static void handle_notify(struct supervisor *self)
     }
 }
 
+static void retire(struct supervisor *self)
+{
+    self->course = PYW_COURSE_RETIRE;
+    FOR_EACH_CREW(self, crew)
+    {
+        pyw_programs_retire(crew);
+    }
+}
+
 static void handle_lifeline(struct supervisor *self)
 {
     char byte = 0;
@@ -324,7 +334,7 @@ static void handle_lifeline(struct supervisor *self)
         pyw_control_close_listener(
             self->control); /* the next supervisor's from now on */
         if (self->course == PYW_COURSE_RUN) {
-            self->course = PYW_COURSE_RETIRE;
+            retire(self);
         }
         return; /* else all has been told to end: an ungraceful restart */
     }
@@ -383,7 +393,8 @@ static void let_go(struct supervisor *self)
     }
     FOR_EACH_CREW(self, crew)
     {
-        if (!self->has_heirs || pyw_table_is_superseded(crew->group->table)) {
+        if (!self->has_heirs || crew->program.is_retired ||
+            pyw_table_is_superseded(crew->group->table)) {
             pyw_crew_dismiss(crew);
         } else {
             is_needed = true;
