@@ -57,7 +57,7 @@ ERRORS = {
     "WSGIDaemonProcess a header-buffer-size=8191": "must be >= 8192 bytes, or 0 for default.",
     "WSGIDaemonProcess a response-buffer-size=65535": "must be >= 65536 bytes, or 0 for default.",
     "WSGIDaemonProcess a send-buffer-size=99999999999": "must be >= 512 bytes, or 0 for default.",
-    "WSGIDaemonProcess a threads=0": "service scripts",
+    "WSGIDaemonProcess a threads=-1": "Invalid threads '-1' for WSGI daemon process",
     "WSGIDaemonProcess a python-home=venv": "Invalid python-home 'venv' for WSGI daemon process",
     "WSGIDaemonProcess a chroot=/no/such/place": "Invalid chroot '/no/such/place'",
     # scripts and expressions

@@ -106,6 +106,12 @@ static const char *add_alias(cmd_parms *cmd, struct pyw_alias *alias,
     if (error != NULL) {
         return error;
     }
+    if (alias->options.process_group != NULL) {
+        error = pyw_conf_refuse_service(cmd, alias->options.process_group);
+    }
+    if (error != NULL) {
+        return error;
+    }
     APR_ARRAY_PUSH(conf->aliases, const struct pyw_alias *) = alias;
     return queue_preload(cmd, alias);
 }

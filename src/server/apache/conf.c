@@ -254,6 +254,18 @@ const char *pyw_conf_refuse_group(const struct pyw_group_conf *group,
                                                                        : NOT_ACCESSIBLE;
 }
 
+const char *pyw_conf_refuse_service(cmd_parms *cmd, const char *name)
+{
+    const struct pyw_group_conf *group = pyw_conf_find_group(name);
+
+    return group == NULL || group->options.threads > 0
+               ? NULL
+               : apr_psprintf(cmd->pool,
+                              "WSGI process group '%s' has threads=0: it runs programs "
+                              "and serves no requests. Name another group in %s.",
+                              name, cmd->cmd->name);
+}
+
 const char *pyw_conf_need_group(cmd_parms *cmd, const char *name,
                                 struct pyw_group_conf **group)
 {

@@ -166,6 +166,9 @@ struct pyw_group_conf *pyw_conf_find_group(const char *name);
  * itself, or in one of the same ServerName. @return NULL, or why not. */
 const char *pyw_conf_refuse_group(const struct pyw_group_conf *group,
                                   const server_rec *s);
+/* A directive sends requests to the group of that name, if it is one that is known by
+ * now. @return NULL or an error sentence: the group serves none. */
+const char *pyw_conf_refuse_service(cmd_parms *cmd, const char *name);
 /* Finds the group that a directive names: it must be defined above, and be usable from
  * where the directive stands. @return NULL or an error sentence. */
 const char *pyw_conf_need_group(cmd_parms *cmd, const char *name,

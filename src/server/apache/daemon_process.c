@@ -173,6 +173,15 @@ static const char *check_private_tmp(const struct pyw_group_conf *group)
                : NULL;
 }
 
+static const char *check_whole(cmd_parms *cmd, const struct pyw_group_conf *group)
+{
+    const char *fault = pyw_options_find_fault(&group->options);
+
+    return fault == NULL ? NULL
+                         : apr_psprintf(cmd->pool, "WSGI daemon process '%s': %s",
+                                        group->name, fault);
+}
+
 static const char *read_options(cmd_parms *cmd, struct pyw_group_conf *group,
                                 const char *line)
 {
@@ -241,6 +250,9 @@ const char *pyw_daemon_process_set(cmd_parms *cmd, void *dir_conf,
     if (error == NULL) {
         /* Sub-interpreters do not survive the fork. */
         group->options.is_single_application |= group->options.is_preload;
+        error = check_whole(cmd, group);
+    }
+    if (error == NULL) {
         error = resolve_identity(cmd, group);
     }
     if (error == NULL) {

@@ -24,13 +24,18 @@
 static const char *check_group(cmd_parms *cmd, const char *name)
 {
     struct pyw_group_conf *group;
+    const char *error;
 
     if (ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != NULL) {
         return apr_psprintf(cmd->pool,
                             "process-group= of %s is not allowed in .htaccess files.",
                             cmd->cmd->name);
     }
-    return *name != '\0' ? pyw_conf_need_group(cmd, name, &group) : NULL;
+    if (*name == '\0') {
+        return NULL;
+    }
+    error = pyw_conf_need_group(cmd, name, &group);
+    return error != NULL ? error : pyw_conf_refuse_service(cmd, name);
 }
 
 static const char *set_option(cmd_parms *cmd, struct pyw_decider *decider,

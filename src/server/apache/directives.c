@@ -27,6 +27,13 @@ static const char *set_dir_text(cmd_parms *cmd, void *dir_conf, const char *valu
     return NULL;
 }
 
+static const char *set_process_group(cmd_parms *cmd, void *dir_conf, const char *value)
+{
+    const char *error = pyw_conf_refuse_service(cmd, value);
+
+    return error != NULL ? error : set_dir_text(cmd, dir_conf, value);
+}
+
 static const char *parse_flag(cmd_parms *cmd, const char *value, int *flag)
 {
     if (strcasecmp(value, "On") == 0) {
@@ -207,8 +214,8 @@ const command_rec pyw_directives[] = {
                   "Off: %{RESOURCE} has the script's name in lower case."),
 
     /* routing */
-    AP_INIT_TAKE1("WSGIProcessGroup", set_dir_text, DIR_FIELD(process_group), SECTIONS,
-                  "The process group that serves the application."),
+    AP_INIT_TAKE1("WSGIProcessGroup", set_process_group, DIR_FIELD(process_group),
+                  SECTIONS, "The process group that serves the application."),
     AP_INIT_TAKE1("WSGIApplicationGroup", set_dir_text, DIR_FIELD(application_group),
                   SECTIONS, "The interpreter that runs the application."),
     AP_INIT_TAKE1("WSGICallableObject", set_dir_text, DIR_FIELD(callable), HTACCESS,

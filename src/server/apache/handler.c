@@ -45,6 +45,9 @@ const char *pyw_handler_set(cmd_parms *cmd, void *dir_conf, const char *argument
                                             PYW_SCRIPT_AUTHORIZATION,
                                         &handler->options);
     }
+    if (error == NULL && handler->options.process_group != NULL) {
+        error = pyw_conf_refuse_service(cmd, handler->options.process_group);
+    }
     if (error != NULL) {
         return error;
     }
@@ -53,6 +56,21 @@ const char *pyw_handler_set(cmd_parms *cmd, void *dir_conf, const char *argument
     }
     apr_hash_set(conf->handlers, name, APR_HASH_KEY_STRING, handler);
     return NULL;
+}
+
+/* A run of a job is a fork, in which there is one interpreter. */
+static const char *check_job(cmd_parms *cmd, const struct pyw_script_options *options)
+{
+    const struct pyw_group_conf *group = pyw_conf_find_group(options->process_group);
+
+    return group == NULL || group->options.schedule == NULL ||
+                   options->application_group[0] == '\0'
+               ? NULL
+               : apr_psprintf(cmd->pool,
+                              "WSGI process group '%s' has schedule=, and its scripts "
+                              "run in the main interpreter: say "
+                              "application-group=%%{GLOBAL}.",
+                              group->name);
 }
 
 const char *pyw_handler_set_import(cmd_parms *cmd, void *dir_conf,
@@ -79,7 +97,9 @@ const char *pyw_handler_set_import(cmd_parms *cmd, void *dir_conf,
         return "Name of WSGI process group required: add process-group= to "
                "WSGIImportScript.";
     }
-    return pyw_script_options_queue(cmd, script, &options, NULL, false);
+    error = check_job(cmd, &options);
+    return error != NULL ? error
+                         : pyw_script_options_queue(cmd, script, &options, NULL, false);
 }
 
 const struct pyw_handler *pyw_handler_of(const request_rec *r)

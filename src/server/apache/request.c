@@ -64,6 +64,10 @@ static int dispatch(request_rec *r, const struct pyw_target *target,
     if (target->process_group[0] == '\0') {
         return pyw_bridge_run(r, head, pyw_policy_has_body(r));
     }
+    if (target->group != NULL && target->group->options.threads == 0) {
+        PYW_LOG(pyw_log_request, r, SERVICE_REQUEST, target->process_group);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     pool = pyw_launch_pool(target->process_group);
     if (pool == NULL || target->group == NULL) {
         PYW_LOG(pyw_log_request, r, GROUP_UNKNOWN, target->process_group);
