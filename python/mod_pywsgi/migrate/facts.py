@@ -23,6 +23,9 @@ OWN_OPTIONS = frozenset(
         "queue-size",
         "reload-on-rss",
         "restart-interval-jitter",
+        "schedule",
+        "schedule-overlap",
+        "schedule-timeout",
         "single-application",
         "warmup",
     }

@@ -18,14 +18,12 @@ class Number:
     """A whole number, written in digits and nothing else.
 
     :param low: the smallest one; ``zero``: 0 is allowed too.
-    :param zero_is: what a 0 that is refused asks for, and what to do instead.
     """
 
     low: int = 0
     high: int | None = None
     zero: bool = False
     base: int = 10
-    zero_is: str = ""
 
 
 @dataclass(frozen=True)

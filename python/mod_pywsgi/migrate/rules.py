@@ -279,8 +279,6 @@ def _wrong_number(rule: Number, value: str) -> str | None:
     number = int(value, rule.base)
     if number == 0 and rule.zero:
         return None
-    if number == 0 and rule.zero_is:
-        return rule.zero_is
     if number < rule.low:
         return f"less than {rule.low}"
     if rule.high is not None and number > rule.high:

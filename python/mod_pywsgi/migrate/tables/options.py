@@ -14,10 +14,10 @@ SECTION = Section(
         same("group"),
         same("supplementary-groups"),
         same("processes", "At most 1024.", number=Number(1, 1024)),
-        same(
+        better(
             "threads",
-            "`threads=0` (services) is **refused**: run the service by itself, say by systemd.",
-            number=Number(1, 65533, zero_is="a service, which is refused: run it by itself"),
+            "`threads=0`: a program never runs twice, and not in a spin ([services.md](services.md)).",
+            number=Number(0, 65533),
         ),
         same("umask", number=Number(0, 0o777, base=8)),
         better("chroot", "A script outside is 500 and said, not 502.", path=True),
