@@ -16,7 +16,7 @@ from mod_pywsgi.errors import ConfigError
 from mod_pywsgi.httpd.facts import HttpdFacts
 from mod_pywsgi.httpd.modules import LoadModule, select
 from mod_pywsgi.identity import Identity
-from mod_pywsgi.options import timeouts
+from mod_pywsgi.options import services, timeouts
 from mod_pywsgi.settings import Settings
 from mod_pywsgi.sizing import Mpm
 
@@ -198,6 +198,15 @@ class Application:
 
 
 @dataclass(frozen=True)
+class Service:
+    """A program beside the application, in a process group of its own."""
+
+    group: str
+    script: Path
+    options: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Static:
     """Files that Apache serves itself."""
 
@@ -221,6 +230,7 @@ class Plan:
     mpm: Mpm
     modules: tuple[LoadModule, ...]
     application: Application
+    services: tuple[Service, ...]
     static: Static
     setenv: tuple[tuple[str, str], ...]
     include_files: tuple[Path, ...]
@@ -269,6 +279,7 @@ def make(settings: Settings, facts: Facts, is_directory: frozenset[Path] = froze
         mpm=size(mpm_name, application.processes, application.threads),
         modules=select(facts.httpd, mpm_name, _features(settings, listen)),
         application=application,
+        services=_services(settings, facts),
         static=static,
         setenv=settings[opt.SETENV],
         include_files=settings[opt.INCLUDE_FILE],
@@ -456,6 +467,52 @@ def _daemon_options(
     if facts.machine.locale:
         options += [("lang", facts.machine.locale), ("locale", facts.machine.locale)]
     options += [(option.name, str(settings[option])) for option in _DAEMON_TIMEOUTS]
+    return tuple(options)
+
+
+# Services
+
+
+def _services(settings: Settings, facts: Facts) -> tuple[Service, ...]:
+    names = [name for name, _ in settings[services.SERVICE_SCRIPT]]
+    if len(set(names)) < len(names):
+        raise ConfigError(
+            "Two services have one name.", "Give each --service-script a NAME of its own."
+        )
+    own: dict[str, list[tuple[str, str]]] = {name: [] for name in names}
+    for option, key in (
+        (services.SERVICE_SCHEDULE, "schedule"),
+        (services.SERVICE_USER, "user"),
+        (services.SERVICE_GROUP, "group"),
+    ):
+        given = settings[option]
+        for name, value in dict(given).items():
+            if name not in own:
+                raise ConfigError(
+                    f"{option.flag} {name}: there is no service of that name.",
+                    f"Name its program by --service-script {name} FILE.",
+                )
+            own[name].append((key, value))
+    return tuple(
+        Service(f"service:{name}", script, _service_options(settings, facts, own[name]))
+        for name, script in settings[services.SERVICE_SCRIPT]
+    )
+
+
+def _service_options(
+    settings: Settings, facts: Facts, own: list[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """Those of its own, and what it shares with the application."""
+    directory = _working_directory(settings, facts)
+    options = [("threads", "0"), *own, ("home", str(directory))]
+    options.append(("python-home", str(facts.python.home)))
+    python_path = _python_path(settings, facts, directory, embedded=False)
+    if python_path:
+        options.append(("python-path", ":".join(map(str, python_path))))
+    if facts.machine.locale:
+        options += [("lang", facts.machine.locale), ("locale", facts.machine.locale)]
+    shutdown = timeouts.SHUTDOWN_TIMEOUT
+    options.append((shutdown.name, str(settings[shutdown])))
     return tuple(options)
 
 

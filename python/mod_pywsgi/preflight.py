@@ -23,6 +23,9 @@ def check(plan: Plan) -> None:
     for file in plan.include_files:
         if not os.access(file, os.R_OK):
             raise ConfigError(f"--include-file {file} cannot be read.")
+    for service in plan.services:
+        if not os.access(service.script, os.R_OK):
+            raise ConfigError(f"--service-script {service.script} cannot be read.")
     access.require_readable(plan.identity, _needed(plan))
 
 

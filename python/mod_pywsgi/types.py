@@ -127,6 +127,22 @@ def _pair(words: tuple[str, ...]) -> tuple[str, str]:
     return _clean(name), _clean(value)
 
 
+def _service(name: str) -> str:
+    if not re.match(r"[A-Za-z0-9_.-]+\Z", name):
+        raise ValueError(f"must name a service in letters, digits, '_', '.' and '-', not {name!r}")
+    return name
+
+
+def _service_file(words: tuple[str, ...]) -> tuple[str, Path]:
+    return _service(words[0]), _path(words[1:])
+
+
+def _service_text(words: tuple[str, ...]) -> tuple[str, str]:
+    if not words[1].strip():
+        raise ValueError("must not be empty")
+    return _service(words[0]), _clean(words[1])
+
+
 def _log_level(words: tuple[str, ...]) -> str:
     if not _LOG_LEVEL.match(words[0]):
         levels = ", ".join(_LOG_LEVEL_WORDS)
@@ -158,6 +174,8 @@ NAME: Kind[str] = Kind(("NAME",), _identifier)
 ACCOUNT: Kind[str] = Kind(("NAME",), _text)
 HOST: Kind[str] = Kind(("HOST",), _host)
 PORT: Kind[int] = Kind(("PORT",), _at_least(1, 65535))
+SERVICE_FILE: Kind[tuple[str, Path]] = Kind(("NAME", "FILE"), _service_file)
+SERVICE_TEXT: Kind[tuple[str, str]] = Kind(("NAME", "TEXT"), _service_text)
 COUNT: Kind[int] = Kind(("N",), _at_least(1, 65533))
 SIZE: Kind[int] = Kind(("BYTES",), _at_least(0))
 SECONDS: Kind[int] = Kind(("SECONDS",), _at_least(0))

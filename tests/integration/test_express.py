@@ -62,6 +62,28 @@ def test_one_command_serves_the_example(express: Express) -> None:
         express.get()
 
 
+def test_a_program_and_a_job_beside_the_application(express: Express) -> None:
+    express.write("app.py", HELLO)
+    express.write("mail.py", "import time\nprint('mail works', __file__)\ntime.sleep(600)\n")
+    express.write("clock.py", "print('the clock strikes')\n")
+    express.start(
+        "app.py",
+        *("--service-script", "mail", "mail.py"),
+        *("--service-script", "clock", "clock.py", "--service-schedule", "clock", "* * * * * *"),
+    )
+    for words in ("mail works", "the clock strikes"):
+        wait.until(lambda words=words: words in express.error_log, f"{words!r} in the log", 20)
+    assert express.get().status == 200
+    assert express.stop() == 0
+    assert "Traceback" not in express.error_log
+
+
+def test_a_service_that_cannot_be_read(express: Express) -> None:
+    express.write("app.py", HELLO)
+    refused = express.refused("app.py", "--service-script", "mail", "nowhere.py")
+    assert "nowhere.py cannot be read" in refused.stderr
+
+
 def test_summary(express: Express) -> None:
     express.write("app.py", HELLO)
     express.start("app.py", "--processes", "2", "--threads", "3", "--access-log")

@@ -265,3 +265,36 @@ class TestRemarks:
             "--queue-timeout has no effect without daemon processes",
             "--ignore-activity has no effect without daemon processes",
         )
+
+
+class TestServices:
+    def test_a_program_and_a_job(self, make: Make) -> None:
+        made = make(
+            *("--service-script", "mail", "/srv/mail.py"),
+            *("--service-script", "nightly", "/srv/nightly.py"),
+            *("--service-schedule", "nightly", "@daily"),
+            *("--service-user", "mail", "postman", "--service-group", "mail", "post"),
+            *("--shutdown-timeout", "9"),
+        )
+        mail, nightly = made.services
+        assert (mail.group, mail.script) == ("service:mail", Path("/srv/mail.py"))
+        options = dict(mail.options)
+        assert (options["threads"], options["shutdown-timeout"]) == ("0", "9")
+        assert (options["user"], options["group"]) == ("postman", "post")
+        assert options["home"] == str(SITE)
+        assert "schedule" not in options
+        assert dict(nightly.options)["schedule"] == "@daily"
+        assert "user" not in dict(nightly.options)
+
+    @pytest.mark.parametrize(
+        ("words", "says"),
+        [
+            (["--service-script", "a b", "/x"], "must name a service"),
+            (["--service-schedule", "a", " "], "must not be empty"),
+            (["--service-script", "a", "/x", "--service-script", "a", "/y"], "one name"),
+            (["--service-user", "a", "me"], "--service-user a: there is no service"),
+        ],
+    )
+    def test_refused(self, make: Make, words: list[str], says: str) -> None:
+        with pytest.raises(ConfigError, match=says):
+            make(*words)

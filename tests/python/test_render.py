@@ -155,6 +155,14 @@ CASES: dict[str, tuple[list[str], dict[str, object]]] = {
         ],
         {"identity": ROOT},
     ),
+    "services": (
+        [
+            *("--service-script", "mail", "/golden/files/mail queue.py"),
+            *("--service-script", "nightly", "/golden/files/nightly.py"),
+            *("--service-schedule", "nightly", "15 3 * * *"),
+        ],
+        {},
+    ),
     "prefork": (["--server-mpm", "prefork", "--host", "127.0.0.1"], {}),
     "worker": (["--server-mpm", "worker", "--limit-request-body", "0"], {}),
 }

@@ -8,6 +8,7 @@ from mod_pywsgi.options import (
     listen,
     logging,
     processes,
+    services,
     static,
     timeouts,
 )
@@ -42,6 +43,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     *listen.OPTIONS,
     *processes.OPTIONS,
     *timeouts.OPTIONS,
+    *services.OPTIONS,
     *static.OPTIONS,
     *logging.OPTIONS,
     *development.OPTIONS,

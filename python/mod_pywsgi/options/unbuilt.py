@@ -20,7 +20,7 @@ UNBUILT = frozenset(
     proxy-virtual-host python-eggs python-warnings receive-buffer-size
     recorder-directory response-buffer-size rewrite-rules rotate-logs
     rotatelogs-executable send-buffer-size server-alias server-backlog server-metrics
-    server-status service-group service-log-file service-script service-user
+    server-status service-log-file
     shell-executable slow-requests socket-prefix ssl-ca-certificate-file
     ssl-certificate ssl-certificate-chain-file ssl-certificate-file
     ssl-certificate-key-file ssl-environment ssl-port ssl-verify-client startup-log
