@@ -467,6 +467,7 @@ def test_tries_are_counted(start):
             lambda: server.daemons()[:2] * (len(server.daemons()) == 1), "one process"
         )
         os.kill(pid, signal.SIGSTOP)
+        wait.until(lambda: procs.stopped(pid), "it to stop")
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             answer = pool.submit(server.get, "/own")
             time.sleep(0.2)  # for the request to be on its way; if not, once more

@@ -458,17 +458,12 @@ def test_display_name(start):
     wait.until(lambda: {"(wsgi:one)", "my-name"} <= names(), f"the names, not {names()}")
 
 
-def has_stopped(pid):
-    threads = Path(f"/proc/{pid}/task").glob("*/stat")
-    return all(each.read_text().rpartition(")")[2].split()[0] == "T" for each in threads)
-
-
 def test_connect_timeout(start):
     """All threads busy and stopped: the answer is 503 or 504 in good time, not never."""
     server = start(group(options="threads=1 connect-timeout=1 socket-timeout=1"))
     pid = pid_of(server)
     os.kill(pid, signal.SIGSTOP)
-    wait.until(lambda: has_stopped(pid), "all its threads to stop")
+    wait.until(lambda: procs.stopped(pid), "all its threads to stop")
     try:
         begun = time.monotonic()
         response = server.get("/hello", timeout=15)

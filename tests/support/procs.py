@@ -170,3 +170,9 @@ def environ(pid: int) -> dict[str, str]:
         return {}
     rows = (part.decode("utf-8", "replace").partition("=") for part in raw.split(b"\0") if part)
     return {name: value for name, _, value in rows}
+
+
+def stopped(pid: int) -> bool:
+    """Whether each of its threads has been stopped by a signal."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(each.read_text().rpartition(")")[2].split()[0] == "T" for each in threads)
