@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "crew_group.h"
+#include "suite.h"
 
 START_TEST(a_successor_comes_first)
 {
