@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 
 /* How long a child waits before it tries a full backlog again. */
 #define BACKLOG_RETRY_MS 5
+/* An accept() that should not wait is interrupted after that. */
+#define REFUSE_US 10000
 /* Bytes that a channel may have in flight each way. */
 #define SEND_BUFFER (1024 * 1024)
 
@@ -223,6 +226,38 @@ int pyw_socket_accept(int listener)
     }
     widen(fd);
     return fd;
+}
+
+static void interrupt(int number)
+{
+    (void)number;
+}
+
+void pyw_socket_refuse(int listener, int64_t most)
+{
+    /* Again and again: the first may come before accept() is called. */
+    static const struct itimerval soon = {{0, REFUSE_US}, {0, REFUSE_US}};
+    static const struct itimerval never = {{0, 0}, {0, 0}};
+    struct sigaction action = {.sa_handler = interrupt}; /* without SA_RESTART */
+    struct sigaction before;
+
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGALRM, &action, &before) != 0) {
+        return;
+    }
+    /* O_NONBLOCK is the listener's, not ours: whoever has it may clear that. */
+    if (setitimer(ITIMER_REAL, &soon, NULL) == 0) {
+        for (int64_t i = 0; i < most; i++) {
+            int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+            if (fd < 0) {
+                break;
+            }
+            close(fd);
+        }
+        (void)setitimer(ITIMER_REAL, &never, NULL);
+    }
+    (void)sigaction(SIGALRM, &before, NULL);
 }
 
 int pyw_socket_peer(int fd, uid_t *uid)

@@ -42,6 +42,10 @@ int pyw_socket_connect(const char *path, int64_t deadline_ms);
 
 /* @return descriptor; -EAGAIN: nobody waits any more. */
 int pyw_socket_accept(int listener);
+/* Closes what waits to be accepted, `most` at the most. Does not wait, even where
+ * another process that has the listener made it a blocking one. Not beside other
+ * threads: it uses SIGALRM. */
+void pyw_socket_refuse(int listener, int64_t most);
 
 /* Sets the bytes that a channel may have in flight (send-buffer-size=,
  * receive-buffer-size=); 0 leaves what connect and accept gave it. The system has a

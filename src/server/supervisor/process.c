@@ -221,20 +221,12 @@ void pyw_process_enforce(struct pyw_process *process, int64_t now_ms)
  * this slot: closing their sockets makes them try another. */
 static void refuse_backlog(struct pyw_process *process)
 {
-    const int *listeners = process->group->listeners;
-
-    if (listeners == NULL) {
+    if (process->group->listeners == NULL) {
         return;
     }
     /* No more than were waiting: somebody may connect as fast as this closes. */
-    for (int64_t i = 0; i <= process->group->setup.options.listen_backlog; i++) {
-        int fd = pyw_socket_accept(listeners[process->slot]);
-
-        if (fd < 0) {
-            return;
-        }
-        close(fd);
-    }
+    pyw_socket_refuse(process->group->listeners[process->slot],
+                      process->group->setup.options.listen_backlog + 1);
 }
 
 const char *pyw_process_signal_name(int number, char buffer[PYW_PROCESS_SIGNAL_NAME])

@@ -1,5 +1,6 @@
 /* Unix stream sockets: listening, connecting with a deadline, credentials. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,6 +203,34 @@ START_TEST(a_full_backlog_ends_at_the_deadline)
 }
 END_TEST
 
+/* The process that it was made for has cleared O_NONBLOCK, which all share. */
+START_TEST(refusing_does_not_wait)
+{
+    int clients[3];
+    char byte;
+    int listener;
+
+    make_folder();
+    listener = pyw_socket_listen(path, 5, (uid_t)-1);
+    ck_assert_int_eq(fcntl(listener, F_SETFL, 0), 0);
+    for (int i = 0; i < 3; i++) {
+        clients[i] = pyw_socket_connect(path, pyw_clock_now_ms() + 1000);
+        ck_assert_int_ge(clients[i], 0);
+    }
+    pyw_socket_refuse(listener, 2);
+    ck_assert_int_eq(recv(clients[0], &byte, 1, MSG_DONTWAIT), 0);
+    ck_assert_int_eq(recv(clients[1], &byte, 1, MSG_DONTWAIT), 0);
+    ck_assert_int_eq(recv(clients[2], &byte, 1, MSG_DONTWAIT), -1);
+    pyw_socket_refuse(listener, 5);
+    ck_assert_int_eq(recv(clients[2], &byte, 1, MSG_DONTWAIT), 0);
+    for (int i = 0; i < 3; i++) {
+        close(clients[i]);
+    }
+    close(listener);
+    remove_folder();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {listen_connect_accept,
@@ -212,6 +241,7 @@ int main(void)
                                   a_published_socket_takes_the_place_of_another,
                                   a_place_that_a_published_socket_cannot_have,
                                   a_full_backlog_ends_at_the_deadline,
+                                  refusing_does_not_wait,
                                   NULL};
 
     return suite_run("socket", tests);
