@@ -5,7 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Room for one descriptor, aligned as the system wants it. */
+/* Room for one descriptor, aligned as the system wants it; with what aligns the next,
+ * for two. */
 union control {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(sizeof(int))];
@@ -69,7 +70,7 @@ int pyw_lifeline_hear(int fd, int *passed)
     struct msghdr message = {.msg_iov = &piece,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
+                             .msg_controllen = CMSG_LEN(sizeof(*passed))};
     ssize_t got;
 
     *passed = -1;

@@ -103,7 +103,7 @@ int pyw_order_receive(int fd, struct pyw_order *order)
     struct msghdr message = {.msg_iov = &piece,
                              .msg_iovlen = 1,
                              .msg_control = &control,
-                             .msg_controllen = sizeof(control.rights)};
+                             .msg_controllen = CMSG_LEN(sizeof(order->fds))};
     struct pyw_reader reader;
     size_t len = 0;
     int rv = receive(fd, &message, &len);

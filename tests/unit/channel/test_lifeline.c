@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "suite.h"
@@ -101,11 +103,48 @@ START_TEST(a_process_that_does_not_listen_blocks_nobody)
 }
 END_TEST
 
+/* Whoever sends more than one would have us collect them. */
+START_TEST(no_more_than_one_descriptor_comes_along)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+    } control = {{0}};
+    char byte = 'R';
+    struct iovec piece = {&byte, 1};
+    struct msghdr message = {.msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control.bytes)};
+    int pair[2];
+    int sent[2];
+    int passed = -1;
+
+    open_both();
+    ck_assert_int_eq(pipe(pair), 0);
+    sent[0] = sent[1] = pair[1];
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof(sent));
+    memcpy(CMSG_DATA(&control.header), sent, sizeof(sent));
+    ck_assert_int_eq(sendmsg(ends[0], &message, 0), 1);
+    close(pair[1]);
+    ck_assert_int_eq(pyw_lifeline_hear(ends[1], &passed), 'R');
+    ck_assert_int_ge(passed, 0);
+    close(passed);
+    ck_assert_int_eq(read(pair[0], &byte, 1), 0); /* nothing else keeps it open */
+    close(pair[0]);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {words_arrive_one_by_one,
                                   a_descriptor_goes_along,
                                   what_was_said_is_heard_before_the_end,
+                                  no_more_than_one_descriptor_comes_along,
                                   a_process_that_is_gone_hears_nothing,
                                   a_process_that_does_not_listen_blocks_nobody,
                                   NULL};
