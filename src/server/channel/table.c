@@ -420,11 +420,21 @@ void pyw_table_begin_request(struct pyw_table *table, uint32_t slot)
     atomic_fetch_add(&slot_at(table, slot)->active, 1);
 }
 
+/* Not below 0: a daemon that lives on for a while after its supervisor died takes from
+ * the count of the one that came into its slot. */
+static void count_down(_Atomic uint32_t *count)
+{
+    uint32_t seen = atomic_load(count);
+
+    while (seen > 0 && !atomic_compare_exchange_weak(count, &seen, seen - 1)) {
+    }
+}
+
 void pyw_table_end_request(struct pyw_table *table, uint32_t slot)
 {
     struct slot *at = slot_at(table, slot);
 
-    atomic_fetch_sub(&at->active, 1);
+    count_down(&at->active);
     atomic_fetch_add_explicit(&at->served, 1, memory_order_relaxed);
 }
 
@@ -435,7 +445,7 @@ void pyw_table_begin_answer(struct pyw_table *table, uint32_t slot)
 
 void pyw_table_end_answer(struct pyw_table *table, uint32_t slot)
 {
-    atomic_fetch_sub(&slot_at(table, slot)->answering, 1);
+    count_down(&slot_at(table, slot)->answering);
 }
 
 enum pyw_state pyw_table_state(const struct pyw_table *table, uint32_t slot)

@@ -79,6 +79,21 @@ START_TEST(a_peer_sees_what_is_written)
 }
 END_TEST
 
+/* A daemon outlives its supervisor by a moment, and another is in its slot already. */
+START_TEST(a_count_does_not_fall_below_zero)
+{
+    make_table(1);
+    pyw_table_begin_request(table, 0);
+    pyw_table_begin_answer(table, 0);
+    pyw_table_set_process(table, 0, 2, 4711);
+    pyw_table_end_answer(table, 0);
+    pyw_table_end_request(table, 0);
+    ck_assert_uint_eq(pyw_table_active(table, 0), 0);
+    ck_assert_uint_eq(pyw_table_answering(table, 0), 0);
+    drop_table();
+}
+END_TEST
+
 START_TEST(reports_are_of_one_generation)
 {
     make_table(1);
@@ -322,6 +337,7 @@ int main(void)
 {
     const TTest *const tests[] = {sizes,
                                   a_peer_sees_what_is_written,
+                                  a_count_does_not_fall_below_zero,
                                   reports_are_of_one_generation,
                                   wishes_are_counted_and_the_largest_is_kept,
                                   endings,
