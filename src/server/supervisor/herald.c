@@ -94,14 +94,18 @@ void pyw_herald_tell(struct pyw_herald *herald, const struct pyw_crew *crews,
                      size_t count)
 {
     int64_t now_ms = pyw_clock_now_ms();
+    bool are_all_settled;
     char status[PYW_HERALD_STATUS_MAX];
 
     if (herald->manager == NULL) {
         return;
     }
     describe(crews, count, status, sizeof(status));
-    if (!herald->is_ready_said && are_settled(crews, count) &&
-        now_ms >= herald->again_ms) {
+    are_all_settled = are_settled(crews, count);
+    if (!are_all_settled) {
+        herald->again_ms = 0; /* nothing is due before a group has settled */
+    }
+    if (!herald->is_ready_said && are_all_settled && now_ms >= herald->again_ms) {
         strcpy(herald->status, status); /* of the same size */
         say_ready(herald);
     } else if (strcmp(herald->status, status) != 0) {
