@@ -149,6 +149,16 @@ bool pyw_logpipe_pump(struct pyw_logpipe *pipe, pyw_logpipe_sink *sink, void *co
     return pipe->fd >= 0;
 }
 
+void pyw_logpipe_drop(struct pyw_logpipe *pipe)
+{
+    if (pipe->fd >= 0) {
+        close(pipe->fd);
+        pipe->fd = -1;
+    }
+    pipe->len = 0;
+    pyw_bytes_free(&pipe->entry);
+}
+
 void pyw_logpipe_close(struct pyw_logpipe *pipe, pyw_logpipe_sink *sink, void *context)
 {
     if (pipe->fd < 0) {
@@ -156,7 +166,5 @@ void pyw_logpipe_close(struct pyw_logpipe *pipe, pyw_logpipe_sink *sink, void *c
     }
     give_line(pipe, pipe->line, pipe->len, sink, context);
     give_entry(pipe, sink, context);
-    pipe->len = 0;
-    close(pipe->fd);
-    pipe->fd = -1;
+    pyw_logpipe_drop(pipe);
 }

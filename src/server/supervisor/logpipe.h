@@ -40,6 +40,8 @@ void pyw_logpipe_set_pid(struct pyw_logpipe *pipe, pid_t pid);
  * @return false once the pipe is closed, and then the rest has been given out. */
 bool pyw_logpipe_pump(struct pyw_logpipe *pipe, pyw_logpipe_sink *sink, void *context);
 
+/* Closes, whatever is left. Idempotent. */
+void pyw_logpipe_drop(struct pyw_logpipe *pipe);
 /* Gives out the rest and closes. Idempotent. */
 void pyw_logpipe_close(struct pyw_logpipe *pipe, pyw_logpipe_sink *sink, void *context);
 

@@ -78,6 +78,7 @@ static void begin(struct pyw_process *process, const struct pyw_spawned *spawned
     process->wishes = 0;
     process->is_told = false;
     process->is_killed = false;
+    pyw_logpipe_drop(&process->output); /* of one that was abandoned */
     pyw_logpipe_init(&process->output, spawned->log_fd, process->pid);
     pyw_table_set_process(process->group->table, process->slot, process->generation,
                           process->pid);

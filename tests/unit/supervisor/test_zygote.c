@@ -272,6 +272,32 @@ START_TEST(a_fork_has_its_time)
 }
 END_TEST
 
+/* What was ordered of a zygote is told to end before it is known. */
+START_TEST(the_output_of_a_process_that_was_abandoned_is_closed)
+{
+    struct pyw_process process;
+    const char *step = "";
+    int output[2];
+    int status;
+
+    begin(":", 0);
+    ck_assert_int_eq(pipe2(output, O_CLOEXEC), 0);
+    pyw_process_init(&process, &group, take_log, 0);
+    pyw_logpipe_init(&process.output, output[0], 0);
+    process.is_awaited = true;
+    pyw_process_stop(&process, 0);
+    ck_assert(pyw_process_is_empty(&process));
+    ck_assert_int_eq(pyw_process_spawn(&process, notify[1], false, &step), 0);
+    ck_assert_int_eq(fcntl(output[0], F_GETFD), -1);
+    close(output[1]);
+    ck_assert_int_eq(kill(process.pid, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(process.pid, &status, 0), process.pid);
+    pyw_logpipe_close(&process.output, NULL, NULL);
+    ck_assert(pyw_process_reap(&process, status, false));
+    finish();
+}
+END_TEST
+
 START_TEST(a_stop_ends_all)
 {
     begin("printf R >&6", 0);
@@ -297,6 +323,7 @@ int main(void)
                                   one_that_dies_at_once_is_backed_off,
                                   an_import_has_its_time,
                                   a_fork_has_its_time,
+                                  the_output_of_a_process_that_was_abandoned_is_closed,
                                   a_stop_ends_all,
                                   NULL};
 
