@@ -317,6 +317,43 @@ def test_many_deaths_and_changes_at_once(preloaded: Start) -> None:
     server.expect_new_processes()
 
 
+# Sockets of an order are those that are neither its lifeline nor closed: base/setup.h.
+IMPOSTOR = (
+    SCRIPT
+    + """
+import socket
+LIFELINE = 6
+
+def introduce_myself():
+    if hooks or not os.path.exists("/proc/self/fd/6"):
+        return
+    hooks.append("spoke")
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) != LIFELINE:
+            try:
+                with socket.socket(fileno=os.dup(int(name))) as sock:
+                    sock.send(b"P")
+            except OSError:
+                pass
+
+os.register_at_fork(before=introduce_myself)
+"""
+)
+
+
+def test_a_zygote_is_no_process(start: Start) -> None:
+    server = start(conf(), files={"app.wsgi": IMPOSTOR})
+    allow(server, "PYW0137", "PYW0136", "PYW0154", "PYW0155")
+    wait.until(lambda: server.get("/app").status == 200, "a process", 20)
+    assert len(server.log.find("PYW0137")) == 1
+    zygote = zygote_of(server)
+    assert tell(server)["pid"] != zygote
+    os.kill(zygote, signal.SIGKILL)
+    wait.until(lambda: zygotes(server) not in ([zygote], []), "another zygote")
+    assert tell(server)["pid"] in server.daemons()
+    server.expect_new_processes()
+
+
 def test_nobody_outlives_the_supervisor(preloaded: Start) -> None:
     server = preloaded("processes=2", count=2)
     family = server.daemons()

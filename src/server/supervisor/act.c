@@ -12,16 +12,6 @@
 #include "supervisor/realm.h"
 #include "supervisor/report.h"
 
-struct pyw_crew *pyw_realm_find(const struct pyw_realm *realm, const char *group)
-{
-    for (size_t i = 0; i < realm->plan->group_count; i++) {
-        if (strcmp(realm->crews[i].group->name, group) == 0) {
-            return &realm->crews[i];
-        }
-    }
-    return NULL;
-}
-
 /* The crews that a command is about: the one that it names, or all. */
 struct chosen {
     struct pyw_crew *first;

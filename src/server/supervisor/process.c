@@ -134,6 +134,15 @@ static bool is_child(pid_t pid)
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+void pyw_process_disown(struct pyw_process *process)
+{
+    PYW_LOG(process->log, process->group->log_context, ORDER_LOST, process->slot,
+            process->group->name);
+    process->pid = 0;
+    pyw_table_set_process(process->group->table, process->slot, process->generation, 0);
+    abandon(process, "lost");
+}
+
 bool pyw_process_meet(struct pyw_process *process)
 {
     pid_t pid = pyw_order_meet(process->lifeline_fd);
@@ -149,9 +158,7 @@ bool pyw_process_meet(struct pyw_process *process)
                               pid);
         return true;
     }
-    PYW_LOG(process->log, process->group->log_context, ORDER_LOST, process->slot,
-            process->group->name);
-    abandon(process, "lost");
+    pyw_process_disown(process);
     return false;
 }
 

@@ -64,6 +64,8 @@ int pyw_process_order(struct pyw_process *process, int zygote_fd, bool is_succes
 /* Looks whether a process that is awaited has introduced itself. @return false: it will
  * not any more (logged): the slot is empty, the caller closes its output. */
 bool pyw_process_meet(struct pyw_process *process);
+/* Whoever it was that introduced himself is none for this slot (logged): likewise. */
+void pyw_process_disown(struct pyw_process *process);
 
 /* Takes over what the process reported in the group table. @return what is new; NONE:
  * nothing. */

@@ -6,6 +6,7 @@
 #ifndef PYW_SUPERVISOR_REALM_H
 #define PYW_SUPERVISOR_REALM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "supervisor/crew.h"
@@ -24,5 +25,11 @@ struct pyw_realm {
 
 /* The crew of that name; NULL: there is none. */
 struct pyw_crew *pyw_realm_find(const struct pyw_realm *realm, const char *group);
+
+/* Whether who has just introduced himself has a place already: a zygote may speak, or a
+ * process that serves. In two places he would be reaped in one, and what has his number
+ * later would be killed for him in the other. */
+bool pyw_realm_has_another(const struct pyw_realm *realm,
+                           const struct pyw_process *met);
 
 #endif

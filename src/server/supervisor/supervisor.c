@@ -254,12 +254,25 @@ static void reap_one(struct supervisor *self, pid_t pid, int status)
     /* Else an orphan that an application left behind: nobody asks for it. */
 }
 
+/* Likewise pyw_process_meet. */
+static bool meet(struct supervisor *self, struct pyw_process *process)
+{
+    if (!pyw_process_meet(process)) {
+        return false;
+    }
+    if (!process->is_awaited && pyw_realm_has_another(&self->realm, process)) {
+        pyw_process_disown(process);
+        return false;
+    }
+    return true;
+}
+
 /* Processes that zygotes were told to fork introduce themselves. */
 static void meet_awaited(struct supervisor *self)
 {
     FOR_EACH_PROCESS(self, crew, process)
     {
-        if (process->is_awaited && !pyw_process_meet(process)) {
+        if (process->is_awaited && !meet(self, process)) {
             pump_last(&process->output, process_of(crew, process));
             pyw_crew_note_failed_start(crew, process->is_successor);
         }
