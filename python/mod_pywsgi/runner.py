@@ -73,6 +73,8 @@ def _supervise(command: list[str], grace: int = 0) -> int:
     if has_terminal():
         # A change of its size, which would end Apache; that has a process group of its own.
         watched.remove(signal.SIGWINCH)
+    # Ignored, as some parents leave it behind, it would not come, nor any exit status.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child = _start(command, watched)
     deadline = None
     interrupts = 0

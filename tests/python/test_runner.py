@@ -149,6 +149,15 @@ def test_second_interrupt_kills() -> None:
     assert process.wait(20) == 128 + signal.SIGKILL
 
 
+def test_a_parent_that_ignored_the_ends_of_children() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        process, _ = start("exit 7")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert process.wait(20) == 7
+
+
 def test_strangers_are_collected(tmp_path: Path) -> None:
     """As process 1 of a container it inherits what others leave behind."""
     script = "(sleep 0.1 &) ; sleep 0.4; exit 5"
