@@ -69,7 +69,9 @@ def express(settings: Settings) -> Found:
             instance.temporary_directory(),
         )
         paths = Paths(root)
-        pid = instance.running(paths)
+        # Anybody may make a directory in the default place before this user does.
+        is_trusted = settings.is_given(opt.SERVER_ROOT) or instance.is_ours(root)
+        pid = instance.running(paths) if is_trusted else None
         if pid is None:
             raise ControlError(
                 f"No server runs from {root}.",

@@ -142,6 +142,15 @@ def test_roots_of_others_are_left_alone(start: Start, no_system: Path) -> None:
         servers.control(settings_of(), None)
 
 
+def test_a_root_in_the_default_place_that_another_may_write(start: Start) -> None:
+    found = start(named(8001))
+    found.paths.root.chmod(0o777)
+    with pytest.raises(ControlError, match="No server runs from"):
+        servers.control(settings_of("--port", "8001"), None)
+    by_root = settings_of("--server-root", str(found.paths.root))
+    assert servers.express(by_root) == found
+
+
 def test_the_system_is_next(no_system: Path) -> None:
     with pytest.raises(ControlError, match="No server was found") as caught:
         servers.control(settings_of(), None)
