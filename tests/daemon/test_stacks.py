@@ -51,14 +51,13 @@ def let_end(one: Daemon) -> None:
 
 
 def stack_of(text: str, name: str) -> str:
-    """The stack whose thread runs that request."""
+    """The stack whose thread runs that request; the first, where several entries have it."""
     line = re.search(
         rf"(Thread 0x[0-9a-f]{{16}}): GET /{name}\?{name}, [\d.]+ s, log id id-of-{name}\b", text
     )
     assert line, text
     blocks = re.split(r"^(?=Thread 0x)", text, flags=re.MULTILINE)
-    [stack] = [block for block in blocks if block.startswith(f"{line[1]} (most recent call")]
-    return stack
+    return next(block for block in blocks if block.startswith(f"{line[1]} (most recent call"))
 
 
 @pytest.mark.parametrize("group", ["", "other"])
