@@ -392,6 +392,18 @@ def test_a_graceful_restart_with_a_script_that_fails(run):
     wait.until(lambda: not old & {*server.daemons()}, "the old processes to end")
 
 
+def test_a_script_that_no_process_can_read_replaces_none(run):
+    """Apache sees its modification time; a process that starts anew would not read it either."""
+    routes = "WSGIScriptAlias /app @ROOT@/app.py process-group=web application-group=%{GLOBAL}\n"
+    server = run(routes=routes, prepare=lambda server: (server.root / "app.py").chmod(0))
+    for _ in range(5):
+        assert server.get("/app").status == 500
+    server.log.claim("PYW0104")
+    assert not any("has changed" in line.text for line in server.log.read())
+    (server.root / "app.py").chmod(0o644)
+    wait.until(lambda: server.get("/app").status == 200, "the script to be tried again")
+
+
 @pytest.mark.parametrize("max_unavailable", [1, 4])
 def test_recycling_under_load(run, max_unavailable):
     server = run(f"processes=4 maximum-requests=20 max-unavailable={max_unavailable}")

@@ -542,9 +542,15 @@ static bool is_stale(struct script *script, const struct pyw_request_head *head)
         return false;
     }
     /* Apache says that it changed. Only if this process sees that too is a new one any
-     * use: otherwise each would be replaced for ever. */
-    return stat(script->path, &now) != 0 ||
-           pyw_source_mtime(&now) != atomic_load(&script->mtime);
+     * use: otherwise each would be replaced for ever. One that could never be read is
+     * tried again by this process as well as by any other. */
+    if (atomic_load(&script->mtime) == 0) {
+        return false;
+    }
+    if (stat(script->path, &now) != 0) {
+        return state == READY;
+    }
+    return pyw_source_mtime(&now) != atomic_load(&script->mtime);
 }
 
 bool pyw_loader_finds_change(const struct pyw_request_head *head)
