@@ -135,6 +135,8 @@ static void mark_all(struct pyw_crew *crew)
     }
     crew->replace_failures = 0;
     crew->replace_at_ms = 0;
+    crew->counted_ms = 0;
+    pyw_echo_forget(&crew->said); /* if they fail again, why is news */
     pyw_zygotes_renew(&crew->zygotes);
     set_roll(crew, PYW_ROLL_ON);
 }
@@ -148,7 +150,7 @@ void pyw_crew_roll(struct pyw_crew *crew)
     crew->retry_at_ms = 0; /* whatever kept one from starting may be mended */
 }
 
-/* No process is left that was there when the roll began. */
+/* No process is left that was there when the roll began, and others are. */
 void pyw_crew_end_roll(struct pyw_crew *crew)
 {
     if (crew->roll.state != PYW_ROLL_ON && crew->roll.state != PYW_ROLL_FAILED) {
@@ -159,6 +161,9 @@ void pyw_crew_end_roll(struct pyw_crew *crew)
         if (process->is_due && pyw_process_is_wanted(process)) {
             return;
         }
+    }
+    if (count(crew, is_ready) < crew->target) {
+        return;
     }
     set_roll(crew, PYW_ROLL_DONE);
     PYW_LOG(crew->log, crew->group->log_context, ROLL_DONE, crew->group->name,
@@ -172,8 +177,8 @@ static void set_target(struct pyw_crew *crew, uint32_t target)
 {
     if (target != crew->target) {
         crew->log(crew->group->log_context, PYW_LEVEL_INFO,
-                  "Process group '%s' is to have %u processes instead of %u.",
-                  crew->group->name, target, crew->target);
+                  "Process group '%s' is to have %u process%s instead of %u.",
+                  crew->group->name, target, target == 1 ? "" : "es", crew->target);
         crew->target = target;
         pyw_table_set_size(crew->group->table, target,
                            (uint32_t)crew->group->setup.options.threads);
@@ -518,8 +523,13 @@ void pyw_crew_keep_failure(struct pyw_crew *crew, pid_t pid, int status)
     }
 }
 
-void pyw_crew_note_failed_start(struct pyw_crew *crew, bool is_successor)
+void pyw_crew_note_failed_start(struct pyw_crew *crew, int64_t started_ms,
+                                bool is_successor)
 {
+    if (started_ms <= crew->counted_ms) {
+        return; /* tried together with one that has been counted */
+    }
+    crew->counted_ms = pyw_clock_now_ms();
     if (is_successor && pyw_crew_count_predecessors(crew) > 0) {
         note_failed_successor(crew);
     } else {
@@ -541,7 +551,7 @@ void pyw_crew_reap(struct pyw_crew *crew, struct pyw_process *process, int statu
 
     if (pyw_process_reap(process, status, is_known)) {
         pyw_crew_keep_failure(crew, ending.ending.pid, status);
-        pyw_crew_note_failed_start(crew, process->is_successor);
+        pyw_crew_note_failed_start(crew, process->spawned_ms, process->is_successor);
     } else if (is_news) {
         crew->last = ending;
         pyw_ends_note(crew, is_quick);

@@ -63,6 +63,7 @@ struct pyw_crew {
     int64_t retry_at_ms;           /* no start before */
     unsigned replace_failures;     /* successors in a row that came to nothing */
     int64_t replace_at_ms;         /* no successor before */
+    int64_t counted_ms;            /* when one of either was counted last */
     struct pyw_roll roll;
     struct pyw_echo said;          /* by starts that failed */
     struct pyw_tail starting_tail; /* said by a process that starts */
@@ -115,8 +116,10 @@ void pyw_crew_roll(struct pyw_crew *crew);
 uint32_t pyw_crew_count_predecessors(const struct pyw_crew *crew);
 /* A process, or a zygote, has ended before it was ready: for those who ask why. */
 void pyw_crew_keep_failure(struct pyw_crew *crew, pid_t pid, int status);
-/* A start came to nothing: one that would replace others, or any. */
-void pyw_crew_note_failed_start(struct pyw_crew *crew, bool is_successor);
+/* A start of that time came to nothing: one that would replace others, or any. Of
+ * several that were tried together one counts. */
+void pyw_crew_note_failed_start(struct pyw_crew *crew, int64_t started_ms,
+                                bool is_successor);
 /* A start could not even be tried; says so. */
 void pyw_crew_note_unspawned(struct pyw_crew *crew, uint32_t slot, const char *step,
                              int rv);

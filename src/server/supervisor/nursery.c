@@ -85,11 +85,12 @@ int64_t pyw_nursery_deadline_ms(const struct pyw_crew *crew)
 void pyw_nursery_reap(struct pyw_crew *crew, struct pyw_zygote *zygote, int status)
 {
     bool is_known = crew->failures > 0 || crew->replace_failures > 0;
+    int64_t started_ms = zygote->since_ms;
     pid_t pid = zygote->pid;
 
     if (pyw_zygote_reap(&crew->zygotes, zygote, status, is_known) ==
         PYW_ZYGOTE_DID_NOT_LOAD) {
         pyw_crew_keep_failure(crew, pid, status);
-        pyw_crew_note_failed_start(crew, true);
+        pyw_crew_note_failed_start(crew, started_ms, true);
     }
 }

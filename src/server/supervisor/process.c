@@ -173,6 +173,10 @@ enum pyw_report pyw_process_follow_report(struct pyw_process *process)
         pyw_table_report_of(process->group->table, process->slot, process->generation);
     if (report == PYW_REPORT_READY && process->state == PYW_STATE_STARTING) {
         set_state(process, PYW_STATE_READY, "ready");
+        process->log(process->group->log_context, PYW_LEVEL_INFO,
+                     "Process %d of group '%s' is ready after %.1f s.",
+                     (int)process->pid, process->group->name,
+                     (double)(pyw_clock_now_ms() - process->spawned_ms) / 1000);
         return report;
     }
     if (report >= PYW_REPORT_DRAINING && pyw_process_is_wanted(process)) {

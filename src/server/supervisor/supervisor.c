@@ -274,7 +274,8 @@ static void meet_awaited(struct supervisor *self)
     {
         if (process->is_awaited && !meet(self, process)) {
             pump_last(&process->output, process_of(crew, process));
-            pyw_crew_note_failed_start(crew, process->is_successor);
+            pyw_crew_note_failed_start(crew, process->spawned_ms,
+                                       process->is_successor);
         }
     }
 }

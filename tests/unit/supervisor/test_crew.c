@@ -142,6 +142,41 @@ START_TEST(a_failed_successor_changes_nothing)
 }
 END_TEST
 
+/* Two that fail together are one failure, and waited for as long. */
+START_TEST(a_failed_round_counts_once)
+{
+    begin(2, 0);
+    tend();
+    end_by(at(0), SIGKILL);
+    end_by(at(1), SIGKILL);
+    ck_assert_uint_eq(pyw_table_failures(group.table), 1);
+    wait_due();
+    ck_assert_uint_eq(in_state(PYW_STATE_STARTING), 2);
+    end_by(find(PYW_STATE_STARTING), SIGKILL);
+    report(find(PYW_STATE_STARTING), PYW_REPORT_READY);
+    ck_assert_uint_eq(pyw_table_failures(group.table), 0);
+    finish();
+}
+END_TEST
+
+/* It is over when others are ready. */
+START_TEST(a_restart)
+{
+    begin(2, 0);
+    fill();
+    pyw_crew_restart(&crew);
+    tend();
+    ck_assert_uint_eq(in_state(PYW_STATE_STARTING), 2);
+    ck_assert_int_eq(crew.roll.state, PYW_ROLL_ON);
+    report(find(PYW_STATE_STARTING), PYW_REPORT_READY);
+    ck_assert_int_eq(crew.roll.state, PYW_ROLL_ON);
+    report(find(PYW_STATE_STARTING), PYW_REPORT_READY);
+    ck_assert_int_eq(crew.roll.state, PYW_ROLL_DONE);
+    ck_assert_uint_eq(crew.roll.replaced, 2);
+    finish();
+}
+END_TEST
+
 /* But for the shortest wait, and not where another process sees the same change. */
 START_TEST(a_script_that_changes_again_is_tried_soon)
 {
@@ -347,6 +382,8 @@ int main(void)
                                   no_more_than_max_unavailable_at_a_time,
                                   a_roll_that_is_asked_for,
                                   a_failed_successor_changes_nothing,
+                                  a_failed_round_counts_once,
+                                  a_restart,
                                   a_script_that_changes_again_is_tried_soon,
                                   one_that_is_due_dies,
                                   one_that_is_due_dies_and_its_successor_fails,
