@@ -158,16 +158,20 @@ def test_an_old_child_reaches_processes_after_a_graceful_restart(start, rotation
     assert int(response.text) in old
 
 
-def test_a_killed_supervisor_leaves_its_sockets_to_the_next(start):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_supervisor_that_ends_leaves_its_sockets_to_the_next(start, number):
     server = start(INLINE + "WSGISocketRotation Off\n")
     wait.until(lambda: len(server.daemons()) == 2, "two processes")
     first = sockets(server)
-    [supervisor] = {procs.parent(pid) for pid in server.daemons()}
-    os.kill(supervisor, signal.SIGKILL)
+    old = {*server.daemons()}
+    [supervisor] = {procs.parent(pid) for pid in old}
+    os.kill(supervisor, number)
     server.log.claim("PYW0009")
     server.log.allow("PYW")
-    wait.until(lambda: inline_answers(server), "the group to serve")
+    wait.until(lambda: not old & {*server.daemons()} and inline_answers(server), "others")
     assert sockets(server) == first
+    server.stop()
+    assert not sockets(server)
 
 
 def inline_answers(server):

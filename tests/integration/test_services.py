@@ -55,7 +55,7 @@ def test_processes_are_copies_of_it(run):
 def test_it_has_no_socket(run):
     server = run(rest="WSGIDaemonProcess web\n")
     wait_begun(server, 1)
-    folder = next((server.root / "run").glob("wsgi.*"))
+    folder = next((server.root / "run").glob("wsgi.[0-9]*"))
     wait.until(lambda: len(server.daemons()) == 2, "both groups")
     assert sorted(path.name for path in folder.iterdir()) == ["1.0", "1.1"]
 

@@ -39,6 +39,7 @@ struct supervisor {
     bool has_lifeline;
     bool has_children;      /* of this generation; looked at while retiring */
     bool has_heirs;         /* configurations that come after may use its groups */
+    bool has_successor;     /* not Apache ended it: another supervisor takes over */
     struct pyw_realm realm; /* for commands of the control socket */
     struct pyw_control *control;
     struct pollfd *polled;
@@ -224,6 +225,7 @@ static void stop_all(struct supervisor *self)
 
     self->course = PYW_COURSE_STOP;
     if (is_orphan) {
+        self->has_successor = false;
         pyw_socket_withdraw(self->plan->control_file); /* else the parent does it */
     }
     FOR_EACH_CREW(self, crew)
@@ -312,6 +314,9 @@ static void handle_signals(struct supervisor *self)
 
     while (read(self->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGTERM) {
+            self->has_successor =
+                (pid_t)info.ssi_pid != self->plan->parent &&
+                (self->course == PYW_COURSE_RUN || self->has_successor);
             stop_all(self);
         }
     }
@@ -578,14 +583,13 @@ static void clean_up(struct supervisor *self)
 {
     for (size_t i = 0; i < self->plan->group_count; i++) {
         pyw_crew_free(&self->crews[i]);
-        pyw_group_close(self->plan->groups[i], true);
+        pyw_group_close(self->plan->groups[i],
+                        !self->has_successor || !self->has_lifeline);
     }
     pyw_control_destroy(self->control);
     free(self->crews);
     free(self->polled);
-    (void)rmdir(
-        self->plan
-            ->socket_dir); /* not ours alone to remove if something else is in it */
+    (void)rmdir(self->plan->socket_dir); /* it stays if something else is in it */
 }
 
 int pyw_supervisor_run(const struct pyw_supervisor_plan *plan)
@@ -598,8 +602,7 @@ int pyw_supervisor_run(const struct pyw_supervisor_plan *plan)
     int rv = set_up(&self);
 
     if (rv != 0) {
-        PYW_LOG(plan->log, plan->group_count > 0 ? plan->groups[0]->log_context : NULL,
-                SUPERVISOR_SETUP, strerror(-rv));
+        PYW_LOG(plan->log, NULL, SUPERVISOR_SETUP, strerror(-rv));
         return EXIT_FAILURE;
     }
     while (self.course != PYW_COURSE_STOP || has_processes(&self)) {
