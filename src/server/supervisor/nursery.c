@@ -1,5 +1,7 @@
 #include "supervisor/nursery.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 
 bool pyw_nursery_may_start(const struct pyw_crew *crew, bool is_successor)
@@ -18,6 +20,9 @@ int pyw_nursery_start(struct pyw_crew *crew, struct pyw_process *process,
         return pyw_process_spawn(process, crew->notify_fd, is_successor, step);
     }
     rv = pyw_process_order(process, zygote_fd, is_successor, step);
+    if (rv == -EPIPE) {
+        pyw_zygotes_lose(&crew->zygotes); /* or this would be tried over and over */
+    }
     if (rv == 0) {
         process->is_due = crew->zygotes.is_stale; /* it gets what there was before */
     }

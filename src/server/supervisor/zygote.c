@@ -195,6 +195,29 @@ static void become_ready(struct pyw_zygotes *zygotes, struct pyw_zygote *zygote)
     set_state(zygotes, zygote, PYW_ZYGOTE_READY, "imported");
 }
 
+/* Its end follows; one that only closed the lifeline, and goes on, is of no use. */
+static void lose(struct pyw_zygote *zygote)
+{
+    int64_t kill_at_ms = pyw_clock_now_ms() + GRACE_MS;
+
+    if (zygote->lifeline_fd >= 0) {
+        close(zygote->lifeline_fd);
+        zygote->lifeline_fd = -1;
+    }
+    if (kill_at_ms < zygote->kill_at_ms) {
+        zygote->kill_at_ms = kill_at_ms;
+    }
+}
+
+void pyw_zygotes_lose(struct pyw_zygotes *zygotes)
+{
+    struct pyw_zygote *ready = find(zygotes, PYW_ZYGOTE_READY);
+
+    if (ready != NULL) {
+        lose(ready);
+    }
+}
+
 void pyw_zygote_hear(struct pyw_zygotes *zygotes, struct pyw_zygote *zygote)
 {
     int passed = -1;
@@ -210,9 +233,7 @@ void pyw_zygote_hear(struct pyw_zygotes *zygotes, struct pyw_zygote *zygote)
         zygote->state == PYW_ZYGOTE_STARTING) {
         become_ready(zygotes, zygote);
     } else if (word <= 0) {
-        /* Its end follows; until then it must not be polled. */
-        close(zygote->lifeline_fd);
-        zygote->lifeline_fd = -1;
+        lose(zygote);
     }
 }
 
@@ -223,6 +244,9 @@ static void log_kill(const struct pyw_zygotes *zygotes, struct pyw_zygote *zygot
     void *where = zygotes->group->log_context;
     const char *name = zygotes->group->name;
 
+    if (zygote->lifeline_fd < 0) {
+        return; /* not late but lost: its end is news */
+    }
     zygote->is_late = true;
     if (zygote->state == PYW_ZYGOTE_STARTING) {
         PYW_LOG(zygotes->log, where, ZYGOTE_LATE, (int)zygote->pid, name,

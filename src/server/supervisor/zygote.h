@@ -83,6 +83,8 @@ int pyw_zygotes_start(struct pyw_zygotes *zygotes, bool must_load, const char **
 
 /* Hears what it has to say. */
 void pyw_zygote_hear(struct pyw_zygotes *zygotes, struct pyw_zygote *zygote);
+/* The one that takes orders takes none any more: it is about to end, or made to. */
+void pyw_zygotes_lose(struct pyw_zygotes *zygotes);
 /* Has all end, and killed after `grace_ms` at the latest. */
 void pyw_zygotes_stop(struct pyw_zygotes *zygotes, int64_t grace_ms);
 /* Kills those whose time is over. */

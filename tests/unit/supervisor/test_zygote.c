@@ -272,6 +272,40 @@ START_TEST(a_fork_has_its_time)
 }
 END_TEST
 
+static void check_is_given_up(struct pyw_zygote *zygote)
+{
+    ck_assert_int_eq(pyw_zygotes_order_fd(&zygotes, false), -1);
+    ck_assert_int_lt(pyw_zygotes_deadline_ms(&zygotes), pyw_clock_now_ms() + 10000);
+    pyw_zygotes_enforce(&zygotes, pyw_zygotes_deadline_ms(&zygotes));
+    ck_assert_int_eq(end_by(zygote, 0), PYW_ZYGOTE_WAS_READY); /* it was killed */
+    ck_assert(pyw_zygotes_lack(&zygotes));
+}
+
+START_TEST(one_that_lives_on_without_its_lifeline_is_replaced)
+{
+    struct pyw_zygote *zygote;
+
+    begin("printf R >&6; exec 6>&-", 0);
+    zygote = hear(start());
+    hear(zygote);
+    check_is_given_up(zygote);
+    finish();
+}
+END_TEST
+
+START_TEST(one_that_takes_no_orders_is_replaced)
+{
+    struct pyw_zygote *zygote;
+
+    begin("printf R >&6", 0);
+    zygote = hear(start());
+    pyw_zygotes_lose(&zygotes);
+    check_is_given_up(zygote);
+    pyw_zygotes_lose(&zygotes); /* there is none */
+    finish();
+}
+END_TEST
+
 /* What was ordered of a zygote is told to end before it is known. */
 START_TEST(the_output_of_a_process_that_was_abandoned_is_closed)
 {
@@ -323,6 +357,8 @@ int main(void)
                                   one_that_dies_at_once_is_backed_off,
                                   an_import_has_its_time,
                                   a_fork_has_its_time,
+                                  one_that_lives_on_without_its_lifeline_is_replaced,
+                                  one_that_takes_no_orders_is_replaced,
                                   the_output_of_a_process_that_was_abandoned_is_closed,
                                   a_stop_ends_all,
                                   NULL};
