@@ -22,6 +22,7 @@
 #include "supervisor/nursery.h"
 #include "supervisor/programs.h"
 #include "supervisor/realm.h"
+#include "supervisor/speaker.h"
 
 /* What daemons get to end when the parent has died: nobody is left who could wait for
  * an answer. */
@@ -169,54 +170,6 @@ static int set_up(struct supervisor *self)
     for (struct pyw_zygote *zygote_var = crew_var->zygotes.all;                        \
          zygote_var < crew_var->zygotes.all + PYW_ZYGOTES_MAX; zygote_var++)
 
-/* Where a line of output goes. */
-struct speaker {
-    struct pyw_crew *crew;
-    pid_t pid;
-    bool is_starting;
-};
-
-static void log_entry(void *context, enum pyw_level level, const char *text, size_t len)
-{
-    const struct speaker *speaker = context;
-    struct pyw_crew *crew = speaker->crew;
-
-    if (speaker->is_starting && level < PYW_LEVEL_DEBUG) {
-        pyw_tail_add(&crew->starting_tail, speaker->pid, text, len);
-    }
-    if (speaker->is_starting && level <= PYW_LEVEL_WARNING &&
-        pyw_echo_is_repeated(&crew->said, text, len)) {
-        level = PYW_LEVEL_DEBUG;
-    }
-    crew->log(crew->group->log_context, level, "%.*s", (int)len, text);
-}
-
-/* Writes what has been said to the log. */
-static void pump(struct pyw_logpipe *output, struct speaker speaker)
-{
-    if (output->fd >= 0) {
-        (void)pyw_logpipe_pump(output, log_entry, &speaker);
-    }
-}
-
-/* Likewise its last words. */
-static void pump_last(struct pyw_logpipe *output, struct speaker speaker)
-{
-    pump(output, speaker);
-    pyw_logpipe_close(output, log_entry, &speaker);
-}
-
-static struct speaker process_of(struct pyw_crew *crew,
-                                 const struct pyw_process *process)
-{
-    return (struct speaker){crew, process->pid, process->state == PYW_STATE_STARTING};
-}
-
-static struct speaker zygote_of(struct pyw_crew *crew, const struct pyw_zygote *zygote)
-{
-    return (struct speaker){crew, zygote->pid, zygote->state == PYW_ZYGOTE_STARTING};
-}
-
 /* --- events --- */
 
 static void stop_all(struct supervisor *self)
@@ -240,7 +193,7 @@ static void reap_one(struct supervisor *self, pid_t pid, int status)
     FOR_EACH_PROCESS(self, crew, process)
     {
         if (process->pid == pid) {
-            pump_last(&process->output, process_of(crew, process));
+            pyw_speaker_finish(&process->output, pyw_speaker_process(crew, process));
             pyw_crew_reap(crew, process, status);
             return;
         }
@@ -248,7 +201,7 @@ static void reap_one(struct supervisor *self, pid_t pid, int status)
     FOR_EACH_ZYGOTE(self, crew, zygote)
     {
         if (zygote->pid == pid) {
-            pump_last(&zygote->output, zygote_of(crew, zygote));
+            pyw_speaker_finish(&zygote->output, pyw_speaker_zygote(crew, zygote));
             pyw_nursery_reap(crew, zygote, status);
             return;
         }
@@ -275,7 +228,7 @@ static void meet_awaited(struct supervisor *self)
     FOR_EACH_PROCESS(self, crew, process)
     {
         if (process->is_awaited && !meet(self, process)) {
-            pump_last(&process->output, process_of(crew, process));
+            pyw_speaker_finish(&process->output, pyw_speaker_process(crew, process));
             pyw_crew_note_failed_start(crew, process->spawned_ms,
                                        process->is_successor);
         }
@@ -504,11 +457,11 @@ static void pump_logs(struct supervisor *self)
 {
     FOR_EACH_PROCESS(self, crew, process)
     {
-        pump(&process->output, process_of(crew, process));
+        pyw_speaker_pump(&process->output, pyw_speaker_process(crew, process));
     }
     FOR_EACH_ZYGOTE(self, crew, zygote)
     {
-        pump(&zygote->output, zygote_of(crew, zygote));
+        pyw_speaker_pump(&zygote->output, pyw_speaker_zygote(crew, zygote));
     }
 }
 
