@@ -143,8 +143,9 @@ def test_killed_processes(run, told):
     counts = clients.total()
     lost = [int(found[1]) for line in server.log.read() if (found := LOST.search(line.raw))]
     told(f"{len(killed)} kills, {len(lost)} requests ran in them: {counts.report()}")
-    # One that was killed right behind the last byte of an answer has lost that connection alone.
-    assert counts.failures() <= len(lost) <= counts.failures() + counts.closed, counts.report()
+    # One that was killed right behind the last byte of an answer has lost nothing that a client sees.
+    assert counts.failures() <= len(lost), counts.report()
+    assert len(lost) - counts.failures() - counts.closed <= 2 + len(lost) / 20, counts.report()
     assert set(lost) <= killed
     assert set(counts.failed) <= {"500", "502", "cut"}, counts.report()
     server.log.allow("PYW000[25]|PYW0151")
