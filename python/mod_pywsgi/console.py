@@ -186,7 +186,8 @@ def _troubles(group: GroupStatus) -> Iterator[str]:
 
 
 def _failure(failure: Ending) -> Iterator[str]:
-    yield f"  process {failure.pid} ended {failure} before it was ready:"
+    words = ":" if failure.log else "; what it said is in the error log"
+    yield f"  process {failure.pid} ended {failure} before it was ready{words}"
     yield from (f"    {_clean(line)}" for line in failure.log)
 
 

@@ -114,6 +114,12 @@ def test_status_names_troubles(capsys: Capture) -> None:
     assert "process 12 ended with status 3 before it was ready:\n    ModuleNotFoundError" in shown
 
 
+def test_status_of_a_failure_of_which_no_words_were_kept(capsys: Capture) -> None:
+    document = changed(failures=1, failure={"pid": 12, "status": 3, "log": []})
+    console.status(Fake(document), as_json=False)
+    assert "before it was ready; what it said is in the error log\n" in capsys.readouterr().out
+
+
 def test_names_do_not_command_the_terminal(capsys: Capture) -> None:
     console.status(Fake(changed(name="a\x1b[2J\u202e")), as_json=False)
     shown = capsys.readouterr().out
