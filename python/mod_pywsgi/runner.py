@@ -1,9 +1,12 @@
 """Running the server in the foreground."""
 
+import contextlib
 import ctypes
+import fcntl
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -54,6 +57,7 @@ def run(plan: Plan) -> int:
     command = [str(plan.paths.apachectl), "start", how]
     sys.stdout.flush()
     sys.stderr.flush()
+    _append()
     if plan.debug:
         os.execv(command[0], command)  # noqa: S606 - no shell is wanted
     is_service = not has_terminal() or os.getpid() == 1
@@ -62,6 +66,15 @@ def run(plan: Plan) -> int:
     if code != 0:
         _show_log(plan.error_log, log_size)
     return code
+
+
+def _append() -> None:
+    """Where output goes to a file, write behind what Apache has written there by itself."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # it may be closed
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+                fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_APPEND)
 
 
 def _supervise(command: list[str], grace: int = 0) -> int:

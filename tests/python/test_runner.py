@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from support import wait
+
 # SIGHUP may be ignored around the tests (nohup), and what is ignored stays so in a shell.
 PROGRAM = """
 import signal, sys
@@ -147,6 +149,24 @@ def test_second_interrupt_kills() -> None:
     read_until(terminal, b"again to kill")
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 128 + signal.SIGKILL
+
+
+def test_words_come_behind_what_apache_wrote_to_the_same_file(tmp_path: Path) -> None:
+    """It opens its log itself, even where that is our output."""
+    output = tmp_path / "output"
+    program = PROGRAM.replace("sys.exit(", "runner._append()\nsys.exit(")
+    script = f"exec >>{output}; {GRACEFUL}"
+    with output.open("wb") as file:
+        command = [sys.executable, "-c", program, script, "60"]
+        process = subprocess.Popen(command, stdout=file, stderr=file)
+    wait.until(lambda: output.read_text() == "ready\n", "the server")
+    process.send_signal(signal.SIGTERM)
+    wait.until(lambda: "winch" in output.read_text(), "its signal")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 3
+    lines = output.read_text().splitlines()
+    assert [lines[0], lines[-1]] == ["ready", "term"]
+    assert any("stopping" in line for line in lines)
 
 
 def test_a_parent_that_ignored_the_ends_of_children() -> None:
