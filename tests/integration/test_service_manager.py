@@ -169,6 +169,7 @@ def test_signs_of_life(start, manager):
     supervisors = {procs.parent(pid) for pid in server.daemons()}
     assert server.kill() == []
     wait.until(lambda: not any(map(procs.alive, supervisors)), "the supervisors to end")
+    assert server.log.find(rf"first process \({server.pid}\) has died")
     manager.listen()
     manager.heard.clear()
     wait.holds(lambda: not manager.all("WATCHDOG"), "nobody speaks for a dead server", 1)

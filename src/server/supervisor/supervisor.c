@@ -176,6 +176,12 @@ static void stop_all(struct supervisor *self)
 {
     bool is_orphan = getppid() != self->plan->parent;
 
+    if (is_orphan && self->course != PYW_COURSE_STOP) {
+        self->plan->log(
+            NULL, PYW_LEVEL_NOTICE,
+            "Apache's first process (%d) has died; the processes of all groups end too.",
+            (int)self->plan->parent);
+    }
     self->course = PYW_COURSE_STOP;
     if (is_orphan) {
         self->has_successor = false;
