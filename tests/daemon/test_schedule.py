@@ -6,6 +6,8 @@ import os
 import re
 import runpy
 import signal
+import textwrap
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -169,6 +171,29 @@ def test_the_end_of_the_process(job: Callable[..., Daemon], tmp_path: Path, heed
     assert f"run 1: {outcome} after" in one.log
     assert "next at no time, the process ends" in one.log
     assert (tmp_path / "finally").exists() == heeds
+
+
+def test_its_end_is_waited_for_without_a_spin(job: Callable[..., Daemon], tmp_path: Path) -> None:
+    ignore = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    one = job(ignore + LONG, shutdown_timeout=60).wait_ready()
+    wait.until(lambda: pids(tmp_path), "the run", 10)
+    one.signal(signal.SIGTERM)
+    time.sleep(2)
+    spent = procs.cpu_seconds(one.pid)
+    (tmp_path / "go").touch()
+    assert one.wait_end(10) == 0
+    assert spent < 1
+
+
+def test_what_a_run_leaves_behind(job: Callable[..., Daemon], tmp_path: Path) -> None:
+    """Its processes have what it has open, the pipe to the scheduler too."""
+    code = "import os\nif os.fork() == 0:\n" + textwrap.indent(LONG, "    ")
+    one = job(code).wait_ready()
+    try:
+        wait.until(lambda: len(runs(one)) >= 2, "two runs", 10)
+    finally:
+        (tmp_path / "go").touch()
+    assert runs(one)[:2] == ["run 1: ok", "run 2: ok"]
 
 
 def test_a_run_does_not_outlive_its_scheduler(job: Callable[..., Daemon], tmp_path: Path) -> None:

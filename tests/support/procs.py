@@ -54,6 +54,12 @@ def parent(pid: int) -> int | None:
     return int(fields[1]) if fields else None
 
 
+def cpu_seconds(pid: int) -> float:
+    """What the process has used so far, in user and system time."""
+    fields = _stat(pid)
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 def session(pid: int) -> int | None:
     fields = _stat(pid)
     return int(fields[3]) if fields else None

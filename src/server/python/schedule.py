@@ -127,7 +127,10 @@ class Run:
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if pid == 0:
             return None
-        said = os.read(self.outcome, 256).decode("utf-8", "replace")
+        try:
+            said = os.read(self.outcome, 256).decode("utf-8", "replace")
+        except BlockingIOError:
+            said = ""  # nothing, and a process that the run left behind holds the pipe
         os.close(self.outcome)
         os.close(self.end)
         if os.WIFSIGNALED(status):
@@ -170,6 +173,7 @@ class Job:
         while not self.is_told:
             self.look()
             self.sleep()
+        self.poll.unregister(self.wake)  # which stays as it is
         self.is_waiting = False
         if self.current:
             self.current.tell("stopped", self.server["shutdown_timeout"])
