@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -224,6 +225,24 @@ def test_another_interpreter(run: Start, tmp_path: Path) -> None:
     assert one.wait_end(5) == 0
     assert (tmp_path / "finally").exists()
     assert (tmp_path / "exit_function").exists()
+
+
+def test_told_to_end_between_two_scripts(daemon: Start, tmp_path: Path) -> None:
+    """While the interpreter of the second is made, nothing is there to be interrupted."""
+    (tmp_path / "slow.pth").write_text("import time; time.sleep(0.5)")
+    first, second = tmp_path / "first.py", tmp_path / "second.py"
+    first.write_text("from pathlib import Path\nPath(__file__).with_name('works').touch()")
+    second.write_text("import time\nwhile True: time.sleep(0.01)")
+    one = daemon(
+        preloads=[(str(first), ""), (str(second), "other")],
+        ready=False,
+        threads=0,
+        python_path=str(tmp_path),
+    )
+    works(tmp_path)
+    time.sleep(0.1)  # the first returns meanwhile
+    one.signal(signal.SIGTERM)
+    assert one.wait_end(4) == 0
 
 
 def test_what_it_forks_does_not_go_on_as_a_server(run: Start, tmp_path: Path) -> None:

@@ -175,7 +175,8 @@ static void run_script(const struct pyw_setup *setup, const struct pyw_preload *
     PYW_LOG(pyw_log_print_held, NULL, PROGRAM_BEGINS, (int)getpid(), setup->group,
             preload->script, place);
     set_running(interpreter);
-    if (!execute(preload->script)) {
+    /* Told before that, when pyw_program_interrupt did not see it yet: it is over. */
+    if (!pyw_handlers_has_ended() && !execute(preload->script)) {
         seconds = (double)(pyw_clock_now_us() - begun_us) / 1e6;
         explain_failure(setup, preload->script, seconds, ending);
     }
