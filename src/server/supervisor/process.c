@@ -15,6 +15,9 @@
 #include "channel/socket.h"
 #include "supervisor/spawn.h"
 
+/* A child that has chosen a process connects within that. */
+#define LATE_CONNECT_MS 1000
+
 /* The one place that changes a state. */
 static void set_state(struct pyw_process *process, enum pyw_state state,
                       const char *event)
@@ -26,6 +29,25 @@ static void set_state(struct pyw_process *process, enum pyw_state state,
                  pyw_table_state_name(state));
     process->state = state;
     pyw_table_set_state(process->group->table, process->slot, state);
+}
+
+/* Children that connected and were never accepted would wait for the next process in
+ * this slot: closing their sockets makes them try another. Once more in a moment: one
+ * may have chosen this process, and not connected yet. */
+static void refuse_backlog(struct pyw_process *process)
+{
+    if (process->group->listeners == NULL) {
+        return; /* it serves no requests */
+    }
+    /* No more than were waiting: somebody may connect as fast as this closes. */
+    pyw_socket_refuse(process->group->listeners[process->slot],
+                      process->group->setup.options.listen_backlog + 1);
+}
+
+static void refuse_now_and_later(struct pyw_process *process)
+{
+    refuse_backlog(process);
+    process->refuse_at_ms = pyw_clock_now_ms() + LATE_CONNECT_MS;
 }
 
 void pyw_process_init(struct pyw_process *process, const struct pyw_group *group,
@@ -43,6 +65,7 @@ void pyw_process_init(struct pyw_process *process, const struct pyw_group *group
     process->turn_fd = -1;
     process->kill_at_ms = PYW_CLOCK_NEVER;
     pyw_logpipe_init(&process->output, -1, 0);
+    refuse_now_and_later(process);
 }
 
 bool pyw_process_is_empty(const struct pyw_process *process)
@@ -72,6 +95,7 @@ static void begin(struct pyw_process *process, const struct pyw_spawned *spawned
     process->lifeline_fd = spawned->lifeline_fd;
     process->spawned_ms = pyw_clock_now_ms();
     process->kill_at_ms = PYW_CLOCK_NEVER;
+    process->refuse_at_ms = PYW_CLOCK_NEVER;
     process->is_successor = is_successor;
     process->is_due = false;
     process->cpu_ns = 0;
@@ -219,6 +243,10 @@ void pyw_process_stop(struct pyw_process *process, int64_t grace_ms)
 
 void pyw_process_enforce(struct pyw_process *process, int64_t now_ms)
 {
+    if (now_ms >= process->refuse_at_ms) {
+        process->refuse_at_ms = PYW_CLOCK_NEVER;
+        refuse_backlog(process);
+    }
     if (process->pid == 0 || now_ms < process->kill_at_ms) {
         return;
     }
@@ -227,18 +255,6 @@ void pyw_process_enforce(struct pyw_process *process, int64_t now_ms)
     PYW_LOG(process->log, process->group->log_context, PROCESS_KILLED,
             (int)process->pid, process->group->name);
     (void)kill(process->pid, SIGKILL); /* our own child, not reaped yet: cannot miss */
-}
-
-/* Children that connected and were never accepted would wait for the next process in
- * this slot: closing their sockets makes them try another. */
-static void refuse_backlog(struct pyw_process *process)
-{
-    if (process->group->listeners == NULL) {
-        return;
-    }
-    /* No more than were waiting: somebody may connect as fast as this closes. */
-    pyw_socket_refuse(process->group->listeners[process->slot],
-                      process->group->setup.options.listen_backlog + 1);
 }
 
 const char *pyw_process_signal_name(int number, char buffer[PYW_PROCESS_SIGNAL_NAME])
@@ -312,8 +328,10 @@ bool pyw_process_reap(struct pyw_process *process, int status, bool is_known)
     bool is_start_failure = process->state == PYW_STATE_STARTING && !process->is_told;
     struct pyw_ending ending = {process->pid, status};
 
-    refuse_backlog(process);
     pyw_table_add_ending(process->group->table, ending);
+    /* First out of the table, so that no child connects any more. */
+    set_state(process, PYW_STATE_GONE, "ended");
+    refuse_now_and_later(process);
     if (is_start_failure) {
         log_start_failure(process, status, is_known);
     } else {
@@ -321,7 +339,6 @@ bool pyw_process_reap(struct pyw_process *process, int status, bool is_known)
     }
     close_lifeline(process);
     process->kill_at_ms = PYW_CLOCK_NEVER;
-    set_state(process, PYW_STATE_GONE, "ended");
     process->pid = 0;
     return is_start_failure;
 }

@@ -42,8 +42,10 @@ struct pyw_process {
     uint32_t wishes;    /* of its own for that, heeded so far */
     int64_t cpu_ns;     /* processor time at the last look; 0: none yet */
     int64_t kill_at_ms; /* when it is killed if it has not ended; PYW_CLOCK_NEVER */
-    bool is_killed;     /* by us, when its time was over */
-    bool is_told;       /* to end: its ending is no news */
+    int64_t
+        refuse_at_ms; /* who connects to an empty slot is refused; PYW_CLOCK_NEVER */
+    bool is_killed;   /* by us, when its time was over */
+    bool is_told;     /* to end: its ending is no news */
 };
 
 void pyw_process_init(struct pyw_process *process, const struct pyw_group *group,
@@ -75,7 +77,7 @@ enum pyw_report pyw_process_follow_report(struct pyw_process *process);
 void pyw_process_drain(struct pyw_process *process);
 /* Lets it end now; killed after `grace_ms`. */
 void pyw_process_stop(struct pyw_process *process, int64_t grace_ms);
-/* Kills it if its time is over. */
+/* Kills it if its time is over; refuses who connected to an empty slot. */
 void pyw_process_enforce(struct pyw_process *process, int64_t now_ms);
 
 /* The process has ended with that wait status: records it, says so (quietly where it

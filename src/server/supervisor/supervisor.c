@@ -218,14 +218,14 @@ static void reap_one(struct supervisor *self, pid_t pid, int status)
 /* Likewise pyw_process_meet. */
 static bool meet(struct supervisor *self, struct pyw_process *process)
 {
-    if (!pyw_process_meet(process)) {
-        return false;
-    }
-    if (!process->is_awaited && pyw_realm_has_another(&self->realm, process)) {
+    bool is_met = pyw_process_meet(process);
+
+    if (is_met && !process->is_awaited &&
+        pyw_realm_has_another(&self->realm, process)) {
         pyw_process_disown(process);
-        return false;
+        is_met = false;
     }
-    return true;
+    return is_met;
 }
 
 /* Processes that zygotes were told to fork introduce themselves. */
@@ -309,8 +309,7 @@ static void handle_lifeline(struct supervisor *self)
         return;
     }
     if (got == 1 && byte == 'G') {
-        pyw_control_close_listener(
-            self->control); /* the next supervisor's from now on */
+        pyw_control_close_listener(self->control); /* the next supervisor's now */
         if (self->course == PYW_COURSE_RUN) {
             retire(self);
         }
@@ -413,6 +412,10 @@ static int64_t next_deadline(struct supervisor *self)
         int64_t own = pyw_crew_deadline_ms(crew);
 
         deadline = own < deadline ? own : deadline;
+    }
+    FOR_EACH_PROCESS(self, crew, process)
+    {
+        deadline = process->refuse_at_ms < deadline ? process->refuse_at_ms : deadline;
     }
     return deadline;
 }

@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "channel/socket.h"
 #include "suite.h"
 
 static char dir[] = "/tmp/pywsgi-zygote-XXXXXX";
@@ -332,6 +334,40 @@ START_TEST(the_output_of_a_process_that_was_abandoned_is_closed)
 }
 END_TEST
 
+/* @return whether the other side has closed it. */
+static bool is_refused(int client)
+{
+    char byte;
+
+    return recv(client, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+/* A supervisor that died, or a process that did, was chosen by a child a moment before.
+ */
+START_TEST(who_connects_to_an_empty_slot_is_refused)
+{
+    struct pyw_process process;
+    int early;
+    int late;
+
+    begin(":", 0);
+    early = pyw_socket_connect(group.socket_paths[0], pyw_clock_now_ms() + 1000);
+    ck_assert_int_ge(early, 0);
+    pyw_process_init(&process, &group, take_log, 0);
+    ck_assert(is_refused(early));
+    late = pyw_socket_connect(group.socket_paths[0], pyw_clock_now_ms() + 1000);
+    ck_assert_int_ge(late, 0);
+    pyw_process_enforce(&process, process.refuse_at_ms - 1);
+    ck_assert(!is_refused(late));
+    pyw_process_enforce(&process, process.refuse_at_ms);
+    ck_assert(is_refused(late));
+    ck_assert_int_eq(process.refuse_at_ms, PYW_CLOCK_NEVER);
+    close(early);
+    close(late);
+    finish();
+}
+END_TEST
+
 START_TEST(a_stop_ends_all)
 {
     begin("printf R >&6", 0);
@@ -360,6 +396,7 @@ int main(void)
                                   one_that_lives_on_without_its_lifeline_is_replaced,
                                   one_that_takes_no_orders_is_replaced,
                                   the_output_of_a_process_that_was_abandoned_is_closed,
+                                  who_connects_to_an_empty_slot_is_refused,
                                   a_stop_ends_all,
                                   NULL};
 
