@@ -43,6 +43,9 @@ def hostile(servers):
         prepare=lambda server: server.write("hostile.py", PROGRAM.read_text("utf-8"), 0o755),
     )
     server = servers.kept(f"hostile/{servers.mpm}", settings, "/hostile")
+    # Else nothing would reach it, and every refusal look right.
+    arm(server, [*START, *WHOLE])
+    wait.until(lambda: server.get("/hostile").status == 200, "the program to be heard", 20)
     attempts(server).unlink(missing_ok=True)
     return server
 

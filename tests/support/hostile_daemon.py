@@ -17,7 +17,7 @@ import time
 
 SETUP, TABLE, LISTENER, LIFELINE, NOTIFY = 3, 4, 5, 6, 7
 BODY = 3
-TABLE_HEAD, SLOT_SIZE, REPORT_AT, READY = 384, 128, 64, 1
+TABLE_HEAD, SLOT_SIZE, REPORT_AT, READY = 448, 128, 64, 1
 HOME = os.path.dirname(os.path.abspath(__file__))
 SCRATCH = os.path.join(HOME, "scratch")
 
