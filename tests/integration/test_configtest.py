@@ -177,8 +177,9 @@ def test_invalid(configtest, text, pattern):
 @pytest.mark.root
 def test_unknown_supplementary_group(start, servers):
     with pytest.raises(HttpdFailed, match="no-such-group-here"):
-        start("WSGIDaemonProcess a supplementary-groups=no-such-group-here")
+        start("WSGIDaemonProcess a\nWSGIDaemonProcess b supplementary-groups=no-such-group-here")
     [(_, server)] = servers.in_use()
+    assert not list((server.root / "run").glob("wsgi*")), "sockets are left behind"
     server.log.claim("PYW0020")
     server.log.claim("AH00020")
 

@@ -339,6 +339,16 @@ static const char *prepare_board(apr_pool_t *pconf,
     return NULL;
 }
 
+/* Nothing of a server that does not start stays on disk. */
+static const char *give_up(const struct pyw_supervisor_plan *plan, const char *error)
+{
+    for (size_t i = 0; i < plan->group_count; i++) {
+        pyw_group_close(plan->groups[i], true);
+    }
+    (void)rmdir(plan->socket_dir); /* not where others have sockets in it */
+    return error;
+}
+
 const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned generation,
                                struct pyw_supervisor_plan *plan)
 {
@@ -380,10 +390,11 @@ const char *pyw_groups_prepare(apr_pool_t *pconf, server_rec *s, unsigned genera
         }
         error = prepare_one(pconf, conf, &place, (unsigned)i,
                             &plan->groups[plan->group_count]);
-        if (error != NULL) {
-            return error;
-        }
         plan->group_count++;
+        if (error != NULL) {
+            return give_up(plan, error);
+        }
     }
-    return prepare_board(pconf, plan);
+    error = prepare_board(pconf, plan);
+    return error != NULL ? give_up(plan, error) : NULL;
 }
