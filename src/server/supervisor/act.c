@@ -74,10 +74,11 @@ static bool serve_status(struct pyw_realm *realm, struct pyw_call *call)
 
 enum progress { PROGRESS_ON, PROGRESS_DONE, PROGRESS_FAILED };
 
+/* In the same millisecond: it ended before, and may be why the command came. */
 static bool has_failed(const struct pyw_crew *crew, const struct pyw_call *call)
 {
     return crew->roll.state == PYW_ROLL_FAILED ||
-           (crew->failed.ending.pid != 0 && crew->failed.at_ms >= call->came_ms);
+           (crew->failed.ending.pid != 0 && crew->failed.at_ms > call->came_ms);
 }
 
 /* Nothing starts, and somebody serves where somebody is to. Processes that were told to
