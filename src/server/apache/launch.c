@@ -43,6 +43,8 @@
  */
 #define STOP_WAIT_MS 5000
 #define STOP_LOOK_MS 20
+/* A supervisor that ends sooner is mostly one that cannot even begin. */
+#define QUICK_END_MS 500
 
 /* Survives restarts, where the module itself is loaded anew: supervisors of earlier
  * generations may still be finishing, and the parent must know them as its own when
@@ -63,9 +65,10 @@ static struct {
     struct retained *retained;
     struct pyw_supervisor_plan plan;
     apr_proc_t supervisor;
-    int lifeline[2]; /* parent to supervisor */
-    int children[2]; /* every child of this generation holds the write end open */
-    int heirs[2];    /* configurations that come after tell by it: apache/heritage */
+    int64_t started_ms; /* that supervisor */
+    int lifeline[2];    /* parent to supervisor */
+    int children[2];    /* every child of this generation holds the write end open */
+    int heirs[2];       /* configurations that come after tell by it: apache/heritage */
 } launch;
 
 /* Child: group name -> struct pyw_pool *. */
@@ -119,6 +122,9 @@ static void supervisor_changed(int reason, void *data, apr_wait_t status)
     (void)ap_mpm_query(AP_MPMQ_MPM_STATE, &state);
     if (process == &launch.supervisor && state != AP_MPMQ_STOPPING) {
         PYW_LOG(pyw_log_server, launch.server, SUPERVISOR_DIED, (int)process->pid);
+        if (pyw_clock_now_ms() - launch.started_ms < QUICK_END_MS) {
+            apr_sleep(apr_time_from_msec(QUICK_END_MS)); /* or it dies over and over */
+        }
         (void)start_supervisor();
     }
 }
@@ -253,6 +259,7 @@ static bool start_supervisor(void)
         return false;
     }
     launch.supervisor.pid = pid;
+    launch.started_ms = pyw_clock_now_ms();
     remember(pid);
     watch(&launch.supervisor);
     return true;

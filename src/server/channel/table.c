@@ -357,10 +357,15 @@ void pyw_table_wait(const struct pyw_table *table, uint32_t seen, int millisecon
 {
     struct timespec most = {.tv_sec = milliseconds / 1000,
                             .tv_nsec = (milliseconds % 1000) * 1000000L};
+    static const struct timespec moment = {.tv_nsec = 200000};
 
     /* Woken, changed already, timed out or interrupted: the caller looks again in any
-     * case. */
-    (void)syscall(SYS_futex, &table->shared->wake, FUTEX_WAIT, seen, &most, NULL, 0);
+     * case. Not at once where it has changed: that may go on for ever. */
+    if (syscall(SYS_futex, &table->shared->wake, FUTEX_WAIT, seen, &most, NULL, 0) !=
+            0 &&
+        errno == EAGAIN) {
+        (void)nanosleep(&moment, NULL);
+    }
 }
 
 void pyw_table_report(struct pyw_table *table, uint32_t slot, uint32_t generation,

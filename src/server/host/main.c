@@ -144,6 +144,15 @@ static int fail_start(const char *what)
     return 1;
 }
 
+/* Before the application has its first say in a process that serves. */
+static int let_go_of_forks(struct pyw_host *host)
+{
+    forked = host;
+    return pthread_atfork(NULL, NULL, let_go_after_fork) == 0
+               ? 0
+               : fail_start("out of memory");
+}
+
 /* For pyw_scoreboard_offer, whose function gets no argument. */
 static struct pyw_board *board;
 
@@ -302,6 +311,9 @@ static int start_alone(struct pyw_host *host)
         return 1;
     }
     start_helpers(host);
+    if (let_go_of_forks(host) != 0) {
+        return 1;
+    }
     /* The scripts of a service are its program. */
     return pyw_setup_is_service(host->setup) ? pyw_service_prepare(host)
                                              : load_scripts(host, &has_loaded);
@@ -333,6 +345,9 @@ static int start_forked(struct pyw_host *host, struct pyw_setup *setup)
         return fail_start(NO_MONITOR);
     }
     start_helpers(host);
+    if (let_go_of_forks(host) != 0) {
+        return 1;
+    }
     if (pyw_forking_finish(setup) != 0) {
         return setup->must_load ? PYW_EXIT_LOAD : 1;
     }
@@ -364,10 +379,6 @@ static int serve(struct pyw_host *host, struct pyw_setup *setup)
 
     if (status != 0) {
         return status;
-    }
-    forked = host;
-    if (pthread_atfork(NULL, NULL, let_go_after_fork) != 0) {
-        return fail_start("out of memory");
     }
     atomic_store(&host->is_started, true);
     pyw_host_wake(host);

@@ -285,6 +285,7 @@ static void advance(struct monitor *monitor, int64_t now_ms)
         }
         break;
     case PYW_PHASE_ENDING:
+        close_idle(host); /* one that was released a moment ago */
         if (is_over || atomic_load(&host->workers) <= atomic_load(&host->stuck)) {
             begin_stopping(monitor, now_ms);
         }

@@ -40,6 +40,20 @@ static int open_listener(struct pyw_group *group, uint32_t slot, const char *dir
     return group->socket_paths[slot] != NULL ? 0 : -ENOMEM;
 }
 
+/* What to do about that error of a socket. */
+static const char *advice(int rv)
+{
+    switch (rv) {
+    case -ENAMETOOLONG:
+        return "; set WSGISocketPrefix to a shorter path";
+    case -EMFILE:
+        return "; a group needs two sockets for each of its processes: raise the limit "
+               "of open files (ulimit -n, LimitNOFILE=), or lower processes=";
+    default:
+        return "";
+    }
+}
+
 static int open_listeners(struct pyw_group *group, const char *dir, const char *name,
                           uid_t owner, char *why, size_t why_size)
 {
@@ -56,9 +70,7 @@ static int open_listeners(struct pyw_group *group, const char *dir, const char *
 
         if (rv != 0) {
             snprintf(why, why_size, "its socket in '%s' could not be made: %s%s", dir,
-                     strerror(-rv),
-                     rv == -ENAMETOOLONG ? "; set WSGISocketPrefix to a shorter path"
-                                         : "");
+                     strerror(-rv), advice(rv));
             return rv;
         }
     }
