@@ -269,6 +269,28 @@ def test_a_changed_script_wishes_successors_and_serves_on(daemon: Start) -> None
     assert one.wait_end() == 0
 
 
+def test_what_an_import_forks_keeps_nothing(daemon: Start, tmp_path: Path) -> None:
+    """Not the listener, or it would take connections that nobody answers; nor the lifeline."""
+    script = tmp_path / "app.wsgi"
+    script.write_text(
+        f"""
+import os
+if os.fork() == 0:
+    names = [os.readlink("/proc/self/fd/" + fd) for fd in os.listdir("/proc/self/fd")
+             if os.path.lexists("/proc/self/fd/" + fd)]
+    with open({str(tmp_path / "kept")!r}, "w") as file:
+        file.write(chr(10).join(names))
+    os._exit(0)
+os.wait()
+{HELLO}"""
+    )
+    one = daemon(preloads=[(str(script), "")])
+    assert one.channel().request(script).status == 200
+    kept = (tmp_path / "kept").read_text()
+    assert kept
+    assert "socket:" not in kept, kept
+
+
 def test_programs_of_the_application_inherit_nothing(hello: Started) -> None:
     daemon, _script = hello
     script = daemon.script(
