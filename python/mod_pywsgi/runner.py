@@ -26,6 +26,7 @@ _FORWARDED = {
 }
 # Apache's graceful stop has the same limit by GracefulShutdownTimeout, looked at each second.
 _LATER = 2.0
+_AGAIN = 1.0  # seconds between two SIGTERMs, until Apache has ended
 _LOG_LINES = 20  # of the log, shown when the server ends in failure
 _PR_SET_PDEATHSIG = 1
 
@@ -99,7 +100,6 @@ def _supervise(command: list[str], grace: int = 0) -> int:
                 return code
             continue
         if received is None:
-            deadline = None
             received = signal.SIGTERM
         elif received == signal.SIGTERM and grace > 0 and _heeds(child.pid, signal.SIGWINCH):
             log.note(f"stopping: running requests have {grace} s")
@@ -112,7 +112,11 @@ def _supervise(command: list[str], grace: int = 0) -> int:
                 os.killpg(child.pid, signal.SIGKILL)
                 continue
             log.note("stopping (Ctrl-C again to kill)")
-        os.kill(child.pid, _FORWARDED[received])
+        sent = _FORWARDED[received]
+        os.kill(child.pid, sent)
+        if sent == signal.SIGTERM:
+            # Apache forgets one that comes just as it begins a graceful stop.
+            deadline = time.monotonic() + _AGAIN
 
 
 def _heeds(child: int, number: signal.Signals) -> bool:

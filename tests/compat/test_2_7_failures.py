@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from support import curl, inline, raw, wait
+from support.errorlog import STACKS
 
 FRAMINGS = {"chunked": "[]", "length": '[("Content-Length", "5000")]'}
 PROTOCOLS = [
@@ -37,6 +38,7 @@ def quiet(server):
     """What a cut may leave in the log; the tests of errors say what it must leave."""
     server.log.allow(r"cut here|Traceback|^ {2,}|SystemExit|TypeError|PYW\d{4}|AH0005[12]|AH00052")
     server.log.allow(r"Fatal Python error|Current thread|Thread 0x|File \"|<no Python frame>|^$")
+    server.log.allow(STACKS)
     server.log.allow(r"Extension modules|seg fault|Segmentation fault|Aborted|http2|h2_")
 
 
