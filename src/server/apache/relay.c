@@ -211,7 +211,15 @@ static enum pyw_step send_request(struct relay *relay)
     }
     pieces[count++] = (struct iovec){relay->writer.data, relay->writer.len};
     rv = pyw_outbox_send(&relay->channel->outbox, pieces, count, -1);
-    return rv == 0 || rv == -EAGAIN ? PYW_STEP_GO_ON : lost(relay, rv);
+    if (rv == 0 || rv == -EAGAIN) {
+        return PYW_STEP_GO_ON;
+    }
+    if (!relay->channel->outbox.has_begun) {
+        return lost(relay, rv);
+    }
+    /* Closed in the midst of it: a process that drains has said that it did not run. */
+    stop_sending(relay);
+    return PYW_STEP_GO_ON;
 }
 
 /* --- the loop --- */
