@@ -17,8 +17,12 @@
 #include "apache/auth.h"
 #include "apache/conf.h"
 #include "apache/directives.h"
+#include "apache/health.h"
+#include "apache/kept.h"
 #include "apache/launch.h"
+#include "apache/linger.h"
 #include "apache/module.h"
+#include "apache/outflow.h"
 #include "apache/request.h"
 #include "apache/score.h"
 #include "apache/service.h"
@@ -81,7 +85,11 @@ static void register_hooks(apr_pool_t *pool, module *record)
     pyw_alias_register_hooks(pool);
     pyw_launch_register_hooks(pool);
     pyw_service_register_hooks(pool);
+    pyw_health_register_hooks(pool);
+    pyw_linger_register_hooks(pool);
+    pyw_kept_register_hooks(pool);
     pyw_request_register_hooks(pool);
+    pyw_outflow_register_hooks(pool);
     pyw_auth_register_hooks(pool);
     pyw_score_register_hooks(pool);
 }

@@ -66,6 +66,22 @@ static void take_head(struct fake *fake, const struct pyw_reply_head *head)
     }
 }
 
+static int inform(struct pyw_exchange *exchange, const struct pyw_reply_head *head)
+{
+    struct fake *fake = fake_of(exchange);
+
+    if (fake->has_head || fake->has_ended) {
+        violate(fake, "an interim response behind the head");
+    }
+    for (size_t i = 0; i < head->header_count; i++) {
+        append(&fake->hints, head->headers[i].name.data, head->headers[i].name.len);
+        append_text(&fake->hints, ": ");
+        append(&fake->hints, head->headers[i].value.data, head->headers[i].value.len);
+        append_text(&fake->hints, "\n");
+    }
+    return 0;
+}
+
 static int deliver(struct fake *fake, const struct pyw_part *part)
 {
     if (fake->gone_after != 0 && fake->received.len >= fake->gone_after) {
@@ -178,6 +194,7 @@ static void end(struct pyw_exchange *exchange, enum pyw_outcome outcome)
 
 static const struct pyw_exchange_ops fake_ops = {
     .read_body = read_body,
+    .inform = inform,
     .send = send_part,
     .finish_send = finish_send,
     .send_file = send_file,
@@ -196,6 +213,7 @@ void fake_init(struct fake *fake)
     fake->outcome = -1;
     pyw_bytes_init(&fake->status);
     pyw_bytes_init(&fake->headers);
+    pyw_bytes_init(&fake->hints);
     pyw_bytes_init(&fake->received);
     pyw_bytes_init(&fake->log);
 }
@@ -204,6 +222,7 @@ void fake_free(struct fake *fake)
 {
     pyw_bytes_free(&fake->status);
     pyw_bytes_free(&fake->headers);
+    pyw_bytes_free(&fake->hints);
     pyw_bytes_free(&fake->received);
     pyw_bytes_free(&fake->log);
 }

@@ -27,6 +27,7 @@ struct fake {
     /* what happened */
     struct pyw_writer status;  /* "200 OK" */
     struct pyw_writer headers; /* "Name: value\n"... */
+    struct pyw_writer hints;   /* likewise, of all interim responses */
     struct pyw_writer received;
     struct pyw_writer log; /* "err: text\n"... */
     unsigned sends;        /* parts and files */

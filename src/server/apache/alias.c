@@ -1,6 +1,8 @@
 #include "apache/alias.h"
 
+#include <apr_hash.h>
 #include <apr_strings.h>
+#include <http_config.h>
 #include <http_protocol.h>
 #include <http_request.h>
 
@@ -175,6 +177,90 @@ static size_t match_url(const char *uri, const char *alias)
     return (size_t)(at - uri);
 }
 
+/* --- which aliases a URL may mean ---
+ *
+ * A plain alias matches whole components, so only those that begin with the URL's first
+ * one can, and those without one: "/" and patterns. */
+
+static struct pyw_span first_component(const char *url)
+{
+    const char *at = skip_slashes(url);
+
+    return (struct pyw_span){at, strcspn(at, "/")};
+}
+
+static void add_number(apr_array_header_t *list, int number)
+{
+    APR_ARRAY_PUSH(list, int) = number;
+}
+
+static void add_for_all(apr_pool_t *pool, struct pyw_server_conf *conf, int number)
+{
+    for (apr_hash_index_t *at = apr_hash_first(pool, conf->alias_lists); at != NULL;
+         at = apr_hash_next(at)) {
+        add_number(apr_hash_this_val(at), number);
+    }
+    add_number(conf->alias_others, number);
+}
+
+static void add_for_component(apr_pool_t *pool, struct pyw_server_conf *conf,
+                              struct pyw_span component, int number)
+{
+    apr_array_header_t *list =
+        apr_hash_get(conf->alias_lists, component.data, (apr_ssize_t)component.len);
+
+    if (list == NULL) {
+        list = apr_array_copy(pool, conf->alias_others);
+        apr_hash_set(conf->alias_lists, component.data, (apr_ssize_t)component.len,
+                     list);
+    }
+    add_number(list, number);
+}
+
+static void make_lists(apr_pool_t *pool, struct pyw_server_conf *conf)
+{
+    conf->alias_lists = apr_hash_make(pool);
+    conf->alias_others = apr_array_make(pool, 4, sizeof(int));
+    for (int i = 0; i < conf->aliases->nelts; i++) {
+        const struct pyw_alias *alias =
+            APR_ARRAY_IDX(conf->aliases, i, const struct pyw_alias *);
+        struct pyw_span component =
+            alias->pattern == NULL ? first_component(alias->url) : PYW_SPAN("");
+
+        if (component.len == 0) {
+            add_for_all(pool, conf, i);
+        } else {
+            add_for_component(pool, conf, component, i);
+        }
+    }
+}
+
+static int make_all_lists(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                          server_rec *s)
+{
+    (void)plog;
+    (void)ptemp;
+    for (; s != NULL; s = s->next) {
+        make_lists(pconf, ap_get_module_config(s->module_config, pyw_module));
+    }
+    return OK;
+}
+
+static const apr_array_header_t *candidates(const struct pyw_server_conf *conf,
+                                            const char *uri)
+{
+    struct pyw_span component = first_component(uri);
+    const apr_array_header_t *list = NULL;
+
+    if (component.len > 0) {
+        list =
+            apr_hash_get(conf->alias_lists, component.data, (apr_ssize_t)component.len);
+    }
+    return list != NULL ? list : conf->alias_others;
+}
+
+/* --- mapping --- */
+
 /* What an alias made of a request. */
 struct mapping {
     const struct pyw_alias *alias;
@@ -248,15 +334,17 @@ static const struct pyw_alias *noted_alias(const request_rec *r)
 
 static int translate_name(request_rec *r)
 {
-    const apr_array_header_t *aliases = pyw_conf_server(r->server)->aliases;
+    const struct pyw_server_conf *conf = pyw_conf_server(r->server);
+    const apr_array_header_t *numbers = candidates(conf, r->uri);
     struct mapping mapping = {NULL, NULL};
 
     if (r->uri[0] != '/') {
         return DECLINED;
     }
-    for (int i = 0; i < aliases->nelts; i++) {
+    for (int i = 0; i < numbers->nelts; i++) {
+        int number = APR_ARRAY_IDX(numbers, i, int);
         const struct pyw_alias *alias =
-            APR_ARRAY_IDX(aliases, i, const struct pyw_alias *);
+            APR_ARRAY_IDX(conf->aliases, number, const struct pyw_alias *);
         char *file = alias->pattern != NULL ? translate_match(r, alias)
                                             : translate_plain(r, alias, &mapping);
 
@@ -269,7 +357,7 @@ static int translate_name(request_rec *r)
         ap_set_module_config(r->request_config, pyw_module,
                              apr_pmemdup(r->pool, &mapping, sizeof(mapping)));
         if (r->main != NULL) {
-            note_alias(r, i);
+            note_alias(r, number);
         }
         return OK;
     }
@@ -316,6 +404,7 @@ void pyw_alias_register_hooks(apr_pool_t *pool)
     static const char *const before[] = {"mod_userdir.c", "mod_vhost_alias.c", NULL};
 
     (void)pool;
+    ap_hook_post_config(make_all_lists, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(translate_name, after, before, APR_HOOK_MIDDLE);
     /* The first hook after the walk; sub-requests have only the second. */
     ap_hook_header_parser(set_path_info, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -54,13 +54,25 @@ static enum pyw_step done(struct pyw_answer *answer, int result)
     return PYW_STEP_DONE;
 }
 
+/* All ends of the request: what the client has not taken yet goes before. */
+static int end_outflow(struct pyw_answer *answer)
+{
+    int rv = pyw_outflow_end(answer->outflow);
+
+    answer->outflow = NULL;
+    return rv;
+}
+
 enum pyw_step pyw_answer_fail(struct pyw_answer *answer, int status)
 {
+    (void)end_outflow(answer);
     return done(answer, pyw_reply_fail(&answer->reply, status));
 }
 
 enum pyw_step pyw_answer_client_gone(struct pyw_answer *answer)
 {
+    answer->r->connection->aborted = 1;
+    (void)end_outflow(answer);
     return done(answer, pyw_reply_end(&answer->reply, PYW_OUTCOME_GONE));
 }
 
@@ -139,7 +151,6 @@ static enum pyw_step take_file(struct pyw_answer *answer, struct pyw_span payloa
             answer,
             "a FILE frame names no stretch of a regular file, or comes too early or is too long");
     }
-    answer->is_file = range.length == (uint64_t)answer->reply.declared;
     return PYW_STEP_GO_ON;
 }
 
@@ -183,6 +194,9 @@ static enum pyw_step take_end(struct pyw_answer *answer, struct pyw_span payload
         return broken(answer, "it ended the request without a response");
     }
     answer->keeps_channel = end.outcome != PYW_OUTCOME_TIMEOUT;
+    if (end_outflow(answer) != 0) {
+        end.outcome = PYW_OUTCOME_ERROR; /* the client is to see that it is not whole */
+    }
     return done(answer, pyw_reply_end(&answer->reply, (enum pyw_outcome)end.outcome));
 }
 
@@ -212,12 +226,20 @@ static void send_continue(request_rec *r)
 
 static enum pyw_step take_inform(struct pyw_answer *answer, struct pyw_span payload)
 {
-    struct pyw_header headers[1];
+    struct pyw_header headers[PYW_HEAD_MAX_HINT_HEADERS];
     struct pyw_reply_head head;
+    const char *why;
 
-    if (pyw_head_get_reply(payload, headers, 1, &head) != 0 ||
-        head.status != HTTP_CONTINUE || answer->reply.capture != NULL) {
-        return broken(answer, "an interim response is not 100 Continue, or not wanted");
+    if (pyw_head_get_reply(payload, headers, PYW_HEAD_MAX_HINT_HEADERS, &head) != 0 ||
+        (head.status != HTTP_CONTINUE && head.status != PYW_HEAD_EARLY_HINTS) ||
+        answer->reply.capture != NULL) {
+        return broken(answer,
+                      "an interim response is malformed, neither 100 Continue nor "
+                      "103 Early Hints, or not wanted");
+    }
+    if (head.status == PYW_HEAD_EARLY_HINTS) {
+        return pyw_reply_inform(&answer->reply, &head, &why) == 0 ? PYW_STEP_GO_ON
+                                                                  : broken(answer, why);
     }
     answer->wants_body = true;
     if (!answer->reply.has_head) {
@@ -269,22 +291,24 @@ static enum pyw_step take_frame(struct pyw_answer *answer,
     }
 }
 
-/* Whether response-buffer-size= has gone to Apache's filters since the last flush. */
-static bool is_buffer_full(const struct pyw_answer *answer)
+static size_t buffer_size(const struct pyw_answer *answer)
 {
     int64_t size = answer->group->setup.options.response_buffer_size;
 
-    return answer->reply.sent - answer->flushed >=
-           (size > 0 ? size : PYW_OPTIONS_RESPONSE_BUFFER);
+    return (size_t)(size > 0 ? size : PYW_OPTIONS_RESPONSE_BUFFER);
 }
 
 /* Gives Apache's filters what has come, flushed at once, or response-flush-delay= after
- * the first of it or when it has become too much. */
+ * the first of it or when it has become as much as response-buffer-size=. */
 static enum pyw_step pass_on(struct pyw_answer *answer)
 {
     int64_t delay_ms = answer->group->setup.options.response_flush_delay_ms;
 
-    if (delay_ms == 0 || is_buffer_full(answer)) {
+    if (answer->outflow == NULL) {
+        answer->outflow = pyw_outflow_begin(answer->r, buffer_size(answer));
+    }
+    if (delay_ms == 0 ||
+        answer->reply.sent - answer->flushed >= (int64_t)buffer_size(answer)) {
         return pyw_answer_flush(answer);
     }
     if (answer->flush_at_ms == PYW_CLOCK_NEVER) {
@@ -312,7 +336,7 @@ enum pyw_step pyw_answer_take_frames(struct pyw_answer *answer)
     /* A file that is the whole body waits for its end, as in embedded mode: Apache
      * answers a range only where it sees both. No data, which would not keep, waits
      * with it. */
-    if (step == PYW_STEP_GO_ON && !answer->is_file &&
+    if (step == PYW_STEP_GO_ON && !answer->reply.is_file &&
         pyw_reply_has_unpushed(&answer->reply)) {
         return pass_on(answer);
     }

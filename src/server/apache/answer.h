@@ -9,6 +9,7 @@
 
 #include <httpd.h>
 
+#include "apache/outflow.h"
 #include "apache/pool.h"
 #include "apache/reply.h"
 
@@ -26,13 +27,13 @@ struct pyw_answer {
     const struct pyw_pool
         *queue; /* that the request is in; NULL: in none, or no more */
     struct pyw_reply reply;
-    unsigned file_count; /* FILE frames so far */
-    bool has_begun;      /* a frame came back: the request was taken */
+    struct pyw_outflow *outflow; /* NULL: nothing was passed on yet, or it has none */
+    unsigned file_count;         /* FILE frames so far */
+    bool has_begun;              /* a frame came back: the request was taken */
     bool wants_body; /* the client may be asked for body: always but before 100 Continue
                       */
     bool is_refused; /* the process sent REFUSE in this try... */
     bool keeps_channel;  /* END came, and the daemon will take another request */
-    bool is_file;        /* a file is the whole body */
     int64_t flush_at_ms; /* what was passed on leaves then; PYW_CLOCK_NEVER */
     int64_t flushed;     /* bytes of body that a flush has followed */
     int result;

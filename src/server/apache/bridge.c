@@ -84,6 +84,18 @@ static int add_head(struct bridge *bridge, const struct pyw_reply_head *head)
     return -EPROTO;
 }
 
+static int inform(struct pyw_exchange *exchange, const struct pyw_reply_head *head)
+{
+    struct bridge *bridge = bridge_of(exchange);
+    const char *why = NULL;
+
+    if (bridge->error != 0 || pyw_reply_inform(&bridge->reply, head, &why) == 0) {
+        return bridge->error;
+    }
+    PYW_LOG(pyw_log_request, bridge->r, REPLY_REFUSED, why);
+    return -EPROTO;
+}
+
 static int start_send(struct pyw_exchange *exchange, const struct pyw_part *part)
 {
     struct bridge *bridge = bridge_of(exchange);
@@ -179,6 +191,7 @@ static void end(struct pyw_exchange *exchange, enum pyw_outcome outcome)
 
 static const struct pyw_exchange_ops operations = {
     .read_body = read_body,
+    .inform = inform,
     .send = start_send,
     .finish_send = finish_send,
     .send_file = send_file,

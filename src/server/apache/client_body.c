@@ -1,6 +1,8 @@
 #include "apache/client_body.h"
 
+#include <apr_portable.h>
 #include <errno.h>
+#include <http_core.h>
 #include <http_protocol.h>
 
 #include "apache/log.h"
@@ -12,6 +14,7 @@ void pyw_client_body_init(struct pyw_client_body *body, request_rec *r, bool has
     body->is_over = !has_body;
     body->error = 0;
     body->status = OK;
+    body->is_logged = false;
 }
 
 enum pyw_abort pyw_client_body_abort_reason(int error)
@@ -35,8 +38,21 @@ static ssize_t fail(struct pyw_client_body *body, int error, int status)
     return error;
 }
 
-void pyw_client_body_log_error(const struct pyw_client_body *body)
+int pyw_client_body_socket(const request_rec *r)
 {
+    apr_socket_t *socket =
+        r->connection->master == NULL ? ap_get_conn_socket(r->connection) : NULL;
+    apr_os_sock_t fd;
+
+    return socket != NULL && apr_os_sock_get(&fd, socket) == APR_SUCCESS ? fd : -1;
+}
+
+void pyw_client_body_log_error(struct pyw_client_body *body)
+{
+    if (body->is_logged) {
+        return;
+    }
+    body->is_logged = true;
     if (body->error == -EPIPE) {
         PYW_LOG(pyw_log_request, body->r, CLIENT_LEFT);
     } else {
@@ -74,6 +90,9 @@ static ssize_t refill(struct pyw_client_body *body, size_t len, bool may_block)
     request_rec *r = body->r;
     apr_status_t rv;
 
+    if (r->connection->aborted) {
+        return fail(body, -EPIPE, HTTP_BAD_REQUEST);
+    }
     if (body->brigade == NULL) {
         body->brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     }

@@ -18,6 +18,7 @@ struct pyw_client_body {
     bool is_over;                /* the whole body was given out */
     int error;                   /* -errno of the first failure; final */
     int status;                  /* the HTTP status that goes with it */
+    bool is_logged;              /* what it failed of */
 };
 
 /* `has_body` false: nothing is ever read. */
@@ -32,8 +33,11 @@ ssize_t pyw_client_body_read(struct pyw_client_body *body, char *buffer, size_t 
 /* The client sent nothing for too long: the next read fails with -ETIMEDOUT. */
 void pyw_client_body_give_up(struct pyw_client_body *body);
 
-/* Says in the request's log why the body could not be had. */
-void pyw_client_body_log_error(const struct pyw_client_body *body);
+/* Says in the request's log why the body could not be had, once. */
+void pyw_client_body_log_error(struct pyw_client_body *body);
+
+/* The client's socket, or -1 where it has none of its own (HTTP/2 streams). */
+int pyw_client_body_socket(const request_rec *r);
 
 /* The ABORT reason for an error of `read`. */
 enum pyw_abort pyw_client_body_abort_reason(int error);

@@ -67,6 +67,7 @@ static const struct field fields[] = {
     FLAG(error_override),
     FLAG(map_head),
     FLAG(enable_sendfile),
+    FLAG(early_hints),
     FLAG(pass_apache_request),
     LIST(proxy_headers),
     LIST(trusted_proxies),
@@ -147,6 +148,7 @@ void *pyw_conf_create_server(apr_pool_t *pool, server_rec *s)
 
     (void)s;
     conf->aliases = apr_array_make(pool, 4, sizeof(const struct pyw_alias *));
+    conf->keep_alive_linger_ms = PYW_UNSET;
     return conf;
 }
 
@@ -158,6 +160,9 @@ void *pyw_conf_merge_server(apr_pool_t *pool, void *base_conf, void *add_conf)
 
     /* The virtual host's own come first, and the first match wins. */
     conf->aliases = apr_array_append(pool, add->aliases, base->aliases);
+    conf->keep_alive_linger_ms = add->keep_alive_linger_ms == PYW_UNSET
+                                     ? base->keep_alive_linger_ms
+                                     : add->keep_alive_linger_ms;
     return conf;
 }
 

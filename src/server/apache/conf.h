@@ -43,6 +43,7 @@ struct pyw_dir_conf {
     int error_override;
     int map_head; /* may be PYW_AUTO */
     int enable_sendfile;
+    int early_hints;
     int pass_apache_request;
 
     /* proxies; NULL: unset */
@@ -82,6 +83,10 @@ struct pyw_alias {
 /* Per virtual host. */
 struct pyw_server_conf {
     apr_array_header_t *aliases; /* const struct pyw_alias *, in order */
+    /* Made of them when all has been read: numbers (int) in `aliases`, in order. */
+    apr_hash_t *alias_lists;          /* by the first component of a URL that has one */
+    apr_array_header_t *alias_others; /* for any other URL */
+    int keep_alive_linger_ms;         /* PYW_UNSET: not given */
 };
 
 /* A WSGIDaemonProcess line. */

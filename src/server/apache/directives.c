@@ -1,6 +1,7 @@
 #include "apache/directives.h"
 
 #include <apr_strings.h>
+#include <errno.h>
 #include <http_core.h>
 
 #include "apache/alias.h"
@@ -9,6 +10,8 @@
 #include "apache/daemon_process.h"
 #include "apache/decide.h"
 #include "apache/handler.h"
+#include "apache/linger.h"
+#include "apache/module.h"
 #include "apache/proxy.h"
 #include "apache/python_conf.h"
 #include "apache/telemetry.h"
@@ -93,6 +96,27 @@ static const char *set_global_flag(cmd_parms *cmd, void *dir_conf, const char *v
     return error != NULL
                ? error
                : parse_flag(cmd, value, (int *)(void *)(conf + (size_t)cmd->info));
+}
+
+static const char *set_linger(cmd_parms *cmd, void *dir_conf, const char *value)
+{
+    struct pyw_server_conf *conf =
+        ap_get_module_config(cmd->server->module_config, pyw_module);
+    apr_int64_t ms;
+    char *end = NULL;
+
+    (void)dir_conf;
+    errno = 0;
+    ms = apr_strtoi64(value, &end, 10);
+    if (errno != 0 || end == value || *end != '\0' || ms < 0 ||
+        ms > PYW_LINGER_MAX_MS) {
+        return apr_psprintf(cmd->pool,
+                            "Invalid WSGIKeepAliveLinger '%s': give milliseconds from "
+                            "0 (off) to %d.",
+                            value, PYW_LINGER_MAX_MS);
+    }
+    conf->keep_alive_linger_ms = (int)ms;
+    return NULL;
 }
 
 /* --- directives that have nothing to do here --- */
@@ -243,6 +267,10 @@ const command_rec pyw_directives[] = {
                   HTACCESS, "On: requests do not count for inactivity-timeout."),
     AP_INIT_TAKE1("WSGIEnableSendfile", set_dir_flag, DIR_FIELD(enable_sendfile),
                   HTACCESS, "Whether files of the application go out by sendfile(2)."),
+    AP_INIT_TAKE1("WSGIEarlyHints", set_dir_flag, DIR_FIELD(early_hints), HTACCESS,
+                  "Whether an application may send 103 before its response."),
+    AP_INIT_TAKE1("WSGIKeepAliveLinger", set_linger, NULL, SERVER,
+                  "Milliseconds that a thread waits for the next request of a client."),
     AP_INIT_ITERATE("WSGITrustedProxyHeaders", pyw_proxy_set_header, NULL, HTACCESS,
                     "Headers that are believed when a trusted proxy sends them."),
     AP_INIT_ITERATE("WSGITrustedProxies", pyw_proxy_set_trusted, NULL, HTACCESS,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apache/alias.h"
+#include "apache/health.h"
 #include "apache/script_options.h"
 
 /* The next word as a path. @return NULL: *path is set; or an error sentence. */
@@ -31,7 +32,7 @@ const char *pyw_handler_set(cmd_parms *cmd, void *dir_conf, const char *argument
     if (*name == '\0') {
         return "Name for WSGI handler script not supplied.";
     }
-    if (pyw_alias_is_handler(name)) {
+    if (pyw_alias_is_handler(name) || pyw_health_is_handler(name)) {
         return apr_psprintf(cmd->pool,
                             "WSGIHandlerScript: the handler '%s' serves the resource "
                             "itself: choose another name.",

@@ -1,6 +1,7 @@
 #include "apache/heritage.h"
 
 #include <httpd.h>
+#include <apr_portable.h>
 #include <fcntl.h>
 #include <http_config.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ struct kept {
     uint32_t slots;
     char **socket_paths;
     int table_fd;
-    int heirs_fd;
+    int heirs_fd; /* of the log pool's, until it is claimed */
 };
 
 static struct kept **list(void)
@@ -69,9 +70,24 @@ static char **copy_paths(const struct pyw_group *group)
     return paths;
 }
 
+/* A copy that the pool closes, by code of APR's, as this module's may have gone by
+ * then.
+ * @return -1: there is none. */
+static int copy_into(apr_pool_t *pool, int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    apr_file_t *file;
+
+    if (copy >= 0 && apr_os_pipe_put_ex(&file, &copy, 1, pool) != APR_SUCCESS) {
+        close(copy);
+        return -1;
+    }
+    return copy;
+}
+
 /* Without memory or descriptors a group is not kept: its requests wait for the new one.
  */
-static void keep(const struct pyw_group *group, int heirs_fd)
+static void keep(const struct pyw_group *group, int heirs_fd, apr_pool_t *plog)
 {
     const char *root = group->setup.options.chroot;
     struct kept *kept = calloc(1, sizeof(*kept));
@@ -86,9 +102,10 @@ static void keep(const struct pyw_group *group, int heirs_fd)
     kept->slots = group->slots;
     kept->socket_paths = copy_paths(group);
     kept->table_fd = fcntl(group->table_fd, F_DUPFD_CLOEXEC, 0);
-    kept->heirs_fd = fcntl(heirs_fd, F_DUPFD_CLOEXEC, 0);
+    kept->heirs_fd = copy_into(plog, heirs_fd);
     if (kept->name == NULL || (root != NULL && kept->chroot == NULL) ||
         kept->socket_paths == NULL || kept->table_fd < 0 || kept->heirs_fd < 0) {
+        kept->heirs_fd = -1; /* the pool's */
         free_kept(kept);
         return;
     }
@@ -96,7 +113,8 @@ static void keep(const struct pyw_group *group, int heirs_fd)
     *list() = kept;
 }
 
-void pyw_heritage_leave(const struct pyw_supervisor_plan *plan, int heirs_fd)
+void pyw_heritage_leave(const struct pyw_supervisor_plan *plan, int heirs_fd,
+                        apr_pool_t *plog)
 {
     for (size_t i = 0; i < plan->group_count; i++) {
         struct pyw_group *group = plan->groups[i];
@@ -107,10 +125,27 @@ void pyw_heritage_leave(const struct pyw_supervisor_plan *plan, int heirs_fd)
         if (group->before != NULL && !pyw_group_serves(group) &&
             pyw_group_serves(group->before)) {
             /* It did not come up in its time: the one before it still has to do. */
-            keep(group->before, group->before->heirs_fd);
+            keep(group->before, group->before->heirs_fd, plog);
             pyw_table_supersede(group->table);
         } else {
-            keep(group, heirs_fd);
+            keep(group, heirs_fd, plog);
+        }
+    }
+}
+
+void pyw_heritage_claim(void)
+{
+    struct kept **kept = list();
+
+    while (*kept != NULL) {
+        struct kept *one = *kept;
+
+        one->heirs_fd = fcntl(one->heirs_fd, F_DUPFD_CLOEXEC, 0);
+        if (one->heirs_fd >= 0) {
+            kept = &one->next;
+        } else {
+            *kept = one->next;
+            free_kept(one);
         }
     }
 }

@@ -12,8 +12,14 @@
 #include "supervisor/supervisor.h"
 
 /* The configuration goes and the server goes on: keeps what serves of each group.
- * `heirs_fd`: write end of the pipe that the plan's supervisor reads; copied. */
-void pyw_heritage_leave(const struct pyw_supervisor_plan *plan, int heirs_fd);
+ * `heirs_fd`: write end of the pipe that the plan's supervisor reads; copied. `plog`,
+ * Apache's log pool, is cleared when the next configuration has been read: without this
+ * module nobody has claimed the copies then, and the supervisor ends. */
+void pyw_heritage_leave(const struct pyw_supervisor_plan *plan, int heirs_fd,
+                        apr_pool_t *plog);
+
+/* The next configuration is being read and has this module: keeps the pipes open. */
+void pyw_heritage_claim(void);
 
 /* The group of that name and identity of the configuration before; NULL: none, or none
  * that serves. In `pool`, but for what pyw_group_close releases. */

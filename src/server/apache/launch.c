@@ -33,7 +33,7 @@
 #include "apache/telemetry.h"
 #include "base/clock.h"
 #include "base/path.h"
-#include "supervisor/supervisor.h"
+#include "channel/vitals.h"
 #include "supervisor/turn.h"
 
 #define RETAINED_KEY "pywsgi-launch"
@@ -61,6 +61,7 @@ struct retained {
 static struct {
     pid_t parent;
     apr_pool_t *pconf;
+    apr_pool_t *plog;
     server_rec *server;
     struct retained *retained;
     struct pyw_supervisor_plan plan;
@@ -77,6 +78,11 @@ static apr_hash_t *pools;
 struct pyw_pool *pyw_launch_pool(const char *group)
 {
     return pools != NULL ? apr_hash_get(pools, group, APR_HASH_KEY_STRING) : NULL;
+}
+
+const struct pyw_supervisor_plan *pyw_launch_plan(void)
+{
+    return &launch.plan;
 }
 
 /* --- supervisors known to the parent --- */
@@ -122,6 +128,7 @@ static void supervisor_changed(int reason, void *data, apr_wait_t status)
     (void)ap_mpm_query(AP_MPMQ_MPM_STATE, &state);
     if (process == &launch.supervisor && state != AP_MPMQ_STOPPING) {
         PYW_LOG(pyw_log_server, launch.server, SUPERVISOR_DIED, (int)process->pid);
+        pyw_vitals_clear(launch.plan.vitals);
         if (pyw_clock_now_ms() - launch.started_ms < QUICK_END_MS) {
             apr_sleep(apr_time_from_msec(QUICK_END_MS)); /* or it dies over and over */
         }
@@ -205,6 +212,15 @@ static int open_doorbell(void)
     return launch.plan.doorbell_fd >= 0 ? 0 : -errno;
 }
 
+/* Likewise. */
+static int open_vitals(void)
+{
+    if (launch.plan.vitals == NULL) {
+        launch.plan.vitals = pyw_vitals_create();
+    }
+    return launch.plan.vitals != NULL ? 0 : -ENOMEM;
+}
+
 /* A lifeline for the supervisor to be forked, and once the pipe of this generation. */
 static int open_pipes(void)
 {
@@ -249,6 +265,7 @@ static bool start_supervisor(void)
     int rv = open_pipes();
     pid_t pid;
 
+    rv = rv == 0 ? open_vitals() : rv;
     if (rv != 0) {
         PYW_LOG(pyw_log_server, launch.server, SUPERVISOR_FORK, strerror(-rv));
         return false;
@@ -310,12 +327,14 @@ static apr_status_t leave(void *data)
         (void)!write(launch.lifeline[1], &retire, 1);
     }
     if (is_restart && launch.heirs[1] >= 0) {
-        pyw_heritage_leave(&launch.plan, launch.heirs[1]);
+        pyw_heritage_leave(&launch.plan, launch.heirs[1], launch.plog);
     }
     close_pipe(launch.lifeline);
     close_pipe(launch.children);
     close_pipe(launch.heirs);
     close_doorbell();
+    pyw_vitals_close(launch.plan.vitals);
+    launch.plan.vitals = NULL;
     if (!is_restart) {
         int64_t deadline_ms = stop_deadline_ms();
 
@@ -342,6 +361,7 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     (void)plog;
     (void)ptemp;
     pyw_conf_reset(pconf);
+    pyw_heritage_claim();
     return OK;
 }
 
@@ -423,7 +443,6 @@ static void say_notices(void)
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                        server_rec *s)
 {
-    (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ||
         ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_NORMAL) {
         return OK;
@@ -439,6 +458,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     launch.plan.control_fd = -1;
     launch.parent = getpid();
     launch.pconf = pconf;
+    launch.plog = plog;
     launch.server = s;
     launch.retained = get_retained();
     if (launch.retained->generation++ == 0) {

@@ -16,6 +16,8 @@
 /* Use through PYW_LOG with a code, or directly for levels below warning. */
 void pyw_log_server(server_rec *s, enum pyw_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void pyw_log_connection(conn_rec *c, enum pyw_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void pyw_log_request(request_rec *r, enum pyw_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,6 +1,5 @@
 #include "apache/relay.h"
 
-#include <apr_portable.h>
 #include <errno.h>
 #include <http_core.h>
 #include <http_protocol.h>
@@ -9,21 +8,14 @@
 #include <unistd.h>
 
 #include "apache/answer.h"
-#include "apache/client_body.h"
 #include "apache/crash.h"
 #include "apache/log.h"
 #include "apache/refusal.h"
 #include "apache/score.h"
 #include "apache/timeout_page.h"
+#include "apache/upload.h"
 #include "base/clock.h"
 
-/* Body that goes out before the daemon has answered, and is kept in case it refuses. */
-#define KEPT_BODY_MAX PYW_FRAME_CHUNK
-/* While only the client can move things on, its filters are asked again this often:
- * that is how mod_reqtimeout gets to say that it is too slow. */
-#define CLIENT_LOOK_MS 1000
-/* HTTP/2 streams have no descriptor of their own to wait on. */
-#define STREAM_LOOK_MS 10
 /* After a REFUSE or an end before HELLO, until the supervisor has seen that the process
  * drains or has ended. */
 #define REFUSED_WAIT_MS 20
@@ -34,18 +26,13 @@ struct relay {
     const struct pyw_group *group;
     struct pyw_channel *channel;
     struct pyw_request_head *head;
-    struct pyw_client_body body;
+    struct pyw_upload upload;
     struct pyw_answer answer;
-    struct pyw_writer
-        writer; /* REQUEST and the body kept so far; later scratch for one BODY */
+    struct pyw_writer writer; /* REQUEST */
     unsigned char hello[PYW_FRAME_HEADER_LEN + 2 + PYW_FRAME_SECRET_LEN];
-    bool has_body;
-    bool has_sent_end;          /* BODY_END went out, or there is no body */
-    bool is_deaf;               /* the process of this try takes no more */
-    bool is_client_slow;        /* the last read of the body had nothing */
-    int64_t deadline_ms;        /* for the daemon to move */
-    int64_t client_deadline_ms; /* for the client to send body */
-    int64_t queue_deadline_ms;  /* for a process to take the request (queue-timeout=) */
+    bool is_deaf;              /* the process of this try takes no more */
+    int64_t deadline_ms;       /* for the daemon to move */
+    int64_t queue_deadline_ms; /* for a process to take the request (queue-timeout=) */
 };
 
 /* --- outcomes --- */
@@ -58,7 +45,7 @@ static enum pyw_step lost(struct relay *relay, int error)
     if (!relay->answer.has_begun &&
         (relay->channel->is_new ||
          (error == -EPIPE && !relay->channel->outbox.has_begun) ||
-         (error == -ECONNRESET && !relay->has_body))) {
+         (error == -ECONNRESET && !relay->upload.has_body))) {
         return PYW_STEP_RETRY;
     }
     pyw_crash_report(relay->r, pyw_pool_group(relay->channel->pool),
@@ -73,13 +60,6 @@ static int64_t socket_timeout_ms(const struct relay *relay)
     return own > 0 ? own * 1000 : apr_time_as_msec(relay->r->server->timeout);
 }
 
-/* The client is expected to go on with its body. */
-static void await_client(struct relay *relay)
-{
-    relay->client_deadline_ms =
-        pyw_clock_now_ms() + apr_time_as_msec(relay->r->server->timeout);
-}
-
 static void note_progress(struct relay *relay)
 {
     relay->deadline_ms = pyw_clock_now_ms() + socket_timeout_ms(relay);
@@ -87,58 +67,27 @@ static void note_progress(struct relay *relay)
 
 /* --- request, towards the daemon --- */
 
-static bool may_read_body(const struct relay *relay)
+static bool may_send_body(const struct relay *relay)
 {
-    if (relay->has_sent_end || relay->is_deaf || !relay->answer.wants_body) {
-        return false;
-    }
-    return relay->answer.has_begun || relay->writer.len < KEPT_BODY_MAX;
+    return !relay->is_deaf && relay->answer.wants_body &&
+           pyw_upload_is_open(&relay->upload);
 }
 
-/* The client's body cannot be had: the application is told why, and goes on; if it
- * fails for that, a client that is still there gets the status that says what was
- * wrong. */
-static void append_abort(struct relay *relay, int error)
+/* @return as pyw_upload_next. */
+static int next_body(struct relay *relay, struct iovec *pieces)
 {
-    pyw_client_body_log_error(&relay->body);
-    relay->answer.wants_body = false;
-    relay->answer.reply.error_status = relay->body.status;
-    pyw_frame_put_reason(&relay->writer, PYW_FRAME_ABORT,
-                         (uint8_t)pyw_client_body_abort_reason(error));
-}
+    int count = pyw_upload_next(&relay->upload, pieces);
 
-/* Puts what the client has sent behind what the writer holds, as one BODY frame, and
- * BODY_END at the end, or ABORT where it has no good end. @return bytes of frames
- * added; 0: nothing there yet. The writer has `failed` when memory is short. */
-static size_t append_body(struct relay *relay)
-{
-    struct pyw_writer *writer = &relay->writer;
-    size_t start = writer->len;
-    ssize_t got;
-
-    if (!pyw_bytes_reserve(writer, PYW_FRAME_HEADER_LEN * 2 + PYW_FRAME_CHUNK)) {
-        return 0;
+    if (relay->upload.body.error != 0) {
+        /* If the application fails for that, a client that is still there gets the
+         * status that says what was wrong. */
+        relay->answer.reply.error_status = relay->upload.body.status;
     }
-    (void)pyw_frame_start(writer, PYW_FRAME_BODY, 0);
-    got = pyw_client_body_read(&relay->body, (char *)writer->data + writer->len,
-                               PYW_FRAME_CHUNK, false);
-    if (got > 0) {
-        writer->len += (size_t)got;
-        pyw_frame_finish(writer, start);
-    } else {
-        writer->len = start;
-    }
-    if (relay->body.is_over) {
-        pyw_frame_put_empty(writer, PYW_FRAME_BODY_END);
-        relay->has_sent_end = true;
-    } else if (got < 0 && got != -EAGAIN) {
-        append_abort(relay, (int)got);
-    }
-    return writer->len - start;
+    return count;
 }
 
 /* The daemon closed its side: it is sent no more, and what it still has to say is read.
- * Where that is nothing, the next process gets what the writer has kept, and the rest.
+ * Where that is nothing, the next process gets what the upload has kept, and the rest.
  */
 static void stop_sending(struct relay *relay)
 {
@@ -151,26 +100,18 @@ static enum pyw_step push_body(struct relay *relay)
 {
     struct pyw_outbox *outbox = &relay->channel->outbox;
 
-    while (pyw_outbox_is_empty(outbox) && may_read_body(relay)) {
-        struct iovec piece;
-        size_t start;
+    while (pyw_outbox_is_empty(outbox) && may_send_body(relay)) {
+        struct iovec pieces[PYW_UPLOAD_PIECES];
+        int count = next_body(relay, pieces);
         int rv;
 
-        if (relay->answer.has_begun) {
-            pyw_bytes_clear(&relay->writer);
-        }
-        start = relay->writer.len;
-        piece.iov_len = append_body(relay);
-        if (relay->writer.failed) {
+        if (count < 0) {
             return pyw_answer_fail(&relay->answer, HTTP_INTERNAL_SERVER_ERROR);
         }
-        relay->is_client_slow = piece.iov_len == 0;
-        if (relay->is_client_slow) {
+        if (count == 0) {
             break;
         }
-        await_client(relay);
-        piece.iov_base = relay->writer.data + start;
-        rv = pyw_outbox_send(outbox, &piece, 1, -1);
+        rv = pyw_outbox_send(outbox, pieces, (size_t)count, -1);
         if (rv != 0 && rv != -EAGAIN) {
             stop_sending(relay);
             break;
@@ -198,18 +139,22 @@ static void pack_hello(struct relay *relay)
 /* Sends the head, and what there is of the body, to the channel just acquired. */
 static enum pyw_step send_request(struct relay *relay)
 {
-    struct iovec pieces[2];
+    struct iovec pieces[2 + PYW_UPLOAD_PIECES];
     size_t count = 0;
     int rv;
 
-    if (may_read_body(relay)) {
-        (void)append_body(relay);
-    }
     if (relay->channel->is_new) {
         pack_hello(relay);
         pieces[count++] = (struct iovec){relay->hello, sizeof(relay->hello)};
     }
     pieces[count++] = (struct iovec){relay->writer.data, relay->writer.len};
+    if (may_send_body(relay)) {
+        rv = next_body(relay, pieces + count);
+        if (rv < 0) {
+            return pyw_answer_fail(&relay->answer, HTTP_INTERNAL_SERVER_ERROR);
+        }
+        count += (size_t)rv;
+    }
     rv = pyw_outbox_send(&relay->channel->outbox, pieces, count, -1);
     if (rv == 0 || rv == -EAGAIN) {
         return PYW_STEP_GO_ON;
@@ -224,29 +169,36 @@ static enum pyw_step send_request(struct relay *relay)
 
 /* --- the loop --- */
 
-/* The client's socket, or -1 where it has none of its own (HTTP/2 streams). */
-static int client_socket(request_rec *r)
-{
-    apr_socket_t *socket =
-        r->connection->master == NULL ? ap_get_conn_socket(r->connection) : NULL;
-    apr_os_sock_t fd;
-
-    return socket != NULL && apr_os_sock_get(&fd, socket) == APR_SUCCESS ? fd : -1;
-}
-
 static bool awaits_client(const struct relay *relay)
 {
-    return relay->is_client_slow && may_read_body(relay);
+    return relay->upload.is_client_slow && may_send_body(relay);
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The process may be heard: what it says has room. */
+static bool may_receive(const struct relay *relay)
+{
+    return pyw_outflow_has_room(relay->answer.outflow);
 }
 
 static int wait_limit(const struct relay *relay, int client_fd)
 {
-    int limit = pyw_clock_until(awaits_client(relay) ? relay->client_deadline_ms
-                                                     : relay->deadline_ms);
-    int look = CLIENT_LOOK_MS;
+    int64_t deadline_ms =
+        awaits_client(relay) ? relay->upload.deadline_ms : relay->deadline_ms;
+    int look = PYW_UPLOAD_LOOK_MS;
+    int limit;
 
+    if (!may_receive(relay) && !awaits_client(relay)) {
+        deadline_ms = PYW_CLOCK_NEVER;
+    }
+    limit = pyw_clock_until(
+        sooner(deadline_ms, pyw_outflow_deadline_ms(relay->answer.outflow)));
     if (client_fd < 0 && awaits_client(relay)) {
-        look = STREAM_LOOK_MS;
+        look = PYW_UPLOAD_STREAM_LOOK_MS;
     }
     if (client_fd >= 0 && !awaits_client(relay)) {
         return limit; /* poll() tells when the client has gone */
@@ -259,14 +211,17 @@ static enum pyw_step timed_out(struct relay *relay)
     if (relay->r->connection->master != NULL && relay->r->connection->aborted) {
         return pyw_answer_client_gone(&relay->answer); /* the stream was reset */
     }
+    if (pyw_clock_until(pyw_outflow_deadline_ms(relay->answer.outflow)) == 0) {
+        return pyw_answer_client_gone(&relay->answer);
+    }
     if (awaits_client(relay)) {
-        if (pyw_clock_until(relay->client_deadline_ms) > 0) {
+        if (pyw_clock_until(relay->upload.deadline_ms) != 0) {
             return PYW_STEP_GO_ON;
         }
-        pyw_client_body_give_up(&relay->body);
+        pyw_client_body_give_up(&relay->upload.body);
         return PYW_STEP_GO_ON; /* push_body meets the error */
     }
-    if (pyw_clock_until(relay->deadline_ms) > 0) {
+    if (!may_receive(relay) || pyw_clock_until(relay->deadline_ms) > 0) {
         return PYW_STEP_GO_ON;
     }
     PYW_LOG(pyw_log_request, relay->r, SOCKET_TIMEOUT, relay->channel->process.pid,
@@ -289,32 +244,67 @@ static enum pyw_step receive(struct relay *relay, int flags, bool *is_idle)
     if (got <= 0) {
         return lost(relay, (int)got);
     }
-    relay->answer.reply.is_early = !relay->body.is_over;
+    relay->answer.reply.is_early = !relay->upload.body.is_over;
     step = pyw_answer_take_frames(&relay->answer);
+    relay->upload.may_drop = relay->answer.has_begun;
     note_progress(relay);
     if (relay->answer.wants_body && !wanted_body) {
-        await_client(relay); /* it has been sent 100 Continue */
+        pyw_upload_await(&relay->upload); /* it has been sent 100 Continue */
     }
     return step;
+}
+
+/* The client takes more. */
+static enum pyw_step move_outflow(struct relay *relay)
+{
+    bool was_full = !may_receive(relay);
+
+    if (pyw_outflow_move(relay->answer.outflow) != 0) {
+        return pyw_answer_client_gone(&relay->answer);
+    }
+    if (was_full) {
+        note_progress(relay); /* the process had to wait */
+    }
+    return PYW_STEP_GO_ON;
+}
+
+static void continue_sending(struct relay *relay)
+{
+    int rv = pyw_outbox_continue(&relay->channel->outbox);
+
+    if (rv == 0 || rv == -EAGAIN) {
+        note_progress(relay);
+    } else {
+        stop_sending(relay);
+    }
+}
+
+static void watch(const struct relay *relay, struct pollfd *channel,
+                  struct pollfd *client)
+{
+    short wanted = 0;
+
+    wanted |= may_receive(relay) ? POLLIN : 0;
+    wanted |= pyw_outbox_is_empty(&relay->channel->outbox) ? 0 : POLLOUT;
+    /* A channel that wants nothing would only tell of its end, again and again. */
+    *channel =
+        (struct pollfd){.fd = wanted != 0 ? relay->channel->fd : -1, .events = wanted};
+    wanted = 0;
+    wanted |= awaits_client(relay) ? POLLIN : 0;
+    wanted |= pyw_outflow_is_held(relay->answer.outflow) ? POLLOUT : 0;
+    *client = (struct pollfd){.fd = pyw_client_body_socket(relay->r), .events = wanted};
 }
 
 /* Waits for the daemon, and for the client where that can move things on. */
 static enum pyw_step wait_and_move(struct relay *relay)
 {
-    struct pyw_channel *channel = relay->channel;
     struct pollfd fds[2];
-    int client_fd = client_socket(relay->r);
+    enum pyw_step step = PYW_STEP_GO_ON;
     bool is_idle;
     int ready;
 
-    fds[0].fd = channel->fd;
-    fds[0].events =
-        (short)(POLLIN | (pyw_outbox_is_empty(&channel->outbox) ? 0 : POLLOUT));
-    fds[0].revents = 0;
-    fds[1].fd = client_fd;
-    fds[1].events = awaits_client(relay) ? POLLIN : 0;
-    fds[1].revents = 0;
-    ready = poll(fds, 2, wait_limit(relay, client_fd));
+    watch(relay, &fds[0], &fds[1]);
+    ready = poll(fds, 2, wait_limit(relay, fds[1].fd));
     if (ready < 0 && errno != EINTR) {
         return pyw_answer_fail(&relay->answer, HTTP_INTERNAL_SERVER_ERROR);
     }
@@ -322,28 +312,27 @@ static enum pyw_step wait_and_move(struct relay *relay)
         return timed_out(relay);
     }
     if ((fds[0].revents & POLLOUT) != 0) {
-        int rv = pyw_outbox_continue(&channel->outbox);
-
-        if (rv == 0 || rv == -EAGAIN) {
-            note_progress(relay);
-        } else {
-            stop_sending(relay);
-        }
+        continue_sending(relay);
     }
-    if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+    if ((fds[1].revents & POLLOUT) != 0) {
+        step = move_outflow(relay);
+    }
+    if (step == PYW_STEP_GO_ON && may_receive(relay) &&
+        (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         return receive(relay, MSG_DONTWAIT, &is_idle);
     }
-    if ((fds[1].revents & (POLLERR | POLLHUP)) != 0 && !awaits_client(relay)) {
+    if (step == PYW_STEP_GO_ON && (fds[1].revents & (POLLERR | POLLHUP)) != 0 &&
+        !awaits_client(relay)) {
         return pyw_answer_client_gone(&relay->answer); /* closing the channel tells */
     }
-    return PYW_STEP_GO_ON;
+    return step;
 }
 
 /* Nothing left to send and one side to listen to: recv() does the waiting. */
 static bool may_just_receive(const struct relay *relay)
 {
-    return pyw_outbox_is_empty(&relay->channel->outbox) &&
-           (relay->has_sent_end || relay->is_deaf || !relay->answer.wants_body);
+    return pyw_outbox_is_empty(&relay->channel->outbox) && !may_send_body(relay) &&
+           !pyw_outflow_is_held(relay->answer.outflow);
 }
 
 /* What has been passed on leaves for the client once response-flush-delay= is over
@@ -376,7 +365,7 @@ static enum pyw_step exchange(struct relay *relay)
     enum pyw_step step = send_request(relay);
 
     note_progress(relay);
-    await_client(relay);
+    pyw_upload_await(&relay->upload);
     while (step == PYW_STEP_GO_ON) {
         step = push_body(relay);
         if (step == PYW_STEP_GO_ON) {
@@ -396,10 +385,10 @@ static enum pyw_step exchange(struct relay *relay)
 static void give_back(struct relay *relay, enum pyw_step step)
 {
     struct pyw_channel *channel = relay->channel;
-    bool is_clean = step == PYW_STEP_DONE && relay->has_sent_end && !relay->is_deaf &&
-                    !channel->is_new && relay->answer.keeps_channel &&
-                    pyw_inbox_is_empty(&channel->inbox) &&
-                    pyw_outbox_is_empty(&channel->outbox);
+    bool is_clean =
+        step == PYW_STEP_DONE && relay->upload.has_sent_end && !relay->is_deaf &&
+        !channel->is_new && relay->answer.keeps_channel &&
+        pyw_inbox_is_empty(&channel->inbox) && pyw_outbox_is_empty(&channel->outbox);
 
     relay->channel = NULL;
     if (is_clean) {
@@ -421,11 +410,6 @@ static int no_process(const struct relay *relay, int error)
 
     return pyw_refusal_no_process(&refusal, error,
                                   pyw_clock_until(relay->queue_deadline_ms) == 0);
-}
-
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* From the request's arrival, on the clock of deadlines. */
@@ -466,6 +450,7 @@ static int try_all(struct relay *relay)
         }
         pyw_head_patch_tries(relay->writer.data, relay->head);
         pyw_answer_begin(&relay->answer, relay->channel);
+        pyw_upload_rewind(&relay->upload);
         relay->is_deaf = false;
         step = exchange(relay);
         has_greeted = !relay->channel->is_new;
@@ -511,18 +496,61 @@ static int try_patiently(struct relay *relay)
     return result;
 }
 
-/* The same for a request that may be one too many. */
+/* How much of the body is kept. */
+static size_t kept_max(const struct relay *relay)
+{
+    size_t size = (size_t)relay->group->setup.options.request_buffer_size;
+
+    return size > PYW_SPOOL_MEMORY ? size : PYW_SPOOL_MEMORY;
+}
+
+static int ask(struct relay *relay)
+{
+    struct pyw_request_head *head = relay->head;
+
+    head->queued_us = pyw_clock_epoch_us();
+    head->arrival_clock_us = pyw_clock_of_epoch_us(
+        relay->upload.has_waited ? head->queued_us : head->arrival_us);
+    relay->queue_deadline_ms = queue_deadline_ms(relay);
+    pyw_head_put_request(&relay->writer, head);
+    if (relay->writer.failed) {
+        PYW_LOG(pyw_log_request, relay->r, HEAD_TOO_LARGE);
+        return HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
+    }
+    return try_patiently(relay);
+}
+
+/* request-buffer-size=: no process is asked before the body is there. One that waits
+ * for 100 Continue does not come before the application has the request. */
+static bool must_collect(struct relay *relay)
+{
+    return relay->group->setup.options.request_buffer_size > 0 &&
+           relay->upload.has_body && relay->answer.wants_body &&
+           !pyw_upload_has_come(&relay->upload);
+}
+
+/* For a request that may be one too many. It is in nobody's way while its body
+ * comes. */
 static int queue_up(struct relay *relay)
 {
     struct pyw_refusal refusal = refusal_of(relay);
+    bool is_in = pyw_pool_enter(relay->pool) == 0;
     int result;
 
-    if (pyw_pool_enter(relay->pool) != 0) {
+    if (is_in && must_collect(relay)) {
+        pyw_pool_leave(relay->pool);
+        result = pyw_upload_collect(&relay->upload);
+        if (result != OK) {
+            return result;
+        }
+        is_in = pyw_pool_enter(relay->pool) == 0;
+    }
+    if (!is_in) {
         return pyw_refusal_queue_full(&refusal);
     }
     pyw_refusal_catch_up(&refusal);
     relay->answer.queue = relay->pool;
-    result = try_patiently(relay);
+    result = ask(relay);
     pyw_answer_leave_queue(&relay->answer);
     return result;
 }
@@ -534,28 +562,18 @@ static int run(request_rec *r, struct pyw_pool *pool, struct pyw_request_head *h
         .r = r, .pool = pool, .group = pyw_pool_group(pool), .head = head};
     int result;
 
-    head->queued_us = pyw_clock_epoch_us();
-    head->arrival_clock_us = pyw_clock_of_epoch_us(head->arrival_us);
     if (relay.group->setup.options.server_metrics) {
         pyw_score_refresh();
     }
-    relay.queue_deadline_ms = queue_deadline_ms(&relay);
-    relay.has_body = has_body;
-    relay.has_sent_end = !has_body;
-    pyw_client_body_init(&relay.body, r, has_body);
+    pyw_upload_init(&relay.upload, r, has_body, kept_max(&relay));
     pyw_answer_init(&relay.answer, r, relay.group,
                     (head->flags & PYW_REQUEST_EXPECT) == 0);
     relay.answer.reply.capture = capture;
     pyw_bytes_init(&relay.writer);
-    pyw_head_put_request(&relay.writer, head);
-    if (relay.writer.failed) {
-        PYW_LOG(pyw_log_request, r, HEAD_TOO_LARGE);
-        result = HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
-    } else {
-        result = queue_up(&relay);
-    }
+    result = queue_up(&relay);
     pyw_bytes_free(&relay.writer);
-    if (result != OK && !relay.body.is_over) {
+    pyw_upload_free(&relay.upload);
+    if (result != OK && !relay.upload.body.is_over) {
         /* Else Apache would wait for the rest of the body before the error page. */
         r->connection->keepalive = AP_CONN_CLOSE;
     }

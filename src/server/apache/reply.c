@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <apu_version.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
@@ -12,11 +13,13 @@
 #include <unistd.h>
 
 #include "apache/conf.h"
+#include "apache/hints.h"
 #include "apache/log.h"
+#include "apache/ranges.h"
 #include "apache/timeout_page.h"
 
 /* A file goes in such pieces where it is not sent by sendfile(2). */
-#define FILE_READ_SIZE (64 * 1024)
+#define FILE_READ_SIZE (32 * 1024)
 #define HAS_FILE_READ_SIZE                                                             \
     (APU_MAJOR_VERSION == 1 &&                                                         \
      (APU_MINOR_VERSION > 6 || (APU_MINOR_VERSION == 6 && APU_PATCH_VERSION >= 3)))
@@ -45,7 +48,9 @@ void pyw_reply_init(struct pyw_reply *reply, request_rec *r)
     reply->capture = NULL;
     reply->brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     reply->has_head = false;
-    reply->may_sendfile = may_sendfile(r);
+    reply->hint_count = 0;
+    reply->is_settled = false;
+    reply->is_file = false;
     reply->has_override = has_override(r);
     reply->overridden = 0;
     reply->is_over = false;
@@ -59,12 +64,15 @@ void pyw_reply_init(struct pyw_reply *reply, request_rec *r)
  * ------------------------------------------------------------------------------------
  */
 
+/* RFC 9110 5.6.2: one bit a character. */
+static const uint32_t token_characters[] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+
 static bool is_token(struct pyw_span text)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
 
-        if (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", c) != NULL) {
+        if (c >= 0x80 || (token_characters[c / 32] >> c % 32 & 1) == 0) {
             return false;
         }
     }
@@ -86,18 +94,13 @@ static bool is_line(struct pyw_span text)
 }
 
 /* RFC 9110 7.6.1: they concern one connection, and the connection is Apache's. */
-static bool is_hop_by_hop(const char *name)
+static bool is_hop_by_hop(struct pyw_span name)
 {
-    static const char *const names[] = {"Connection", "Keep-Alive", "Proxy-Connection",
-                                        "TE",         "Trailer",    "Transfer-Encoding",
-                                        "Upgrade"};
+    static const struct pyw_span names[] = {
+        {"Connection", 10}, {"Keep-Alive", 10}, {"Proxy-Connection", 16}, {"TE", 2},
+        {"Trailer", 7},     {"Upgrade", 7},     {"Transfer-Encoding", 17}};
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcasecmp(name, names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return pyw_bytes_is_among(names, sizeof(names) / sizeof(names[0]), name);
 }
 
 static const char *check_header(const struct pyw_header *header)
@@ -116,7 +119,7 @@ static void set_header(request_rec *r, const struct pyw_header *header)
     const char *name = apr_pstrmemdup(r->pool, header->name.data, header->name.len);
     const char *value = apr_pstrmemdup(r->pool, header->value.data, header->value.len);
 
-    if (is_hop_by_hop(name) || strcasecmp(name, "Content-Length") == 0) {
+    if (is_hop_by_hop(header->name) || strcasecmp(name, "Content-Length") == 0) {
         return; /* the length comes as a number in the head */
     }
     if (strcasecmp(name, "Content-Type") == 0) {
@@ -180,12 +183,24 @@ static void override_head(struct pyw_reply *reply, const struct pyw_reply_head *
     }
 }
 
+/* Apache's own text where it is the same. */
+static const char *status_line(request_rec *r, const struct pyw_reply_head *head)
+{
+    const char *usual = ap_get_status_line((int)head->status);
+
+    if (strtoul(usual, NULL, 10) == head->status && strlen(usual) > 4 &&
+        pyw_bytes_is_equal(head->reason, usual + 4)) {
+        return usual;
+    }
+    return apr_psprintf(r->pool, "%u %.*s", head->status, (int)head->reason.len,
+                        head->reason.data);
+}
+
 static void use_head(request_rec *r, const struct pyw_reply_head *head)
 {
     r->status = head->status;
     if (head->reason.len > 0) {
-        r->status_line = apr_psprintf(r->pool, "%u %.*s", head->status,
-                                      (int)head->reason.len, head->reason.data);
+        r->status_line = status_line(r, head);
     }
     for (size_t i = 0; i < head->header_count; i++) {
         set_header(r, &head->headers[i]);
@@ -214,6 +229,34 @@ int pyw_reply_set_head(struct pyw_reply *reply, const struct pyw_reply_head *hea
         override_head(reply, head);
     } else {
         use_head(reply->r, head);
+    }
+    return 0;
+}
+
+int pyw_reply_inform(struct pyw_reply *reply, const struct pyw_reply_head *head,
+                     const char **why)
+{
+    request_rec *r = reply->r;
+    apr_table_t *headers = apr_table_make(r->pool, (int)head->header_count);
+
+    *why = ++reply->hint_count > PYW_HEAD_MAX_HINTS ? "there are too many" : NULL;
+    for (size_t i = 0; *why == NULL && i < head->header_count; i++) {
+        const struct pyw_header *header = &head->headers[i];
+        const char *name;
+
+        *why = check_header(header);
+        name = apr_pstrmemdup(r->pool, header->name.data, header->name.len);
+        if (!is_hop_by_hop(header->name) && strcasecmp(name, "Content-Length") != 0) {
+            apr_table_addn(
+                headers, name,
+                apr_pstrmemdup(r->pool, header->value.data, header->value.len));
+        }
+    }
+    if (*why != NULL) {
+        return -EPROTO;
+    }
+    if (!reply->has_head && !reply->is_over && pyw_hints_are_wanted(r)) {
+        pyw_hints_send(r, headers);
     }
     return 0;
 }
@@ -282,14 +325,41 @@ static bool is_within_file(int fd, uint64_t offset, uint64_t length)
            length <= (uint64_t)about.st_size - offset;
 }
 
-int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset,
-                       uint64_t length)
+int pyw_reply_insert_file(request_rec *r, apr_bucket_brigade *brigade, int fd,
+                          uint64_t offset, uint64_t length)
 {
-    request_rec *r = reply->r;
+    apr_int32_t flags =
+        APR_FOPEN_READ | (may_sendfile(r) ? APR_FOPEN_SENDFILE_ENABLED : 0);
+    apr_file_t *borrowed = NULL;
     apr_file_t *file = NULL;
     apr_os_file_t os_file = fd;
     apr_bucket *bucket;
+    apr_status_t rv = apr_os_file_put(&borrowed, &os_file, flags, r->pool);
 
+    /* APR never closes a descriptor that it was given once Apache has set the file
+     * aside for a slow client; a duplicate of its own it does. */
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_dup(&file, borrowed, r->pool);
+    }
+    close(fd);
+    if (rv != APR_SUCCESS || apr_os_file_get(&os_file, file) != APR_SUCCESS) {
+        return -EPROTO;
+    }
+    (void)fcntl(os_file, F_SETFD, FD_CLOEXEC); /* dup(2) cleared it */
+    bucket = apr_brigade_insert_file(brigade, file, (apr_off_t)offset,
+                                     (apr_off_t)length, r->pool);
+    /* Never mapped: its owner may truncate it meanwhile, and a read behind the end of a
+     * mapped file ends the process that reads. */
+    (void)apr_bucket_file_enable_mmap(bucket, 0);
+#if HAS_FILE_READ_SIZE
+    (void)apr_bucket_file_set_buf_size(bucket, FILE_READ_SIZE);
+#endif
+    return 0;
+}
+
+int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset,
+                       uint64_t length)
+{
     if (reply->capture != NULL || !is_within_file(fd, offset, length) ||
         count_body(reply, length) != 0) {
         close(fd);
@@ -299,27 +369,8 @@ int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset,
         close(fd);
         return 0;
     }
-    /* From here the request pool closes it. Its FD_CLOEXEC is set by whoever got the
-     * descriptor. */
-    if (apr_os_file_put(&file, &os_file,
-                        APR_FOPEN_READ |
-                            (reply->may_sendfile ? APR_FOPEN_SENDFILE_ENABLED : 0),
-                        r->pool) != APR_SUCCESS) {
-        close(fd);
-        return -EPROTO;
-    }
-    apr_pool_cleanup_register(r->pool, file,
-                              (apr_status_t(*)(void *))(void (*)(void))apr_file_close,
-                              apr_pool_cleanup_null);
-    bucket = apr_brigade_insert_file(reply->brigade, file, (apr_off_t)offset,
-                                     (apr_off_t)length, r->pool);
-    /* Never mapped: its owner may truncate it meanwhile, and a read behind the end of a
-     * mapped file ends the process that reads. */
-    (void)apr_bucket_file_enable_mmap(bucket, 0);
-#if HAS_FILE_READ_SIZE
-    (void)apr_bucket_file_set_buf_size(bucket, FILE_READ_SIZE);
-#endif
-    return 0;
+    reply->is_file = length == (uint64_t)reply->declared;
+    return pyw_reply_insert_file(reply->r, reply->brigade, fd, offset, length);
 }
 
 bool pyw_reply_has_unpushed(const struct pyw_reply *reply)
@@ -340,6 +391,10 @@ int pyw_reply_push(struct pyw_reply *reply, bool flush)
     }
     if (APR_BRIGADE_EMPTY(reply->brigade)) {
         return 0;
+    }
+    if (!reply->is_settled) {
+        reply->is_settled = true;
+        pyw_ranges_settle(r, reply->is_file);
     }
     rv = ap_pass_brigade(r->output_filters, reply->brigade);
     apr_brigade_cleanup(reply->brigade);

@@ -29,7 +29,9 @@ struct pyw_reply {
     struct pyw_capture *capture; /* NULL: the response is the client's */
     apr_bucket_brigade *brigade; /* added, not yet pushed */
     bool has_head;
-    bool may_sendfile;
+    unsigned hint_count;
+    bool is_settled;   /* pyw_ranges_settle has been called */
+    bool is_file;      /* a file is the whole body */
     bool has_override; /* WSGIErrorOverride */
     int overridden;    /* the application's status, for Apache's own page; 0: none */
     bool is_over;      /* finished or cut */
@@ -42,6 +44,11 @@ struct pyw_reply {
 
 void pyw_reply_init(struct pyw_reply *reply, request_rec *r);
 
+/* Passes 103 Early Hints on, where the client is to see them and it is not too late.
+ * @return 0; -EPROTO: it must not go out, `why` says why. */
+int pyw_reply_inform(struct pyw_reply *reply, const struct pyw_reply_head *head,
+                     const char **why);
+
 /* Checks the head and makes it the response's. @return 0; -EPROTO: it must not go out,
  * `why` says why. */
 int pyw_reply_set_head(struct pyw_reply *reply, const struct pyw_reply_head *head,
@@ -53,6 +60,11 @@ int pyw_reply_add_data(struct pyw_reply *reply, const char *data, size_t len);
 /* The same from a file; takes the descriptor over, in every case. */
 int pyw_reply_add_file(struct pyw_reply *reply, int fd, uint64_t offset,
                        uint64_t length);
+
+/* Adds a stretch of a file to a brigade; takes the descriptor over, in every case.
+ * @return 0 or -EPROTO. */
+int pyw_reply_insert_file(request_rec *r, apr_bucket_brigade *brigade, int fd,
+                          uint64_t offset, uint64_t length);
 
 bool pyw_reply_has_unpushed(const struct pyw_reply *reply);
 

@@ -14,7 +14,9 @@
 #include "apache/dispatch.h"
 #include "apache/group_rules.h"
 #include "apache/handler.h"
+#include "apache/hints.h"
 #include "apache/launch.h"
+#include "apache/linger.h"
 #include "apache/log.h"
 #include "apache/policy.h"
 #include "apache/relay.h"
@@ -23,6 +25,22 @@
 static struct pyw_span span_of(const char *text)
 {
     return (struct pyw_span){text, strlen(text)};
+}
+
+/* May the response be one that says that the client has it already (RFC 9110 13)? Not
+ * where it is a part of a page, or the page of an error. */
+static bool is_conditional(const request_rec *r)
+{
+    static const char *const names[] = {"If-None-Match", "If-Modified-Since",
+                                        "If-Match", "If-Unmodified-Since"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (apr_table_get(r->headers_in, names[i]) != NULL) {
+            return r->method_number == M_GET && r->main == NULL && !r->no_local_copy &&
+                   (r->prev == NULL || !ap_is_HTTP_ERROR(r->prev->status));
+        }
+    }
+    return false;
 }
 
 static uint16_t request_flags(const request_rec *r, const struct pyw_target *target)
@@ -34,6 +52,8 @@ static uint16_t request_flags(const request_rec *r, const struct pyw_target *tar
     flags |= target->is_reloading ? PYW_REQUEST_RELOAD : 0;
     flags |= r->header_only && !target->maps_head ? PYW_REQUEST_HEAD : 0;
     flags |= target->is_ignored ? PYW_REQUEST_IGNORE : 0;
+    flags |= is_conditional(r) ? PYW_REQUEST_CONDITIONAL : 0;
+    flags |= pyw_hints_are_wanted(r) ? PYW_REQUEST_HINTS : 0;
     return (uint16_t)flags;
 }
 
@@ -95,6 +115,7 @@ static int handle(request_rec *r)
     if (status != OK) {
         return status;
     }
+    pyw_linger_note_request(r);
     pyw_target_resolve(r, handler, &target);
     status = pyw_policy_check_body(r, &target);
     if (status != OK) {

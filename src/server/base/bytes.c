@@ -1,53 +1,52 @@
 #include "base/bytes.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define FIRST_CAPACITY 1024
 
 void pyw_bytes_store_u16(unsigned char *at, uint16_t value)
 {
-    at[0] = (unsigned char)(value & 0xff);
-    at[1] = (unsigned char)(value >> 8);
+    value = htole16(value);
+    memcpy(at, &value, sizeof(value));
 }
 
 void pyw_bytes_store_u32(unsigned char *at, uint32_t value)
 {
-    for (int i = 0; i < 4; i++) {
-        at[i] = (unsigned char)((value >> (8 * i)) & 0xff);
-    }
+    value = htole32(value);
+    memcpy(at, &value, sizeof(value));
 }
 
 static void store_u64(unsigned char *at, uint64_t value)
 {
-    for (int i = 0; i < 8; i++) {
-        at[i] = (unsigned char)((value >> (8 * i)) & 0xff);
-    }
+    value = htole64(value);
+    memcpy(at, &value, sizeof(value));
 }
 
 uint16_t pyw_bytes_load_u16(const unsigned char *at)
 {
-    return (uint16_t)(at[0] | (at[1] << 8));
+    uint16_t value;
+
+    memcpy(&value, at, sizeof(value));
+    return le16toh(value);
 }
 
 uint32_t pyw_bytes_load_u32(const unsigned char *at)
 {
-    uint32_t value = 0;
+    uint32_t value;
 
-    for (int i = 3; i >= 0; i--) {
-        value = (value << 8) | at[i];
-    }
-    return value;
+    memcpy(&value, at, sizeof(value));
+    return le32toh(value);
 }
 
 static uint64_t load_u64(const unsigned char *at)
 {
-    uint64_t value = 0;
+    uint64_t value;
 
-    for (int i = 7; i >= 0; i--) {
-        value = (value << 8) | at[i];
-    }
-    return value;
+    memcpy(&value, at, sizeof(value));
+    return le64toh(value);
 }
 
 void pyw_bytes_read_from(struct pyw_reader *reader, const void *data, size_t len)
@@ -170,8 +169,7 @@ bool pyw_bytes_reserve(struct pyw_writer *writer, size_t more)
     return true;
 }
 
-/* Room for `len` bytes at the end, already counted; NULL when memory is short. */
-static unsigned char *extend(struct pyw_writer *writer, size_t len)
+unsigned char *pyw_bytes_extend(struct pyw_writer *writer, size_t len)
 {
     unsigned char *at;
 
@@ -185,7 +183,7 @@ static unsigned char *extend(struct pyw_writer *writer, size_t len)
 
 void pyw_bytes_put_u8(struct pyw_writer *writer, uint8_t value)
 {
-    unsigned char *at = extend(writer, 1);
+    unsigned char *at = pyw_bytes_extend(writer, 1);
 
     if (at != NULL) {
         *at = value;
@@ -194,7 +192,7 @@ void pyw_bytes_put_u8(struct pyw_writer *writer, uint8_t value)
 
 void pyw_bytes_put_u16(struct pyw_writer *writer, uint16_t value)
 {
-    unsigned char *at = extend(writer, 2);
+    unsigned char *at = pyw_bytes_extend(writer, 2);
 
     if (at != NULL) {
         pyw_bytes_store_u16(at, value);
@@ -203,7 +201,7 @@ void pyw_bytes_put_u16(struct pyw_writer *writer, uint16_t value)
 
 void pyw_bytes_put_u32(struct pyw_writer *writer, uint32_t value)
 {
-    unsigned char *at = extend(writer, 4);
+    unsigned char *at = pyw_bytes_extend(writer, 4);
 
     if (at != NULL) {
         pyw_bytes_store_u32(at, value);
@@ -212,7 +210,7 @@ void pyw_bytes_put_u32(struct pyw_writer *writer, uint32_t value)
 
 void pyw_bytes_put_u64(struct pyw_writer *writer, uint64_t value)
 {
-    unsigned char *at = extend(writer, 8);
+    unsigned char *at = pyw_bytes_extend(writer, 8);
 
     if (at != NULL) {
         store_u64(at, value);
@@ -231,7 +229,7 @@ void pyw_bytes_put(struct pyw_writer *writer, const void *data, size_t len)
     if (len == 0) {
         return;
     }
-    at = extend(writer, len);
+    at = pyw_bytes_extend(writer, len);
     if (at != NULL) {
         memcpy(at, data, len);
     }
@@ -262,4 +260,20 @@ bool pyw_bytes_is_equal(struct pyw_span span, const char *text)
     size_t len = strlen(text);
 
     return span.len == len && memcmp(span.data, text, len) == 0;
+}
+
+bool pyw_bytes_is_word(struct pyw_span a, struct pyw_span b)
+{
+    return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
+}
+
+bool pyw_bytes_is_among(const struct pyw_span *words, size_t count,
+                        struct pyw_span word)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pyw_bytes_is_word(words[i], word)) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -63,6 +63,9 @@ void pyw_bytes_free(struct pyw_writer *writer);  /* idempotent */
 void pyw_bytes_clear(struct pyw_writer *writer); /* keeps the memory */
 /* Makes room for `more` further bytes; false (and `failed`) when memory is short. */
 bool pyw_bytes_reserve(struct pyw_writer *writer, size_t more);
+/* `len` bytes at the end, for the caller to fill in; NULL (and `failed`) likewise.
+ * Valid until the writer grows. */
+unsigned char *pyw_bytes_extend(struct pyw_writer *writer, size_t len);
 void pyw_bytes_put_u8(struct pyw_writer *writer, uint8_t value);
 void pyw_bytes_put_u16(struct pyw_writer *writer, uint16_t value);
 void pyw_bytes_put_u32(struct pyw_writer *writer, uint32_t value);
@@ -79,5 +82,9 @@ uint16_t pyw_bytes_load_u16(const unsigned char *at);
 uint32_t pyw_bytes_load_u32(const unsigned char *at);
 
 bool pyw_bytes_is_equal(struct pyw_span span, const char *text);
+/* The same but for the case of letters, as names of headers are. */
+bool pyw_bytes_is_word(struct pyw_span a, struct pyw_span b);
+bool pyw_bytes_is_among(const struct pyw_span *words, size_t count,
+                        struct pyw_span word);
 
 #endif

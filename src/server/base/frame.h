@@ -47,6 +47,8 @@ enum pyw_frame_type {
 #define PYW_REQUEST_RELOAD 0x0004   /* compare the script's mtime before running */
 #define PYW_REQUEST_HEAD 0x0008     /* HEAD: the body of the response is not sent */
 #define PYW_REQUEST_IGNORE 0x0010   /* does not reset inactivity-timeout */
+#define PYW_REQUEST_CONDITIONAL 0x0020 /* see base/conditions.h */
+#define PYW_REQUEST_HINTS 0x0040       /* 103 Early Hints reach the client */
 
 /* Why a child sends ABORT. */
 enum pyw_abort {

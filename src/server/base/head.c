@@ -62,6 +62,20 @@ uint8_t pyw_head_key_of(const char *name, size_t len)
     return 0;
 }
 
+struct pyw_span pyw_head_value(const struct pyw_request_head *head, const char *name)
+{
+    for (size_t i = 0; i < head->pair_count; i++) {
+        const struct pyw_pair *pair = &head->pairs[i];
+
+        /* A head that was not read from a frame has ids alone. */
+        if (pyw_bytes_is_equal(
+                pair->key != 0 ? pyw_head_key_name(pair->key) : pair->name, name)) {
+            return pair->value;
+        }
+    }
+    return PYW_SPAN("");
+}
+
 static void put_span16(struct pyw_writer *writer, struct pyw_span span)
 {
     pyw_bytes_put_str16(writer, span.data, span.len);
@@ -80,6 +94,33 @@ static void put_arguments(struct pyw_writer *writer,
     pyw_bytes_put_u8(writer, head->argument_count);
     for (size_t i = 0; i < head->argument_count; i++) {
         put_span16(writer, head->arguments[i]);
+    }
+}
+
+/* There are dozens in a request: room is made once for each. */
+static void put_pair(struct pyw_writer *writer, const struct pyw_pair *pair)
+{
+    size_t name_len = pair->key == 0 ? pair->name.len : 0;
+    size_t name_size = pair->key == 0 ? 2 + name_len : 0;
+    unsigned char *at;
+
+    if (name_len > UINT16_MAX || pair->value.len > UINT32_MAX) {
+        writer->failed = true;
+        return;
+    }
+    at = pyw_bytes_extend(writer, 1 + name_size + 4 + pair->value.len);
+    if (at == NULL) {
+        return;
+    }
+    *at++ = pair->key;
+    if (pair->key == 0) {
+        pyw_bytes_store_u16(at, (uint16_t)name_len);
+        memcpy(at + 2, pair->name.data, name_len);
+        at += name_size;
+    }
+    pyw_bytes_store_u32(at, (uint32_t)pair->value.len);
+    if (pair->value.len > 0) {
+        memcpy(at + 4, pair->value.data, pair->value.len);
     }
 }
 
@@ -103,13 +144,7 @@ void pyw_head_put_request(struct pyw_writer *writer,
     }
     pyw_bytes_put_u16(writer, (uint16_t)head->pair_count);
     for (size_t i = 0; i < head->pair_count; i++) {
-        const struct pyw_pair *pair = &head->pairs[i];
-
-        pyw_bytes_put_u8(writer, pair->key);
-        if (pair->key == 0) {
-            put_span16(writer, pair->name);
-        }
-        pyw_bytes_put_str32(writer, pair->value.data, pair->value.len);
+        put_pair(writer, &head->pairs[i]);
     }
     pyw_frame_finish(writer, start);
 }

@@ -52,9 +52,11 @@ struct pyw_request_head {
     uint16_t flags;     /* PYW_REQUEST_* of frame.h */
     int64_t arrival_us; /* Apache accepted the request; microseconds since the epoch */
     int64_t queued_us;  /* the child began to look for a process; 0 in embedded mode */
-    int64_t arrival_clock_us; /* the arrival on the monotonic clock, which nobody sets:
-                                 queue-timeout counts from it; 0 in embedded mode */
-    int64_t content_length;   /* -1: not known */
+    int64_t
+        arrival_clock_us;   /* the arrival on the monotonic clock, which nobody sets,
+                               or, where that came later, of the body that was waited
+                               for: queue-timeout counts from it; 0 in embedded mode */
+    int64_t content_length; /* -1: not known */
     int64_t script_mtime; /* microseconds since the epoch, as APR has it; 0: there is no
                              file */
     struct pyw_span script;
@@ -73,6 +75,12 @@ struct pyw_header {
     struct pyw_span value;
 };
 
+/* The status of RFC 8297, which not every Apache has a name for; what one request may
+ * have of them, and each of them of headers. */
+#define PYW_HEAD_EARLY_HINTS 103
+#define PYW_HEAD_MAX_HINTS 16
+#define PYW_HEAD_MAX_HINT_HEADERS 64
+
 struct pyw_reply_head {
     uint16_t status;
     struct pyw_span reason; /* may be empty */
@@ -85,6 +93,9 @@ struct pyw_reply_head {
 struct pyw_span pyw_head_key_name(uint8_t key);
 /* The id of a name, 0 when it has none. */
 uint8_t pyw_head_key_of(const char *name, size_t len);
+
+/* A value of the request's environ; empty when it is not there. */
+struct pyw_span pyw_head_value(const struct pyw_request_head *head, const char *name);
 
 /* Appends a REQUEST frame. Writer `failed` when it is too large. */
 void pyw_head_put_request(struct pyw_writer *writer,

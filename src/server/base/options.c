@@ -94,6 +94,7 @@ static const struct option_row rows[] = {
     RANGE("processes", processes, 1, PYW_OPTIONS_MAX_PROCESSES, 1),
     NUMBER("max-unavailable", max_unavailable, 0, PYW_OPTIONS_MAX_PROCESSES, 0),
     NUMBER("threads", threads, 0, PYW_OPTIONS_MAX_THREADS, 15),
+    NUMBER("interpreters", interpreters, 1, PYW_OPTIONS_MAX_INTERPRETERS, 1),
     OCTAL("umask", umask),
     NUMBER("connect-timeout", connect_timeout_s, 0, INT_MAX, 15),
     NUMBER("socket-timeout", socket_timeout_s, 0, INT_MAX, 0),
@@ -120,6 +121,8 @@ static const struct option_row rows[] = {
     SIZE("send-buffer-size", send_buffer_size, 512, INT_MAX),
     SIZE("receive-buffer-size", receive_buffer_size, 512, INT_MAX),
     SIZE("header-buffer-size", header_buffer_size, 8192, INT_MAX),
+    NUMBER("request-buffer-size", request_buffer_size, 0, INT_MAX,
+           PYW_OPTIONS_REQUEST_BUFFER),
     SIZE("response-buffer-size", response_buffer_size, 65536, INT_MAX),
     NUMBER("cpu-priority", cpu_priority, -20, 19, 0),
     SIZE("memory-limit", memory_limit, MEMORY_LOW, INT64_MAX),
@@ -519,8 +522,31 @@ static const char *find_schedule_fault(const struct pyw_options *options)
     return NULL;
 }
 
+/* NULL: nothing is wrong. */
+static const char *find_interpreters_fault(const struct pyw_options *options)
+{
+    if (options->interpreters > 1 && options->is_preload) {
+        return "interpreters= and preload=On exclude each other: interpreters beside the "
+               "first do not survive the fork. Take preload= away, or interpreters= and "
+               "give processes= in its place.";
+    }
+    if (options->interpreters > 1 && options->threads == 0) {
+        return "interpreters= is for applications, which threads=0 has none of: take one "
+               "of them away.";
+    }
+    return options->interpreters > options->threads && options->interpreters > 1
+               ? "each of interpreters= needs a thread of its own: give at least as many "
+                 "threads=."
+               : NULL;
+}
+
 const char *pyw_options_find_fault(const struct pyw_options *options)
 {
+    const char *fault = find_interpreters_fault(options);
+
+    if (fault != NULL) {
+        return fault;
+    }
     if (options->threads == 0 && (options->is_preload || options->warmup.count > 0)) {
         return "preload= and warmup= are for applications, which threads=0 has none of: "
                "take them away, or threads=0.";

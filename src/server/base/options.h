@@ -16,6 +16,8 @@
 
 #define PYW_OPTIONS_MAX_PROCESSES 1024
 #define PYW_OPTIONS_MAX_THREADS 65533
+#define PYW_OPTIONS_MAX_INTERPRETERS 256
+#define PYW_OPTIONS_REQUEST_BUFFER (1024 * 1024)
 #define PYW_OPTIONS_RESPONSE_BUFFER (8 * 1024 * 1024)
 
 /* Strings borrow from the caller of pyw_options_set (a config pool, or the daemon's
@@ -45,6 +47,7 @@ struct pyw_options {
     int64_t processes_least;
     int64_t max_unavailable; /* replaced at a time; 0: a quarter of the processes */
     int64_t threads;         /* 0: runs programs and serves no requests */
+    int64_t interpreters;    /* of each application, with a GIL each */
     int64_t umask;           /* -1: inherited */
     int64_t connect_timeout_s;
     int64_t socket_timeout_s;  /* 0: Apache's Timeout */
@@ -72,6 +75,7 @@ struct pyw_options {
     int64_t send_buffer_size;    /* bytes; 0: ours (channel/socket.c) */
     int64_t receive_buffer_size; /* 0: the system's default */
     int64_t header_buffer_size;  /* of a response header line; 0: no limit of its own */
+    int64_t request_buffer_size; /* of a body, before a process gets it; 0: none */
     int64_t response_buffer_size; /* 0: PYW_OPTIONS_RESPONSE_BUFFER */
     int64_t cpu_priority;
     int64_t memory_limit; /* bytes; 0: none, as with the next */

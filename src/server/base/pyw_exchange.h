@@ -53,6 +53,9 @@ struct pyw_exchange_ops {
     ssize_t (*read_body)(struct pyw_exchange *x, void *buffer, size_t len,
                          bool may_block);
 
+    /* Sends an interim response, before the head. Blocks. */
+    int (*inform)(struct pyw_exchange *x, const struct pyw_reply_head *head);
+
     /* Starts to send a part. GIL: may be held. @return 0: all is on its way, the part
      * may be reused; -EAGAIN: `finish_send` must follow, and what the part points to
      * stays valid until it returns. */

@@ -36,6 +36,7 @@ struct slot {
     _Atomic uint32_t answering;
     _Atomic uint64_t served;
     _Atomic uint32_t wish; /* times << 8 | enum pyw_wish */
+    _Atomic uint32_t broken;
 };
 
 struct ending {
@@ -420,6 +421,11 @@ void pyw_table_set_capacity(struct pyw_table *table, uint32_t slot, uint32_t thr
     atomic_store(&slot_at(table, slot)->capacity, threads);
 }
 
+void pyw_table_set_broken(struct pyw_table *table, uint32_t slot, uint32_t scripts)
+{
+    atomic_store(&slot_at(table, slot)->broken, scripts);
+}
+
 void pyw_table_begin_request(struct pyw_table *table, uint32_t slot)
 {
     atomic_fetch_add(&slot_at(table, slot)->active, 1);
@@ -478,6 +484,11 @@ static uint32_t believable(uint32_t threads)
 uint32_t pyw_table_capacity(const struct pyw_table *table, uint32_t slot)
 {
     return believable(atomic_load(&slot_at(table, slot)->capacity));
+}
+
+uint32_t pyw_table_broken(const struct pyw_table *table, uint32_t slot)
+{
+    return atomic_load(&slot_at(table, slot)->broken);
 }
 
 uint32_t pyw_table_active(const struct pyw_table *table, uint32_t slot)

@@ -8,8 +8,8 @@
  *
  * Who writes what: `state`, `generation`, `pid`, the counts of failures and the list of
  * endings: the supervisor. `report`, `wish`, `capacity`, `active`, `answering`,
- * `served`: the slot's daemon. A child counts what it has in flight at each process in
- * its own memory, and what waits in the whole group in a cell of its own
+ * `served`, `broken`: the slot's daemon. A child counts what it has in flight at each
+ * process in its own memory, and what waits in the whole group in a cell of its own
  * (channel/cells, channel/admission), so a killed child leaks nothing; and it may call
  * a group that sleeps.
  */
@@ -114,6 +114,8 @@ void pyw_table_wish(struct pyw_table *table, uint32_t slot, enum pyw_wish wish);
 void pyw_table_report(struct pyw_table *table, uint32_t slot, uint32_t generation,
                       enum pyw_report report);
 void pyw_table_set_capacity(struct pyw_table *table, uint32_t slot, uint32_t threads);
+/* How many of the scripts that it was to import at its start do not import. */
+void pyw_table_set_broken(struct pyw_table *table, uint32_t slot, uint32_t scripts);
 void pyw_table_begin_request(struct pyw_table *table, uint32_t slot);
 void pyw_table_end_request(struct pyw_table *table, uint32_t slot);
 /* Of the active ones: something of an answer leaves for the child, and the thread goes
@@ -127,6 +129,7 @@ uint32_t pyw_table_generation(const struct pyw_table *table, uint32_t slot);
 int32_t pyw_table_pid(const struct pyw_table *table, uint32_t slot);
 uint32_t pyw_table_capacity(const struct pyw_table *table,
                             uint32_t slot); /* threads that take requests */
+uint32_t pyw_table_broken(const struct pyw_table *table, uint32_t slot);
 uint32_t pyw_table_active(const struct pyw_table *table, uint32_t slot);
 uint32_t pyw_table_target(const struct pyw_table *table);  /* processes */
 uint32_t pyw_table_threads(const struct pyw_table *table); /* of each */

@@ -2,8 +2,7 @@
 
 #include "base/clock.h"
 
-/* Whether the caller is the one to write the next line. */
-static bool may_say(struct pyw_throttle *throttle)
+bool pyw_throttle_may_say(struct pyw_throttle *throttle)
 {
     int64_t now_ms = pyw_clock_now_ms();
     int64_t last_ms = atomic_load(&throttle->said_ms);
@@ -16,7 +15,7 @@ static bool may_say(struct pyw_throttle *throttle)
 
 bool pyw_throttle_note(struct pyw_throttle *throttle)
 {
-    if (atomic_load(&throttle->unsaid) == 0 && may_say(throttle)) {
+    if (atomic_load(&throttle->unsaid) == 0 && pyw_throttle_may_say(throttle)) {
         return true;
     }
     atomic_fetch_add(&throttle->unsaid, 1);
@@ -26,7 +25,7 @@ bool pyw_throttle_note(struct pyw_throttle *throttle)
 uint32_t pyw_throttle_due(struct pyw_throttle *throttle)
 {
     if (atomic_load_explicit(&throttle->unsaid, memory_order_relaxed) == 0 ||
-        !may_say(throttle)) {
+        !pyw_throttle_may_say(throttle)) {
         return 0;
     }
     return atomic_exchange(&throttle->unsaid, 0);

@@ -20,6 +20,10 @@ struct pyw_throttle {
     _Atomic uint32_t unsaid; /* events since */
 };
 
+/* Whether the caller is the one to write the next line, where nobody counts the events
+ * between. */
+bool pyw_throttle_may_say(struct pyw_throttle *throttle);
+
 /* An event. @return true: it is to be told of now, as the first; false: it was counted.
  */
 bool pyw_throttle_note(struct pyw_throttle *throttle);

@@ -58,12 +58,12 @@ static void add_shown(struct pyw_writer *text, struct pyw_span span)
 static void add_request(struct pyw_writer *text, const struct pyw_channel *channel)
 {
     const struct pyw_frames *frames = channel->shared.running;
-    struct pyw_span id = pyw_frames_value(frames, "mod_wsgi.request_id");
+    struct pyw_span id = pyw_head_value(&frames->head, "mod_wsgi.request_id");
 
     add(text, "Thread 0x%016lx: ", frames->thread);
-    add_shown(text, pyw_frames_value(frames, "REQUEST_METHOD"));
+    add_shown(text, pyw_head_value(&frames->head, "REQUEST_METHOD"));
     add(text, " ");
-    add_shown(text, pyw_frames_value(frames, "REQUEST_URI"));
+    add_shown(text, pyw_head_value(&frames->head, "REQUEST_URI"));
     add(text, ", %.1f s", (double)(pyw_clock_now_us() - frames->begun_us) / 1e6);
     if (id.len > 0) {
         add(text, ", log id ");

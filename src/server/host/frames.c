@@ -346,18 +346,25 @@ static int flush(struct pyw_exchange *x)
 
 /* --- receiving --- */
 
+static int inform(struct pyw_exchange *x, const struct pyw_reply_head *head)
+{
+    struct pyw_frames *frames = from_exchange(x);
+
+    if (frames->error != 0 || frames->has_ended || frames->is_held) {
+        return frames->error != 0 ? frames->error : -ECANCELED;
+    }
+    pyw_bytes_clear(&frames->out);
+    pyw_head_put_reply(&frames->out, PYW_FRAME_INFORM, head);
+    return frames->out.failed ? -E2BIG : push_out(frames, -1);
+}
+
 static int send_continue(struct pyw_frames *frames)
 {
     struct pyw_reply_head head = {
         .status = 100, .reason = PYW_SPAN(""), .content_length = -1};
 
     frames->awaits_continue = false;
-    if (frames->error != 0) {
-        return frames->error;
-    }
-    pyw_bytes_clear(&frames->out);
-    pyw_head_put_reply(&frames->out, PYW_FRAME_INFORM, &head);
-    return push_out(frames, -1);
+    return inform(&frames->exchange, &head);
 }
 
 static bool is_cut(struct pyw_frames *frames)
@@ -577,18 +584,9 @@ bool pyw_frames_interrupt(struct pyw_channel *channel, int64_t begun_before_us,
     return is_done;
 }
 
-struct pyw_span pyw_frames_value(const struct pyw_frames *frames, const char *name)
-{
-    for (size_t i = 0; i < frames->head.pair_count; i++) {
-        if (pyw_bytes_is_equal(frames->head.pairs[i].name, name)) {
-            return frames->head.pairs[i].value;
-        }
-    }
-    return PYW_SPAN("");
-}
-
 static const struct pyw_exchange_ops operations = {
     .read_body = read_body,
+    .inform = inform,
     .send = start_send,
     .finish_send = finish_send,
     .send_file = send_file,

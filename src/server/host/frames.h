@@ -89,7 +89,4 @@ bool pyw_frames_cut(struct pyw_channel *channel, const struct pyw_cut *cut);
 bool pyw_frames_interrupt(struct pyw_channel *channel, int64_t begun_before_us,
                           int64_t deadline_ms);
 
-/* A value of the request's environ; empty when it is not there. */
-struct pyw_span pyw_frames_value(const struct pyw_frames *frames, const char *name);
-
 #endif

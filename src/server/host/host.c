@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/frame.h"
+#include "host/gate.h"
 #include "host/journal.h"
 #include "host/poller.h"
 #include "host/queue.h"
@@ -45,7 +46,13 @@ int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup,
         return -errno;
     }
     rv = pyw_poller_open(&host->poller);
+    if (rv == 0) {
+        rv = pyw_gate_init(&host->gate, (uint32_t)setup->options.interpreters,
+                           (uint32_t)setup->options.threads);
+    }
     if (rv != 0) {
+        pyw_poller_free(host->poller);
+        host->poller = NULL;
         close(host->wake_fd);
         close(host->pulse_fd);
     }
@@ -56,6 +63,8 @@ void pyw_host_free(struct pyw_host *host)
 {
     pyw_queue_free(host->queue);
     host->queue = NULL;
+    pyw_gate_free(host->gate);
+    host->gate = NULL;
     pyw_poller_free(host->poller);
     host->poller = NULL;
     close(host->wake_fd);

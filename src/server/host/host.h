@@ -13,12 +13,13 @@
  *            phases, and ends the process when Python does not; never runs Python
  *   pulse    goes into Python for the monitor (host/pulse)
  *   dispatch tells the application of signals and of the end (host/dispatch)
+ *   watcher  says how many workers may be out at a time (host/watcher)
  *   workers  threads=: each claims a channel, reads a request, runs the application,
  *            answers
  *
- * Lock order: poller lock before channel lock; neither is held across a call that
- * blocks, nor with the GIL wanted while held. A thread that has the GIL may take a
- * channel's lock (sending).
+ * Lock order: poller lock before channel lock, those of the gate alone; neither is held
+ * across a call that blocks, nor with the GIL wanted while held. A thread that has the
+ * GIL may take a channel's lock (sending).
  */
 #ifndef PYW_HOST_HOST_H
 #define PYW_HOST_HOST_H
@@ -32,6 +33,7 @@
 #include "channel/table.h"
 #include "host/limits.h"
 
+struct pyw_gate;
 struct pyw_poller;
 struct pyw_queue;
 
@@ -72,8 +74,9 @@ struct pyw_host {
     const struct pyw_setup *setup;
     struct pyw_table *table;
     struct pyw_poller *poller;
-    int wake_fd;   /* eventfd: wakes the monitor */
-    int notify_fd; /* wakes the supervisor */
+    struct pyw_gate *gate; /* before it */
+    int wake_fd;           /* eventfd: wakes the monitor */
+    int notify_fd;         /* wakes the supervisor */
     int listener_fd;
     int lifeline_fd;
     int pulse_fd;     /* eventfd: wakes host/pulse */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,10 @@
 #include "base/environment.h"
 #include "channel/board.h"
 #include "host/dispatch.h"
+#include "host/gate.h"
 #include "host/host.h"
 #include "host/journal.h"
+#include "host/lanes.h"
 #include "host/limits.h"
 #include "host/monitor.h"
 #include "host/poller.h"
@@ -26,6 +29,7 @@
 #include "python/after_fork.h"
 #include "python/forking.h"
 #include "python/handlers.h"
+#include "python/interpreter.h"
 #include "python/loader.h"
 #include "python/reporter.h"
 #include "python/runtime.h"
@@ -132,6 +136,7 @@ static void let_go_after_fork(void)
     pyw_signals_reset();
     close(forked->wake_fd);
     forked->wake_fd = -1;
+    pyw_gate_abandon(forked->gate);
     pyw_poller_abandon(forked->poller);
     for (int fd = PYW_LISTENER_FD; fd < PYW_FIRST_FREE_FD; fd++) {
         close(fd);
@@ -176,9 +181,46 @@ static void open_board(const struct pyw_setup *setup)
 /* For pyw_loader_watch, whose function gets no argument. */
 static struct pyw_roster *roster;
 
+/* Of the scripts to import at the start, those that failed so far. Main thread, then
+ * whoever loads a script, in the interpreter's GIL. */
+static struct {
+    atomic_bool is_failed[PYW_SETUP_MAX_PRELOADS];
+    _Atomic(struct pyw_host *) teller; /* whose slot says so; NULL: not yet */
+} preloaded;
+
+static void tell_broken(struct pyw_host *host)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < host->setup->preload_count; i++) {
+        count += atomic_load(&preloaded.is_failed[i]) ? 1 : 0;
+    }
+    pyw_table_set_broken(host->table, host->setup->slot, count);
+}
+
+/* One that failed at the start may load later, as when its database is there again. */
+static void note_mended(const char *script, const char *application_group)
+{
+    struct pyw_host *host = atomic_load(&preloaded.teller);
+
+    if (host == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < host->setup->preload_count; i++) {
+        const struct pyw_preload *preload = &host->setup->preloads[i];
+
+        if (strcmp(preload->script, script) == 0 &&
+            strcmp(preload->application_group, application_group) == 0 &&
+            atomic_exchange(&preloaded.is_failed[i], false)) {
+            tell_broken(host);
+        }
+    }
+}
+
 static void note_loaded(const char *script, const char *application_group)
 {
     pyw_roster_add(roster, script, application_group);
+    note_mended(script, application_group);
 }
 
 /* What those that this process replaces had loaded, if it is still there. A zygote has
@@ -221,6 +263,7 @@ static int load_scripts(struct pyw_host *host, bool *has_loaded)
             continue;
         }
         *has_loaded = false;
+        atomic_store(&preloaded.is_failed[i], true);
         if (setup->must_load &&
             pyw_roster_has(roster, preload->script, preload->application_group)) {
             status = PYW_EXIT_LOAD;
@@ -232,6 +275,14 @@ static int load_scripts(struct pyw_host *host, bool *has_loaded)
         status = setup->must_load ? PYW_EXIT_LOAD : 0;
     }
     return status;
+}
+
+/* The same for interpreters beside the first. @return likewise. */
+static int load_lanes(const struct pyw_host *host)
+{
+    int rv = pyw_interpreter_lanes() > 1 ? pyw_lanes_load(&host->setup->options) : 0;
+
+    return rv == 0 ? 0 : fail_start(strerror(-rv));
 }
 
 static int start_python(struct pyw_host *host)
@@ -257,8 +308,11 @@ static void start_helpers(struct pyw_host *host)
 
 static int start_workers(struct pyw_host *host)
 {
-    int rv = pyw_setup_is_service(host->setup) ? 0 : pyw_worker_start_all(host);
+    int rv;
 
+    atomic_store(&preloaded.teller, host);
+    tell_broken(host);
+    rv = pyw_setup_is_service(host->setup) ? 0 : pyw_worker_start_all(host);
     if (rv != 0) {
         PYW_LOG(pyw_journal_line, NULL, DAEMON_THREADS, atomic_load(&host->workers),
                 (int)host->setup->options.threads, host->setup->group, strerror(-rv));
@@ -301,6 +355,7 @@ static void prepare_signals(struct pyw_host *host)
 static int start_alone(struct pyw_host *host)
 {
     bool has_loaded;
+    int status;
 
     prepare_signals(host);
     pyw_limits_log(&host->limits, host->setup->group);
@@ -314,9 +369,11 @@ static int start_alone(struct pyw_host *host)
     if (let_go_of_forks(host) != 0) {
         return 1;
     }
-    /* The scripts of a service are its program. */
-    return pyw_setup_is_service(host->setup) ? pyw_service_prepare(host)
-                                             : load_scripts(host, &has_loaded);
+    if (pyw_setup_is_service(host->setup)) {
+        return pyw_service_prepare(host); /* its scripts are its program */
+    }
+    status = load_scripts(host, &has_loaded);
+    return status == 0 ? load_lanes(host) : status;
 }
 
 /* The same with preload=On: in a zygote first, then in a process that it forks. The

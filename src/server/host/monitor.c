@@ -15,6 +15,7 @@
 #include "host/deadlines.h"
 #include "host/dispatch.h"
 #include "host/dump.h"
+#include "host/gate.h"
 #include "host/handover.h"
 #include "host/journal.h"
 #include "host/poller.h"
@@ -248,6 +249,7 @@ static void begin_ending(struct monitor *monitor, int64_t now_ms, const char *ev
                 count);
     }
     pyw_poller_stop(host->poller);
+    pyw_gate_open(host->gate);
 }
 
 static void give_up(struct pyw_host *host)

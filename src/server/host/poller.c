@@ -1,6 +1,7 @@
 #include "host/poller.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -196,6 +197,13 @@ struct pyw_channel *pyw_poller_next(struct pyw_poller *poller)
             return channel;
         }
     }
+}
+
+bool pyw_poller_has_some(const struct pyw_poller *poller)
+{
+    struct pollfd events = {.fd = poller->epoll_fd, .events = POLLIN};
+
+    return poll(&events, 1, 0) > 0;
 }
 
 static void set_events(struct pyw_poller *poller, struct pyw_channel *channel,

@@ -36,6 +36,10 @@ int pyw_poller_add(struct pyw_poller *poller, int fd);
  */
 struct pyw_channel *pyw_poller_next(struct pyw_poller *poller);
 
+/* Whether `next` would find something now, or a worker is about to take it. Any thread.
+ */
+bool pyw_poller_has_some(const struct pyw_poller *poller);
+
 /* No events for a claimed channel until it is released, while its owner reads it
  * anyway. */
 void pyw_poller_mute(struct pyw_poller *poller, struct pyw_channel *channel);

@@ -6,11 +6,12 @@
 
 #include "base/clock.h"
 #include "host/frames.h"
+#include "host/gate.h"
 #include "host/journal.h"
 #include "host/poller.h"
 #include "host/timeouts.h"
 
-/* While all workers are busy. */
+/* While all workers are busy that may be. */
 #define LOOK_MS 50
 /* As a part of the limit, while there is a free one: whatever comes after that was the
  * last is seen before its time is over. */
@@ -130,8 +131,11 @@ static void look_into(struct pyw_queue *queue, struct pyw_channel *channel,
 
 static bool is_busy(const struct pyw_host *host)
 {
+    uint32_t workers = atomic_load(&host->workers);
+    uint32_t limit = pyw_gate_limit(host->gate);
+
     return pyw_table_active(host->table, host->setup->slot) >=
-           atomic_load(&host->workers);
+           (limit < workers ? limit : workers);
 }
 
 int64_t pyw_queue_enforce(struct pyw_host *host, int64_t now_ms)

@@ -48,8 +48,8 @@ __attribute__((format(printf, 3, 4))) static void print(struct text *text,
 
 static size_t describe_timeout(const struct pyw_frames *frames, char *data, size_t size)
 {
-    struct pyw_span method = pyw_frames_value(frames, "REQUEST_METHOD");
-    struct pyw_span uri = pyw_frames_value(frames, "REQUEST_URI");
+    struct pyw_span method = pyw_head_value(&frames->head, "REQUEST_METHOD");
+    struct pyw_span uri = pyw_head_value(&frames->head, "REQUEST_URI");
     struct text text = {data, size, 0};
 
     PYW_LOG(print, &text, REQUEST_TIMEOUT, shown(method), method.data, shown(uri),
@@ -60,8 +60,8 @@ static size_t describe_timeout(const struct pyw_frames *frames, char *data, size
 
 static size_t describe_end(const struct pyw_frames *frames, char *data, size_t size)
 {
-    struct pyw_span method = pyw_frames_value(frames, "REQUEST_METHOD");
-    struct pyw_span uri = pyw_frames_value(frames, "REQUEST_URI");
+    struct pyw_span method = pyw_head_value(&frames->head, "REQUEST_METHOD");
+    struct pyw_span uri = pyw_head_value(&frames->head, "REQUEST_URI");
     struct text text = {data, size, 0};
 
     PYW_LOG(print, &text, REQUEST_CUT, shown(method), method.data, shown(uri), uri.data,
@@ -128,8 +128,8 @@ int64_t pyw_timeouts_enforce(struct pyw_host *host, int64_t now_ms)
 
 static size_t describe_queued(const struct pyw_frames *frames, char *data, size_t size)
 {
-    struct pyw_span method = pyw_frames_value(frames, "REQUEST_METHOD");
-    struct pyw_span uri = pyw_frames_value(frames, "REQUEST_URI");
+    struct pyw_span method = pyw_head_value(&frames->head, "REQUEST_METHOD");
+    struct pyw_span uri = pyw_head_value(&frames->head, "REQUEST_URI");
     struct text text = {data, size, 0};
     double arrived_us = (double)frames->head.arrival_clock_us;
 

@@ -15,6 +15,7 @@
 #include "base/pyw_exchange.h"
 #include "host/journal.h"
 #include "host/worker.h"
+#include "python/interpreter.h"
 #include "wsgi/serve.h"
 
 #define OTHERWISE_S 60
@@ -219,6 +220,19 @@ static const char *consequence(const struct pyw_host *host)
                                   : "the process serves all the same";
 }
 
+/* What the first interpreter could answer and the one of this lane could not. */
+static void fail_lane(const struct pyw_preload *preload, const char *url,
+                      const char *what)
+{
+    if (pyw_interpreter_retire_own(span_of(preload->application_group))) {
+        PYW_LOG(
+            pyw_journal_line, NULL, WARMUP_FAILED, url, (int)getpid(),
+            warmup.host->setup->group, what,
+            "the interpreter, one of interpreters=, is taken out of service, and its "
+            "threads use the first");
+    }
+}
+
 static void fail(const char *url, const char *what)
 {
     atomic_store(&warmup.has_failed, true);
@@ -244,7 +258,14 @@ static void ask(const struct pyw_preload *preload, const char *url, const char *
         return;
     }
     snprintf(what, sizeof(what), "status %u", attempt.status);
-    fail(url, attempt.status != 0 ? what : "no answer; lines before this one say why");
+    if (attempt.status == 0) {
+        snprintf(what, sizeof(what), "no answer; lines before this one say why");
+    }
+    if (pyw_interpreter_own_lane() > 0) {
+        fail_lane(preload, url, what);
+    } else {
+        fail(url, what);
+    }
 }
 
 /* The script whose mount covers most of the path; NULL: none does. */
@@ -280,16 +301,27 @@ static void go_to(const struct pyw_setup *setup, const char *url, unsigned numbe
     free(path);
 }
 
-static void *run(void *argument)
+/* All of them in the interpreters of one lane. */
+static void go_round(unsigned lane)
 {
     const struct pyw_setup *setup = warmup.host->setup;
     const struct pyw_texts *urls = &setup->options.warmup;
-    const uint64_t one = 1;
 
-    (void)argument;
+    pyw_interpreter_take_lane(lane);
     for (size_t i = 0; i < urls->count && !atomic_load(&warmup.is_over); i++) {
         atomic_store(&warmup.url, urls->items[i]);
         go_to(setup, urls->items[i], (unsigned)i + 1);
+    }
+}
+
+static void *run(void *argument)
+{
+    const uint64_t one = 1;
+
+    (void)argument;
+    for (unsigned lane = 0;
+         lane < pyw_interpreter_lanes() && !atomic_load(&warmup.has_failed); lane++) {
+        go_round(lane);
     }
     pyw_serve_leave_thread();
     (void)!write(warmup.done_fd, &one, sizeof(one)); /* the first: there is room */

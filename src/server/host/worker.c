@@ -8,10 +8,13 @@
 
 #include "base/clock.h"
 #include "host/frames.h"
+#include "host/gate.h"
 #include "host/journal.h"
 #include "host/poller.h"
 #include "host/tally.h"
 #include "host/timeouts.h"
+#include "host/watcher.h"
+#include "python/interpreter.h"
 #include "python/loader.h"
 #include "wsgi/serve.h"
 
@@ -24,6 +27,8 @@
 
 struct worker {
     struct pyw_host *host;
+    uint32_t index; /* at the gate */
+    unsigned lane;  /* which of the interpreters it enters (python/interpreter) */
     struct pyw_frames frames;
     struct pyw_inbox_memory memory;
 };
@@ -188,6 +193,20 @@ static void free_worker(struct worker *worker)
     free(worker);
 }
 
+/* @return NULL: the worker is to leave. */
+static struct pyw_channel *find_work(const struct worker *worker)
+{
+    struct pyw_gate *gate = worker->host->gate;
+    struct pyw_channel *channel;
+
+    pyw_gate_pass(gate, worker->index);
+    channel = pyw_poller_next(worker->host->poller);
+    if (channel != NULL) {
+        pyw_gate_take(gate, worker->index);
+    }
+    return channel;
+}
+
 static void *run(void *argument)
 {
     struct worker *worker = argument;
@@ -198,8 +217,11 @@ static void *run(void *argument)
         PYW_LOG(pyw_journal_line, NULL, DAEMON_START, "out of memory");
         _exit(1); /* at start-up, before anything is served */
     }
-    while ((channel = pyw_poller_next(host->poller)) != NULL) {
+    pyw_interpreter_take_lane(worker->lane);
+    pyw_gate_join(host->gate, worker->index);
+    while ((channel = find_work(worker)) != NULL) {
         work(worker, channel);
+        pyw_gate_done(host->gate, worker->index);
     }
     pyw_serve_leave_thread();
     free_worker(worker);
@@ -208,7 +230,8 @@ static void *run(void *argument)
     return NULL;
 }
 
-static int start_one(struct pyw_host *host, const pthread_attr_t *attributes)
+static int start_one(struct pyw_host *host, uint32_t index,
+                     const pthread_attr_t *attributes)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
     pthread_t thread;
@@ -218,6 +241,8 @@ static int start_one(struct pyw_host *host, const pthread_attr_t *attributes)
         return -ENOMEM;
     }
     worker->host = host;
+    worker->index = index;
+    worker->lane = index % pyw_interpreter_lanes();
     atomic_fetch_add(&host->workers, 1);
     rv = -pthread_create(&thread, attributes, run, worker);
     if (rv != 0) {
@@ -252,8 +277,9 @@ int pyw_worker_start_all(struct pyw_host *host)
     }
     rv = pyw_worker_set_stack(&attributes, options);
     (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pyw_watcher_start(host);
     for (int64_t i = 0; i < options->threads && rv == 0; i++) {
-        rv = start_one(host, &attributes);
+        rv = start_one(host, (uint32_t)i, &attributes);
     }
     pthread_attr_destroy(&attributes);
     return rv;

@@ -10,8 +10,9 @@
 
 #include "host/host.h"
 
-/* Starts the group's `threads=` workers, with `stack-size=`. Main thread; they live
- * until pyw_poller_stop. @return 0 or -errno, with some of them running. */
+/* Starts the group's `threads=` workers, with `stack-size=`, and what watches them.
+ * Main thread; they live until pyw_poller_stop. @return 0 or -errno, with some of them
+ * running. */
 int pyw_worker_start_all(struct pyw_host *host);
 
 /* A thread that runs the application gets as much stack as a worker. @return 0 or

@@ -43,7 +43,9 @@ static enum refusal refusal_of(PyObject *exception)
 void pyw_advice_log(const struct pyw_interpreter *interpreter, const char *script,
                     size_t script_len, struct pyw_exchange *exchange)
 {
-    PyObject *pending = interpreter->index != 0 ? pyw_errors_take() : NULL;
+    /* Of other lanes than the first python/lanes says it. */
+    PyObject *pending =
+        interpreter->index != 0 && interpreter->lane == 0 ? pyw_errors_take() : NULL;
     PyObject *exception = Py_XNewRef(pending);
     enum refusal refusal = NO_REFUSAL;
 

@@ -388,6 +388,16 @@ static PyMethodDef functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* For `import *`, which would leave out what __getattr__ makes. */
+static int add_all(PyObject *module)
+{
+    PyObject *all = list_names(module, NULL);
+    int rv = PyModule_AddObjectRef(module, "__all__", all);
+
+    Py_XDECREF(all);
+    return rv;
+}
+
 int pyw_api_add(PyObject *module)
 {
     const struct pyw_builtin *state = pyw_builtin_state(module);
@@ -396,7 +406,8 @@ int pyw_api_add(PyObject *module)
         PyModule_AddObjectRef(module, "shutdown_callbacks",
                               state->shutdown_callbacks) != 0 ||
         PyModule_AddObjectRef(module, "signal_callbacks", state->signal_callbacks) !=
-            0) {
+            0 ||
+        add_all(module) != 0) {
         return -1;
     }
     return install_source(module);

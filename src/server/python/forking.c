@@ -153,7 +153,7 @@ int pyw_forking_fork(int (*place)(void *context), void *context)
 int pyw_forking_finish(const struct pyw_setup *setup)
 {
     const struct pyw_interpreter *interpreter =
-        pyw_interpreter_enter(PYW_SPAN(""), NULL);
+        pyw_interpreter_enter(PYW_SPAN(""), 0, NULL);
     int result = -1;
 
     if (interpreter == NULL) {

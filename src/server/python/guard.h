@@ -11,6 +11,8 @@
 
 #include <Python.h>
 
+#include <stdbool.h>
+
 #if PY_VERSION_HEX >= 0x030D0000
 #define PYW_GUARD_BEGIN(object) Py_BEGIN_CRITICAL_SECTION(object)
 #define PYW_GUARD_END() Py_END_CRITICAL_SECTION()
@@ -29,6 +31,20 @@ static inline PyObject *pyw_guard_sequence(PyObject *sequence)
     return PySequence_Tuple(sequence);
 #else
     return Py_NewRef(sequence);
+#endif
+}
+
+/* Whether the object has so many references, and all of them are the caller's. One that
+ * other threads have seen may be denied where there is no GIL: never the other way
+ * round. */
+static inline bool pyw_guard_has_references(PyObject *object, unsigned count)
+{
+#ifdef Py_GIL_DISABLED
+    return _Py_IsOwnedByCurrentThread(object) &&
+           __atomic_load_n(&object->ob_ref_local, __ATOMIC_RELAXED) == count &&
+           __atomic_load_n(&object->ob_ref_shared, __ATOMIC_ACQUIRE) == 0;
+#else
+    return Py_REFCNT(object) == (Py_ssize_t)count;
 #endif
 }
 

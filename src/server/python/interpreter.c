@@ -12,6 +12,8 @@
 #include "python/prelude.h"
 #include "python/pyw_gil.h"
 
+#define PLACE_MAX 256
+
 enum state { NEW, CREATING, READY, FAILED };
 
 struct entry {
@@ -34,11 +36,18 @@ static struct entry *by_index[PYW_GIL_MAX_INTERPRETERS] = {
     &main_entry}; /* written under `lock` */
 static _Atomic(struct entry *) first = &main_entry;
 static unsigned count = 1; /* under `lock` */
+static unsigned lanes = 1; /* written at the start */
+static __thread unsigned own_lane;
 
 const char *pyw_interpreter_describe(const struct pyw_interpreter *interpreter,
                                      char *text, size_t size)
 {
-    if (interpreter->index == 0) {
+    if (interpreter->lane > 0 && interpreter->name_len == 0) {
+        snprintf(text, size, "interpreter %u of %u", interpreter->lane + 1, lanes);
+    } else if (interpreter->lane > 0) {
+        snprintf(text, size, "sub-interpreter '%s', %u of %u", interpreter->name,
+                 interpreter->lane + 1, lanes);
+    } else if (interpreter->index == 0) {
         snprintf(text, size, "main interpreter");
     } else {
         snprintf(text, size, "sub-interpreter '%s'", interpreter->name);
@@ -51,12 +60,31 @@ struct pyw_interpreter *pyw_interpreter_current(void)
     return &by_index[pyw_gil_current()]->interpreter;
 }
 
-static struct entry *find(struct pyw_span group)
+unsigned pyw_interpreter_lanes(void)
+{
+    return lanes;
+}
+
+void pyw_interpreter_take_lane(unsigned lane)
+{
+    own_lane = lane;
+    if (lane > 0 && pyw_gil_enter(0) == 0) {
+        pyw_gil_leave();
+    }
+}
+
+unsigned pyw_interpreter_own_lane(void)
+{
+    return own_lane;
+}
+
+static struct entry *find(struct pyw_span group, unsigned lane)
 {
     struct entry *entry = atomic_load_explicit(&first, memory_order_acquire);
 
     while (entry != NULL &&
-           (entry->interpreter.name_len != group.len ||
+           (entry->interpreter.lane != lane ||
+            entry->interpreter.name_len != group.len ||
             memcmp(entry->interpreter.name, group.data, group.len) != 0)) {
         entry = entry->next;
     }
@@ -64,7 +92,7 @@ static struct entry *find(struct pyw_span group)
 }
 
 /* Under the lock. @return NULL: no memory, or too many interpreters. */
-static struct entry *append(struct pyw_span group)
+static struct entry *append(struct pyw_span group, unsigned lane)
 {
     struct entry *entry =
         count < PYW_GIL_MAX_INTERPRETERS ? calloc(1, sizeof(struct entry)) : NULL;
@@ -79,21 +107,22 @@ static struct entry *append(struct pyw_span group)
     entry->interpreter.name = name;
     entry->interpreter.name_len = group.len;
     entry->interpreter.index = count;
+    entry->interpreter.lane = lane;
     by_index[count++] = entry;
     entry->next = atomic_load(&first);
     atomic_store_explicit(&first, entry, memory_order_release);
     return entry;
 }
 
-static struct entry *find_or_append(struct pyw_span group)
+static struct entry *find_or_append(struct pyw_span group, unsigned lane)
 {
-    struct entry *entry = find(group);
+    struct entry *entry = find(group, lane);
 
     if (entry == NULL) {
         pthread_mutex_lock(&lock);
-        entry = find(group);
+        entry = find(group, lane);
         if (entry == NULL) {
-            entry = append(group);
+            entry = append(group, lane);
         }
         pthread_mutex_unlock(&lock);
     }
@@ -122,6 +151,9 @@ static int furnish(struct pyw_interpreter *interpreter)
 int pyw_interpreter_start(const struct pyw_setup *process_setup)
 {
     setup = process_setup;
+    if (setup->options.interpreters > 1 && pyw_gil_may_be_own()) {
+        lanes = (unsigned)setup->options.interpreters;
+    }
     pyw_python_options_resolve(&setup->python, "", &main_entry.interpreter.settings);
     if (furnish(&main_entry.interpreter) != 0) {
         return -1;
@@ -177,6 +209,32 @@ static void check_interval(const struct pyw_interpreter *interpreter,
     }
 }
 
+/* Of lanes but the first, whose requests go on in that. */
+static void log_missing(const struct entry *entry, struct pyw_exchange *exchange)
+{
+    char place[PLACE_MAX];
+
+    pyw_interpreter_describe(&entry->interpreter, place, sizeof place);
+    PYW_LOG(pyw_errors_log, exchange, LANE_MISSING, place);
+}
+
+/* Inside main, or inside the interpreter where it exists already. @return 0, or -1 with
+ * an exception. */
+static int make(struct entry *entry)
+{
+    struct pyw_interpreter *interpreter = &entry->interpreter;
+
+    if (!entry->exists) {
+        pyw_python_options_resolve(&setup->python, interpreter->name,
+                                   &interpreter->settings);
+        entry->exists =
+            pyw_gil_new_interpreter(interpreter->index,
+                                    interpreter->lane > 0 ||
+                                        interpreter->settings.own_gil == PYW_ON) == 0;
+    }
+    return entry->exists ? furnish(interpreter) : -1;
+}
+
 /* @return READY or FAILED; the thread is detached. */
 static enum state create(struct entry *entry, struct pyw_exchange *exchange)
 {
@@ -186,16 +244,11 @@ static enum state create(struct entry *entry, struct pyw_exchange *exchange)
         PYW_LOG(pyw_log_print, exchange, INTERPRETER_FAILED, entry->interpreter.name);
         return FAILED;
     }
-    if (!entry->exists) {
-        pyw_python_options_resolve(&setup->python, entry->interpreter.name,
-                                   &entry->interpreter.settings);
-        entry->exists =
-            pyw_gil_new_interpreter(entry->interpreter.index,
-                                    entry->interpreter.settings.own_gil == PYW_ON) == 0;
-    }
-    if (entry->exists && furnish(&entry->interpreter) == 0) {
+    if (make(entry) == 0) {
         state = READY;
         check_interval(&entry->interpreter, exchange);
+    } else if (entry->interpreter.lane > 0) {
+        log_missing(entry, exchange);
     } else {
         PYW_LOG(pyw_errors_log, exchange, INTERPRETER_FAILED, entry->interpreter.name);
     }
@@ -203,14 +256,20 @@ static enum state create(struct entry *entry, struct pyw_exchange *exchange)
     return state;
 }
 
-struct pyw_interpreter *pyw_interpreter_enter(struct pyw_span group,
+struct pyw_interpreter *pyw_interpreter_enter(struct pyw_span group, unsigned lane,
                                               struct pyw_exchange *exchange)
 {
-    struct entry *entry = find_or_append(group);
+    struct entry *entry = find_or_append(group, lane);
     enum state state;
 
     if (entry == NULL) {
-        PYW_LOG(pyw_log_print, exchange, INTERPRETER_COUNT, PYW_GIL_MAX_INTERPRETERS);
+        if (lane == 0) {
+            PYW_LOG(pyw_log_print, exchange, INTERPRETER_COUNT,
+                    PYW_GIL_MAX_INTERPRETERS);
+        }
+        return NULL;
+    }
+    if (atomic_load_explicit(&entry->interpreter.is_out, memory_order_relaxed)) {
         return NULL;
     }
     state = atomic_load_explicit(&entry->state, memory_order_acquire);
@@ -219,7 +278,7 @@ struct pyw_interpreter *pyw_interpreter_enter(struct pyw_span group,
         if (state == CREATING) {
             state = create(entry, exchange);
             settle(entry, state);
-        } else if (state == FAILED) {
+        } else if (state == FAILED && lane == 0) {
             PYW_LOG(pyw_log_print, exchange, INTERPRETER_FAILED,
                     entry->interpreter.name);
         }
@@ -233,6 +292,34 @@ struct pyw_interpreter *pyw_interpreter_enter(struct pyw_span group,
 void pyw_interpreter_leave(void)
 {
     pyw_gil_leave();
+}
+
+bool pyw_interpreter_retire(struct pyw_interpreter *interpreter, bool with_others)
+{
+    struct pyw_span group = {interpreter->name, interpreter->name_len};
+    bool is_first = !atomic_exchange(&interpreter->is_out, true);
+
+    for (unsigned lane = 1; with_others && lane < lanes; lane++) {
+        struct entry *entry = find_or_append(group, lane);
+
+        if (entry != NULL) {
+            atomic_store(&entry->interpreter.is_out, true);
+        }
+    }
+    if (with_others) {
+        struct entry *entry = find_or_append(group, 0);
+
+        is_first = entry != NULL &&
+                   !atomic_exchange(&entry->interpreter.has_told_retired, true);
+    }
+    return is_first;
+}
+
+bool pyw_interpreter_retire_own(struct pyw_span group)
+{
+    struct entry *entry = own_lane > 0 ? find(group, own_lane) : NULL;
+
+    return entry != NULL && pyw_interpreter_retire(&entry->interpreter, false);
 }
 
 void pyw_interpreter_each(void (*visit)(struct pyw_interpreter *interpreter))

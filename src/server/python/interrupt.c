@@ -2,24 +2,29 @@
 
 #include <Python.h>
 
-#include <pthread.h>
 #include <stddef.h>
 #include <unistd.h>
 
+#include "base/seats.h"
 #include "python/builtin.h"
 #include "python/interpreter.h"
 #include "python/log.h"
 #include "python/pyw_gil.h"
 
-static pthread_mutex_t lock =
-    PTHREAD_MUTEX_INITIALIZER; /* a leaf; taken with the GIL held */
-static struct pyw_interrupt *first;
+/* Each holds its thread's struct pyw_interrupt; the locks are taken with the GIL held.
+ */
+static struct pyw_seats seats;
+static __thread struct pyw_seat *own_seat;
 
 void pyw_interrupt_watch(struct pyw_interrupt *interrupt, struct pyw_exchange *exchange,
                          struct pyw_interpreter *interpreter)
 {
-    interrupt->is_watched = pyw_builtin_setup()->options.interrupt_timeout_s > 0;
-    if (!interrupt->is_watched) {
+    struct pyw_seat *seat = pyw_builtin_setup()->options.interrupt_timeout_s > 0
+                                ? pyw_seats_own(&seats, &own_seat)
+                                : NULL;
+
+    interrupt->is_watched = seat != NULL;
+    if (seat == NULL) {
         return;
     }
     interrupt->exchange = exchange;
@@ -27,35 +32,33 @@ void pyw_interrupt_watch(struct pyw_interrupt *interrupt, struct pyw_exchange *e
     interrupt->thread = pyw_gil_thread_ident();
     interrupt->number = pyw_gil_thread_number();
     interrupt->is_injected = false;
-    pthread_mutex_lock(&lock);
-    interrupt->next = first;
-    first = interrupt;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&seat->lock);
+    interrupt->next = seat->first;
+    seat->first = interrupt;
+    pthread_mutex_unlock(&seat->lock);
 }
 
 bool pyw_interrupt_unwatch(struct pyw_interrupt *interrupt)
 {
-    struct pyw_interrupt **at = &first;
+    struct pyw_seat *seat = own_seat;
 
     if (!interrupt->is_watched) {
         return false;
     }
-    pthread_mutex_lock(&lock);
-    while (*at != interrupt) {
-        at = &(*at)->next;
-    }
-    *at = interrupt->next;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&seat->lock);
+    seat->first = interrupt->next; /* the last that came */
+    pthread_mutex_unlock(&seat->lock);
     if (interrupt->is_injected) {
         pyw_gil_raise(interrupt->thread, NULL); /* it may not have come through yet */
     }
     return interrupt->is_injected;
 }
 
-/* Under the lock. */
-static struct pyw_interrupt *find_wanted(const struct pyw_interpreter *interpreter)
+/* In a seat that is locked. */
+static struct pyw_interrupt *find_wanted(const struct pyw_seat *seat,
+                                         const struct pyw_interpreter *interpreter)
 {
-    struct pyw_interrupt *at = first;
+    struct pyw_interrupt *at = seat->first;
 
     while (at != NULL && (!atomic_load(&at->exchange->is_interrupt_wanted) ||
                           (interpreter != NULL && at->interpreter != interpreter))) {
@@ -68,30 +71,38 @@ static struct pyw_interrupt *find_wanted(const struct pyw_interpreter *interpret
 static unsigned inject_one(const struct pyw_interpreter *interpreter)
 {
     const struct pyw_builtin *builtin = pyw_builtin_state(interpreter->module);
-    struct pyw_interrupt *interrupt;
+    struct pyw_seat *seat = NULL;
     unsigned number = 0;
 
-    pthread_mutex_lock(&lock);
-    interrupt = find_wanted(interpreter);
-    if (interrupt != NULL) {
-        atomic_store(&interrupt->exchange->is_interrupt_wanted, false);
-        interrupt->is_injected = true;
-        number = interrupt->number;
-        pyw_gil_raise(interrupt->thread, builtin->request_timeout);
+    while (number == 0 && (seat = pyw_seats_next(&seats, seat)) != NULL) {
+        struct pyw_interrupt *interrupt;
+
+        pthread_mutex_lock(&seat->lock);
+        interrupt = find_wanted(seat, interpreter);
+        if (interrupt != NULL) {
+            atomic_store(&interrupt->exchange->is_interrupt_wanted, false);
+            interrupt->is_injected = true;
+            number = interrupt->number;
+            pyw_gil_raise(interrupt->thread, builtin->request_timeout);
+        }
+        pthread_mutex_unlock(&seat->lock);
     }
-    pthread_mutex_unlock(&lock);
     return number;
 }
 
 static struct pyw_interpreter *next_interpreter(void)
 {
-    const struct pyw_interrupt *interrupt;
-    struct pyw_interpreter *interpreter;
+    struct pyw_interpreter *interpreter = NULL;
+    struct pyw_seat *seat = NULL;
 
-    pthread_mutex_lock(&lock);
-    interrupt = find_wanted(NULL);
-    interpreter = interrupt != NULL ? interrupt->interpreter : NULL;
-    pthread_mutex_unlock(&lock);
+    while (interpreter == NULL && (seat = pyw_seats_next(&seats, seat)) != NULL) {
+        const struct pyw_interrupt *interrupt;
+
+        pthread_mutex_lock(&seat->lock);
+        interrupt = find_wanted(seat, NULL);
+        interpreter = interrupt != NULL ? interrupt->interpreter : NULL;
+        pthread_mutex_unlock(&seat->lock);
+    }
     return interpreter;
 }
 

@@ -1,7 +1,6 @@
 #include "python/loader.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,44 +11,18 @@
 #include "python/after_fork.h"
 #include "python/errors.h"
 #include "python/guard.h"
+#include "python/lanes.h"
 #include "python/log.h"
 #include "python/prelude.h"
 #include "python/pyw_gil.h"
+#include "python/script.h"
 #include "python/source.h"
 
 #define PLACE_MAX 256
 
-enum state { NEW, LOADING, READY, FAILED };
-
-/* One script in one interpreter; entries are never removed, so that they are found
- * without a lock. */
-struct script {
-    struct script *next; /* written once */
-    struct pyw_interpreter *interpreter;
-    char *path;
-    size_t path_len;
-    _Atomic enum state state;
-    _Atomic int64_t mtime;      /* of the file that was loaded, or failed to load */
-    _Atomic int64_t told_mtime; /* pyw_loader_finds_change last told of it */
-    _Atomic unsigned loads;     /* how often it was tried */
-    atomic_bool can_ask;        /* it has a reload_required() */
-    atomic_bool asks;           /* it has, and has served since its load */
-    PyObject *module;        /* strong; NULL unless it was READY once; see module_of */
-    PyObject *name;          /* GIL; the callable's, as last asked for */
-    atomic_bool is_reported; /* that the module lacks it */
-    struct {                 /* under `lock` */
-        unsigned failures;
-        int64_t retry_at_ms;
-    } shared;
-};
-
 static bool is_in_place;
-static pthread_mutex_t lock =
-    PTHREAD_MUTEX_INITIALIZER; /* a leaf, held for moments only */
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static _Atomic(struct script *) first;
 static _Atomic int64_t waits_since_ms; /* see pyw_loader_waits_since_ms */
-static bool has_loaded;                /* before pyw_loader_begin_wait */
+static int64_t before_wait_ms;         /* the same, at pyw_loader_begin_wait */
 
 int64_t pyw_loader_waits_since_ms(void)
 {
@@ -65,13 +38,13 @@ void pyw_loader_watch(pyw_loader_watcher *function)
 
 void pyw_loader_begin_wait(void)
 {
-    has_loaded = atomic_load(&waits_since_ms) < 0;
+    before_wait_ms = atomic_load(&waits_since_ms);
     atomic_store(&waits_since_ms, pyw_clock_now_ms());
 }
 
 void pyw_loader_end_wait(void)
 {
-    atomic_store(&waits_since_ms, has_loaded ? -1 : 0);
+    atomic_store(&waits_since_ms, before_wait_ms);
 }
 
 void pyw_loader_init(bool is_reloading_in_place)
@@ -79,164 +52,17 @@ void pyw_loader_init(bool is_reloading_in_place)
     is_in_place = is_reloading_in_place;
 }
 
-/* --- the entries --------------------------------------------------------------- */
-
-static struct script *find(struct pyw_span group, struct pyw_span path)
-{
-    struct script *script = atomic_load_explicit(&first, memory_order_acquire);
-
-    while (script != NULL &&
-           (script->path_len != path.len ||
-            memcmp(script->path, path.data, path.len) != 0 ||
-            script->interpreter->name_len != group.len ||
-            memcmp(script->interpreter->name, group.data, group.len) != 0)) {
-        script = script->next;
-    }
-    return script;
-}
-
-/* Under the lock; NULL when memory is short. */
-static struct script *append(struct pyw_interpreter *interpreter, struct pyw_span path)
-{
-    struct script *script = calloc(1, sizeof(struct script));
-    char *copy = script != NULL ? malloc(path.len + 1) : NULL;
-
-    if (copy == NULL) {
-        free(script);
-        return NULL;
-    }
-    memcpy(copy, path.data, path.len);
-    copy[path.len] = '\0';
-    script->interpreter = interpreter;
-    script->path = copy;
-    script->path_len = path.len;
-    atomic_store(&script->told_mtime, INT64_MIN);
-    script->next = atomic_load(&first);
-    atomic_store_explicit(&first, script, memory_order_release);
-    return script;
-}
-
-static struct script *find_or_append(struct pyw_interpreter *interpreter,
-                                     struct pyw_span path)
-{
-    struct pyw_span group = {interpreter->name, interpreter->name_len};
-    struct script *script = find(group, path);
-
-    if (script == NULL) {
-        pthread_mutex_lock(&lock);
-        script = find(group, path);
-        if (script == NULL) {
-            script = append(interpreter, path);
-        }
-        pthread_mutex_unlock(&lock);
-    }
-    return script;
-}
-
-/* The interpreter's GIL, where there is one, keeps the module; else the lock does. */
-static void lock_module(void)
-{
-#ifdef Py_GIL_DISABLED
-    pthread_mutex_lock(&lock);
-#endif
-}
-
-static void unlock_module(void)
-{
-#ifdef Py_GIL_DISABLED
-    pthread_mutex_unlock(&lock);
-#endif
-}
-
-/* New reference, or NULL. */
-static PyObject *module_of(struct script *script)
-{
-    PyObject *module;
-
-    lock_module();
-    module = Py_XNewRef(script->module);
-    unlock_module();
-    return module;
-}
-
-/* Steals the reference, NULL included. */
-static void set_module(struct script *script, PyObject *module)
-{
-    PyObject *old;
-
-    lock_module();
-    old = script->module;
-    script->module = module;
-    unlock_module();
-    Py_XDECREF(old);
-}
-
-/* What a request asks of the loader; for a preload there is no exchange. */
-struct demand {
-    struct pyw_exchange *exchange;
-    bool compares; /* the modification time */
-    int64_t mtime;
-};
-
-static bool has_changed(const struct script *script, const struct demand *demand)
-{
-    return demand->compares && atomic_load(&script->mtime) != demand->mtime;
-}
-
-/* Waits for a load in progress, then says what is to be done: READY (use it), LOADING
- * (the caller loads), FAILED (not again so soon). The module of so many loads wants to
- * be loaded again, where `is_forced`; another may have seen to that. **GIL:** not held.
- */
-static enum state claim(struct script *script, const struct demand *demand,
-                        bool is_forced, unsigned loads)
-{
-    enum state state;
-
-    pthread_mutex_lock(&lock);
-    while (atomic_load(&script->state) == LOADING) {
-        pthread_cond_wait(&changed, &lock);
-    }
-    state = atomic_load(&script->state);
-    is_forced = is_forced && atomic_load(&script->loads) == loads;
-    if (state == NEW ||
-        (state == READY &&
-         (is_forced || (is_in_place && has_changed(script, demand)))) ||
-        (state == FAILED && (has_changed(script, demand) ||
-                             pyw_clock_now_ms() >= script->shared.retry_at_ms))) {
-        if (has_changed(script, demand)) {
-            script->shared.failures = 0;
-        }
-        state = LOADING;
-        atomic_store(&script->state, LOADING);
-    }
-    pthread_mutex_unlock(&lock);
-    return state;
-}
-
-static void settle(struct script *script, enum state state, int64_t mtime)
-{
-    pthread_mutex_lock(&lock);
-    if (state == READY) {
-        script->shared.failures = 0;
-    } else {
-        script->shared.failures++;
-        script->shared.retry_at_ms =
-            pyw_clock_now_ms() + pyw_clock_backoff_ms(script->shared.failures);
-    }
-    atomic_store(&script->mtime, mtime);
-    atomic_fetch_add(&script->loads, 1);
-    atomic_store(&script->state, state);
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
-}
-
 /* --- loading: inside the interpreter, an exception is pending after -1 and NULL --- */
 
-static void log_failure(const struct script *script, struct pyw_exchange *exchange)
+static void log_failure(const struct pyw_script *script, struct pyw_exchange *exchange)
 {
     char name[PYW_ERRORS_NAME_MAX];
     char place[PLACE_MAX];
 
+    if (script->interpreter->lane > 0) {
+        pyw_lanes_failed(script->interpreter, script->path, exchange);
+        return;
+    }
     pyw_interpreter_describe(script->interpreter, place, sizeof place);
     pyw_advice_log(script->interpreter, script->path, strlen(script->path), exchange);
     pyw_errors_class(name);
@@ -244,7 +70,7 @@ static void log_failure(const struct script *script, struct pyw_exchange *exchan
 }
 
 /* New reference to the module's function reload_required(); NULL: it has none. */
-static PyObject *find_ask(const struct script *script, PyObject *module)
+static PyObject *find_ask(const struct pyw_script *script, PyObject *module)
 {
     const struct pyw_builtin *builtin = pyw_builtin_state(script->interpreter->module);
     PyObject *function = pyw_guard_item(PyModule_GetDict(module), builtin->reload_name);
@@ -255,7 +81,7 @@ static PyObject *find_ask(const struct script *script, PyObject *module)
     return function;
 }
 
-static bool can_ask(const struct script *script, PyObject *module)
+static bool can_ask(const struct pyw_script *script, PyObject *module)
 {
     PyObject *function = find_ask(script, module);
 
@@ -263,9 +89,22 @@ static bool can_ask(const struct script *script, PyObject *module)
     return function != NULL;
 }
 
+/* Tells those who want to know that the script is loaded. **GIL:** held. */
+static void tell_loaded(const struct pyw_script *script, struct pyw_exchange *exchange)
+{
+    if (script->interpreter->lane > 0) {
+        pyw_lanes_loaded(script->interpreter, script->path, exchange);
+    } else {
+        atomic_store(&waits_since_ms, -1);
+    }
+    if (watcher != NULL) {
+        watcher(script->path, script->interpreter->name);
+    }
+}
+
 /* Loads the script; failure is logged. @return READY or FAILED. **GIL:** held. */
-static enum state load(struct script *script, struct pyw_exchange *exchange,
-                       int64_t *mtime)
+static enum pyw_script_state load(struct pyw_script *script,
+                                  struct pyw_exchange *exchange, int64_t *mtime)
 {
     char place[PLACE_MAX];
     void *token = pyw_gil_release();
@@ -274,7 +113,7 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
     char *text;
     PyObject *path;
     PyObject *module = NULL;
-    enum state state;
+    enum pyw_script_state state;
 
     (void)atomic_compare_exchange_strong(&waits_since_ms, &unset, pyw_clock_now_ms());
     pyw_interpreter_describe(script->interpreter, place, sizeof place);
@@ -289,7 +128,10 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
      * for ever. */
     *mtime = *mtime != 0 ? *mtime : own_mtime;
     if (text == NULL) {
-        return FAILED;
+        if (script->interpreter->lane > 0) {
+            pyw_lanes_failed(script->interpreter, script->path, exchange);
+        }
+        return PYW_SCRIPT_FAILED;
     }
     path = PyUnicode_DecodeFSDefaultAndSize(script->path, (Py_ssize_t)script->path_len);
     module = path != NULL ? pyw_source_execute(text, path, *mtime) : NULL;
@@ -301,19 +143,22 @@ static enum state load(struct script *script, struct pyw_exchange *exchange,
     }
     pyw_prelude_leave_fork(PYW_PRELUDE_SCRIPT,
                            (struct pyw_span){script->path, script->path_len});
+    if (module != NULL && pyw_script_set_module(script, module) != 0) {
+        Py_CLEAR(module);
+    }
     if (module == NULL) {
         log_failure(script, exchange);
-    } else {
-        atomic_store(&waits_since_ms, -1);
-        if (watcher != NULL) {
-            watcher(script->path, script->interpreter->name);
+        if (pyw_script_set_module(script, NULL) != 0) {
+            PyErr_Clear(); /* no memory; nobody looks at what has FAILED */
         }
+    } else {
+        tell_loaded(script, exchange);
     }
-    state = module != NULL ? READY : FAILED;
+    state = module != NULL ? PYW_SCRIPT_READY : PYW_SCRIPT_FAILED;
     atomic_store(&script->can_ask, module != NULL && can_ask(script, module));
     atomic_store(&script->asks, false);
-    set_module(script, module);
     script->is_reported = false;
+    Py_XDECREF(module);
     return state;
 }
 
@@ -334,7 +179,7 @@ static PyObject *resource_of(const struct pyw_request_head *head)
 }
 
 /* The module's own word; `exchange` takes the log, NULL: the process. */
-static bool ask(const struct script *script, PyObject *module,
+static bool ask(const struct pyw_script *script, PyObject *module,
                 const struct pyw_request_head *head, struct pyw_exchange *exchange)
 {
     PyObject *function = find_ask(script, module);
@@ -356,8 +201,8 @@ static bool ask(const struct script *script, PyObject *module,
 
 /* The module's own wish: it lost its `__mtime__`, or says so, where that is not left to
  * pyw_loader_finds_change. */
-static bool wants_reload(const struct script *script, PyObject *module,
-                         const struct demand *demand)
+static bool wants_reload(const struct pyw_script *script, PyObject *module,
+                         const struct pyw_script_demand *demand)
 {
     const struct pyw_builtin *builtin = pyw_builtin_state(script->interpreter->module);
 
@@ -374,29 +219,31 @@ static bool wants_reload(const struct script *script, PyObject *module,
 /* New reference to the script's module, the one to use now; NULL: it has none (logged).
  * **GIL:** held. A module changes only together with the state, by a thread that holds
  * it. */
-static PyObject *provide(struct script *script, struct demand *demand)
+static PyObject *provide(struct pyw_script *script, struct pyw_script_demand *demand)
 {
-    enum state state = atomic_load_explicit(&script->state, memory_order_acquire);
+    enum pyw_script_state state =
+        atomic_load_explicit(&script->state, memory_order_acquire);
     unsigned loads = atomic_load(&script->loads);
-    PyObject *module = state == READY ? module_of(script) : NULL;
+    PyObject *module = state == PYW_SCRIPT_READY ? pyw_script_module(script) : NULL;
     bool is_forced = module != NULL && wants_reload(script, module, demand);
     void *token;
 
-    if (module != NULL && !is_forced && !(is_in_place && has_changed(script, demand))) {
+    if (module != NULL && !is_forced &&
+        !(is_in_place && pyw_script_has_changed(script, demand))) {
         return module;
     }
     Py_XDECREF(module);
     token = pyw_gil_release();
-    state = claim(script, demand, is_forced, loads);
+    state = pyw_script_claim(script, demand, is_forced, loads);
     pyw_gil_acquire(token);
-    if (state == LOADING) {
+    if (state == PYW_SCRIPT_LOADING) {
         state = load(script, demand->exchange, &demand->mtime);
-        module = state == READY ? module_of(script) : NULL;
-        settle(script, state, demand->mtime);
+        module = state == PYW_SCRIPT_READY ? pyw_script_module(script) : NULL;
+        pyw_script_settle(script, state, demand->mtime);
         return module;
     }
-    module = state == READY ? module_of(script) : NULL;
-    if (module == NULL) {
+    module = state == PYW_SCRIPT_READY ? pyw_script_module(script) : NULL;
+    if (module == NULL && script->interpreter->lane == 0) {
         PYW_LOG(pyw_log_print_held, demand->exchange, SCRIPT_STILL_FAILED,
                 script->path);
     }
@@ -405,13 +252,13 @@ static PyObject *provide(struct script *script, struct demand *demand)
 
 /* New reference to the callable's name as a str; NULL with an exception. */
 #ifdef Py_GIL_DISABLED
-static PyObject *intern_name(struct script *script, struct pyw_span name)
+static PyObject *intern_name(struct pyw_script *script, struct pyw_span name)
 {
     (void)script;
     return PyUnicode_DecodeUTF8(name.data, (Py_ssize_t)name.len, "replace");
 }
 #else
-static PyObject *intern_name(struct script *script, struct pyw_span name)
+static PyObject *intern_name(struct pyw_script *script, struct pyw_span name)
 {
     Py_ssize_t len = 0;
     const char *known =
@@ -434,7 +281,7 @@ static PyObject *intern_name(struct script *script, struct pyw_span name)
 #endif
 
 /* Says what is wrong with the callable, once for each load of the script. */
-static void complain(struct script *script, PyObject *module, PyObject *callable,
+static void complain(struct pyw_script *script, PyObject *module, PyObject *callable,
                      struct pyw_exchange *exchange)
 {
     struct pyw_span wanted = exchange->head->callable;
@@ -464,7 +311,7 @@ static void complain(struct script *script, PyObject *module, PyObject *callable
 }
 
 /* New reference, or NULL (logged). */
-static PyObject *look_up(struct script *script, PyObject *module,
+static PyObject *look_up(struct pyw_script *script, PyObject *module,
                          struct pyw_exchange *exchange)
 {
     PyObject *name = intern_name(script, exchange->head->callable);
@@ -481,14 +328,20 @@ static PyObject *look_up(struct script *script, PyObject *module,
     return NULL;
 }
 
-/* New reference, or NULL (logged). */
-static PyObject *module_for(struct script *script, struct pyw_exchange *exchange)
+static struct pyw_script_demand demand_of(struct pyw_exchange *exchange)
 {
-    struct demand demand = {
+    return (struct pyw_script_demand){
         .exchange = exchange,
         .compares = (exchange->head->flags & PYW_REQUEST_RELOAD) != 0,
+        .reloads = is_in_place,
         .mtime = exchange->head->script_mtime,
     };
+}
+
+/* New reference, or NULL (logged). */
+static PyObject *module_for(struct pyw_script *script, struct pyw_exchange *exchange)
+{
+    struct pyw_script_demand demand = demand_of(exchange);
 
     return script != NULL ? provide(script, &demand) : NULL;
 }
@@ -496,13 +349,15 @@ static PyObject *module_for(struct script *script, struct pyw_exchange *exchange
 PyObject *pyw_loader_module(struct pyw_interpreter *interpreter,
                             struct pyw_exchange *exchange)
 {
-    return module_for(find_or_append(interpreter, exchange->head->script), exchange);
+    return module_for(pyw_script_find_or_append(interpreter, exchange->head->script),
+                      exchange);
 }
 
 PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,
                               struct pyw_exchange *exchange)
 {
-    struct script *script = find_or_append(interpreter, exchange->head->script);
+    struct pyw_script *script =
+        pyw_script_find_or_append(interpreter, exchange->head->script);
     PyObject *module = module_for(script, exchange);
     PyObject *callable = module != NULL ? look_up(script, module, exchange) : NULL;
 
@@ -513,31 +368,119 @@ PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,
     return callable;
 }
 
+/* --- lanes but the first -----------------------------------------------------------
+ */
+
+static bool is_loaded(const struct pyw_script *script)
+{
+    return script != NULL &&
+           atomic_load_explicit(&script->state, memory_order_acquire) ==
+               PYW_SCRIPT_READY;
+}
+
+/* Enters the interpreter of a lane, with the script loaded. @return NULL: not there.
+ * **GIL:** not held. */
+static struct pyw_interpreter *enter_lane(struct pyw_span group, unsigned lane,
+                                          struct pyw_span path,
+                                          struct pyw_script_demand *demand)
+{
+    struct pyw_script *script = pyw_script_find(group, lane, path);
+    struct pyw_interpreter *interpreter;
+    PyObject *module;
+
+    if (!is_loaded(script) && !is_loaded(pyw_script_find(group, 0, path))) {
+        return NULL;
+    }
+    interpreter = pyw_interpreter_enter(group, lane, demand->exchange);
+    if (interpreter == NULL || is_loaded(script)) {
+        return interpreter;
+    }
+    script = pyw_script_find_or_append(interpreter, path);
+    module = script != NULL ? provide(script, demand) : NULL;
+    if (module == NULL) {
+        pyw_interpreter_leave();
+        return NULL;
+    }
+    Py_DECREF(module);
+    return interpreter;
+}
+
+struct pyw_interpreter *pyw_loader_enter(struct pyw_exchange *exchange)
+{
+    const struct pyw_request_head *head = exchange->head;
+    unsigned lane = pyw_interpreter_own_lane();
+    struct pyw_interpreter *interpreter = NULL;
+
+    if (lane > 0) {
+        struct pyw_script_demand demand = demand_of(exchange);
+
+        interpreter = enter_lane(head->application_group, lane, head->script, &demand);
+    }
+    return interpreter != NULL
+               ? interpreter
+               : pyw_interpreter_enter(head->application_group, 0, exchange);
+}
+
+/* In the order in which they were first wanted, the newest script being the list's
+ * first. */
+static void follow(struct pyw_script *leader)
+{
+    unsigned lane = pyw_interpreter_own_lane();
+    struct pyw_script_demand demand = {.reloads = is_in_place};
+
+    if (leader->next != NULL) {
+        follow(leader->next);
+    }
+    if (leader->interpreter->lane == 0 && is_loaded(leader)) {
+        struct pyw_span group = {leader->interpreter->name,
+                                 leader->interpreter->name_len};
+        struct pyw_span path = {leader->path, leader->path_len};
+
+        if (enter_lane(group, lane, path, &demand) != NULL) {
+            pyw_interpreter_leave();
+        }
+    }
+}
+
+void pyw_loader_follow(void)
+{
+    struct pyw_script *newest = pyw_script_next(NULL);
+
+    if (newest != NULL) {
+        follow(newest);
+    }
+}
+
+/* --- reloading ---------------------------------------------------------------------
+ */
+
 /* What the script's reload_required() says. **GIL:** not held. */
-static bool says_stale(struct script *script, const struct pyw_request_head *head)
+static bool says_stale(struct pyw_script *script, const struct pyw_request_head *head)
 {
     PyObject *module;
     bool is_stale;
 
-    if (pyw_interpreter_enter(head->application_group, NULL) == NULL) {
+    if (pyw_interpreter_enter(head->application_group, script->interpreter->lane,
+                              NULL) == NULL) {
         return false;
     }
-    module = module_of(script);
+    module = pyw_script_module(script);
     is_stale = module != NULL && ask(script, module, head, NULL);
     Py_XDECREF(module);
     pyw_interpreter_leave();
     return is_stale;
 }
 
-static bool is_stale(struct script *script, const struct pyw_request_head *head)
+static bool is_stale(struct pyw_script *script, const struct pyw_request_head *head)
 {
-    enum state state = atomic_load(&script->state);
+    enum pyw_script_state state = atomic_load(&script->state);
     struct stat now;
 
-    if (state == READY && atomic_load(&script->asks) && says_stale(script, head)) {
+    if (state == PYW_SCRIPT_READY && atomic_load(&script->asks) &&
+        says_stale(script, head)) {
         return true;
     }
-    if ((state != READY && state != FAILED) ||
+    if ((state != PYW_SCRIPT_READY && state != PYW_SCRIPT_FAILED) ||
         atomic_load(&script->mtime) == head->script_mtime) {
         return false;
     }
@@ -548,21 +491,32 @@ static bool is_stale(struct script *script, const struct pyw_request_head *head)
         return false;
     }
     if (stat(script->path, &now) != 0) {
-        return state == READY;
+        return state == PYW_SCRIPT_READY;
     }
     return pyw_source_mtime(&now) != atomic_load(&script->mtime);
 }
 
+/* The script as the calling thread is going to use it. */
+static struct pyw_script *find_used(const struct pyw_request_head *head,
+                                    struct pyw_script *leader)
+{
+    unsigned lane = pyw_interpreter_own_lane();
+    struct pyw_script *own =
+        lane > 0 ? pyw_script_find(head->application_group, lane, head->script) : NULL;
+
+    return is_loaded(own) && !atomic_load(&own->interpreter->is_out) ? own : leader;
+}
+
 bool pyw_loader_finds_change(const struct pyw_request_head *head)
 {
-    struct script *script;
+    struct pyw_script *leader;
 
     if ((head->flags & PYW_REQUEST_RELOAD) == 0) {
         return false;
     }
-    script = find(head->application_group, head->script);
-    return script != NULL && is_stale(script, head) &&
-           atomic_exchange(&script->told_mtime, head->script_mtime) !=
+    leader = pyw_script_find(head->application_group, 0, head->script);
+    return leader != NULL && is_stale(find_used(head, leader), head) &&
+           atomic_exchange(&leader->told_mtime, head->script_mtime) !=
                head->script_mtime;
 }
 
@@ -571,15 +525,15 @@ int pyw_loader_preload(const struct pyw_preload *preload)
     struct pyw_span group = {preload->application_group,
                              strlen(preload->application_group)};
     struct pyw_span path = {preload->script, strlen(preload->script)};
-    struct pyw_interpreter *interpreter = pyw_interpreter_enter(group, NULL);
-    struct demand demand = {.exchange = NULL};
-    struct script *script;
+    struct pyw_interpreter *interpreter = pyw_interpreter_enter(group, 0, NULL);
+    struct pyw_script_demand demand = {.reloads = is_in_place};
+    struct pyw_script *script;
     PyObject *module;
 
     if (interpreter == NULL) {
         return -1;
     }
-    script = find_or_append(interpreter, path);
+    script = pyw_script_find_or_append(interpreter, path);
     module = script != NULL ? provide(script, &demand) : NULL;
     Py_XDECREF(module);
     pyw_interpreter_leave();

@@ -34,6 +34,17 @@ int64_t pyw_loader_waits_since_ms(void);
 void pyw_loader_begin_wait(void);
 void pyw_loader_end_wait(void);
 
+/* Enters the interpreter that is to serve the exchange on the calling thread: that of
+ * its lane, or the first of the application group, where the script is not loaded yet
+ * or the other is out of service: the first leads, the others load what it has loaded.
+ * @return NULL: there is none; the reason is in the log of the exchange. **GIL:** not
+ * held. */
+struct pyw_interpreter *pyw_loader_enter(struct pyw_exchange *exchange);
+
+/* On a thread of another lane than the first: loads all that the first interpreters
+ * have loaded. Whatever fails is in the log. **GIL:** not held. */
+void pyw_loader_follow(void);
+
 /* Imports a script before the first request, on the calling thread. @return 0, or -1:
  * it failed, and the traceback is in the process log. **GIL:** not held. */
 int pyw_loader_preload(const struct pyw_preload *preload);
@@ -48,8 +59,8 @@ void pyw_loader_init(bool is_reloading_in_place);
 void pyw_loader_watch(pyw_loader_watcher *watcher);
 
 /* New reference to the application that the exchange is for, from its script, which is
- * loaded if need be. @return NULL: there is none; the reason is in the log of the
- * exchange, no exception is pending.
+ * loaded if need be; inside of pyw_loader_enter. @return NULL: there is none; the
+ * reason is in the log of the exchange, no exception is pending.
  * **GIL:** held, in `interpreter`; given up while another thread loads the same script.
  */
 PyObject *pyw_loader_callable(struct pyw_interpreter *interpreter,

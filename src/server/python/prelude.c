@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "python/handlers.h"
+#include "python/lanes.h"
 #include "python/log.h"
 #include "python/program.h"
 #include "python/pyw_gil.h"
@@ -74,8 +75,26 @@ static const char run_source[] =
     "    def fork():\n"
     "        'Python cannot do this here: the child would end at once, or never.'\n"
     "        raise RuntimeError('a sub-interpreter cannot fork: put '\n"
-    "            'WSGIApplicationGroup %{GLOBAL} in the configuration')\n"
+    "            'WSGIApplicationGroup %{GLOBAL} in the configuration'\n"
+    "            + (', without interpreters=' if is_lane_ else ''))\n"
     "    os.fork = os.forkpty = fork\n"
+    "def watch_extensions():\n"
+    "    from importlib.machinery import ExtensionFileLoader as loader\n"
+    "    words = 'interpreter', 'more than once per process'\n" /* PyO3's, Cython's;
+                                                                   NumPy's */
+    "    def watch(genuine):\n"
+    "        def watched(self, subject):\n"
+    "            try:\n"
+    "                return genuine(self, subject)\n"
+    "            except ImportError as error:\n"
+    "                text = str(error)\n"
+    "                if any(word in text for word in words):\n"
+    "                    root = self.name.partition('.')[0]\n"
+    "                    note_refusal_(self.name, root in sys.stdlib_module_names)\n"
+    "                raise\n"
+    "        return watched\n"
+    "    loader.create_module = watch(loader.create_module)\n"
+    "    loader.exec_module = watch(loader.exec_module)\n"
     "if stdout_ is not None:\n"
     "    replace_streams()\n"
     "extend_path()\n"
@@ -109,7 +128,9 @@ static const char run_source[] =
     "    os.register_at_fork(before=before_fork_, after_in_parent=after_fork_,\n"
     "                        after_in_child=forked_)\n"
     "else:\n"
-    "    refuse_forks()\n";
+    "    refuse_forks()\n"
+    "if is_lane_:\n"
+    "    watch_extensions()\n";
 
 /* Both are tried, whatever the first does. Before 3.13 the main thread's lock is that
  * of the thread that imported `threading`, of a request perhaps, which is not waited
@@ -194,6 +215,8 @@ static PyMethodDef is_forked_method = {"is_forked", is_forked, METH_NOARGS, NULL
 static PyMethodDef before_fork_method = {"before_fork", before_fork, METH_NOARGS, NULL};
 static PyMethodDef after_fork_method = {"after_fork", after_fork, METH_NOARGS, NULL};
 static PyMethodDef log_signal_method = {"log_signal", log_signal, METH_VARARGS, NULL};
+static PyMethodDef note_refusal_method = {"note_refusal", pyw_lanes_note_refusal,
+                                          METH_VARARGS, NULL};
 static PyMethodDef share_signal_method = {"share_signal", pyw_handlers_signal,
                                           METH_VARARGS, NULL};
 static PyMethodDef announce_signal_method = {"announce_signal", announce_signal, METH_O,
@@ -278,6 +301,7 @@ static int set_functions(PyObject *names)
                    set(names, "is_forked_", function(&is_forked_method)) != 0 ||
                    set(names, "log_signal_", function(&log_signal_method)) != 0 ||
                    set(names, "share_signal_", function(&share_signal_method)) != 0 ||
+                   set(names, "note_refusal_", function(&note_refusal_method)) != 0 ||
                    set(names, "announce_signal_", function(&announce_signal_method)) !=
                        0
                ? -1
@@ -330,13 +354,14 @@ static PyObject *make_paths(const struct pyw_setup *setup,
 }
 
 /* In seconds; 0: as it is. The interval is the GIL's: sub-interpreters that share
- * main's have nothing to say. */
+ * main's have nothing to say. What holds for the first interpreter holds for those
+ * beside it. */
 static double switch_interval(const struct pyw_setup *setup,
                               const struct pyw_interpreter *interpreter)
 {
     int64_t us = interpreter->settings.switch_interval_us;
 
-    if (interpreter->index == 0) {
+    if (interpreter->index == 0 || interpreter->lane > 0) {
         us = us > 0 ? us : setup->options.switch_interval_us;
     } else if (!pyw_gil_is_own(interpreter->index)) {
         us = 0;
@@ -348,8 +373,10 @@ static int set_settings(PyObject *names, const struct pyw_setup *setup,
                         const struct pyw_interpreter *interpreter)
 {
     bool is_program = pyw_setup_is_service(setup);
+    /* Handlers are the main interpreter's; a script installs its own in each. */
     bool is_restricted =
-        interpreter->settings.restrict_signal != PYW_OFF && !is_program;
+        (interpreter->settings.restrict_signal != PYW_OFF || interpreter->lane > 0) &&
+        !is_program;
     bool handles_end = is_program && interpreter->index == 0;
 
     return set(names, "python_paths_", make_paths(setup, interpreter)) != 0 ||
@@ -383,6 +410,8 @@ static int set_all(PyObject *names, const struct pyw_setup *setup,
                    set(names, "is_main_", PyBool_FromLong(interpreter->index == 0)) !=
                        0 ||
                    set(names, "is_embedded_", PyBool_FromLong(is_embedded)) != 0 ||
+                   set(names, "is_lane_", PyBool_FromLong(interpreter->lane > 0)) !=
+                       0 ||
                    set(names, "dump_signal_", PyLong_FromLong(pyw_stacks_signal())) !=
                        0 ||
                    set(names, "dump_fd_", PyLong_FromLong(pyw_stacks_signal_fd())) != 0

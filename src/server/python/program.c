@@ -161,7 +161,7 @@ static void run_script(const struct pyw_setup *setup, const struct pyw_preload *
 {
     struct pyw_span group = {preload->application_group,
                              strlen(preload->application_group)};
-    struct pyw_interpreter *interpreter = pyw_interpreter_enter(group, NULL);
+    struct pyw_interpreter *interpreter = pyw_interpreter_enter(group, 0, NULL);
     int64_t begun_us = pyw_clock_now_us();
     char place[PLACE_MAX];
     double seconds;

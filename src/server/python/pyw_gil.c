@@ -18,6 +18,7 @@ struct thread {
     PyGILState_STATE main_token;
     unsigned capacity;      /* of `states` */
     PyThreadState **states; /* by interpreter index */
+    atomic_bool *wants;     /* told of a wait for a GIL; NULL: nobody asks */
 };
 
 static __thread struct thread self;
@@ -26,6 +27,7 @@ static __thread struct thread self;
  * through them all, and not all of them hold the same GIL. */
 static _Atomic(PyInterpreterState *) interpreters[PYW_GIL_MAX_INTERPRETERS];
 static atomic_bool is_own[PYW_GIL_MAX_INTERPRETERS];
+static atomic_uint own_count; /* of is_own[] */
 static atomic_uint thread_count;
 
 /* --- forks ---------------------------------------------------------------------- */
@@ -111,6 +113,17 @@ void pyw_gil_started(void)
     PyEval_SaveThread();
 }
 
+static void attach(PyThreadState *state)
+{
+    if (self.wants == NULL) {
+        PyEval_RestoreThread(state);
+        return;
+    }
+    atomic_store_explicit(self.wants, true, memory_order_relaxed);
+    PyEval_RestoreThread(state);
+    atomic_store_explicit(self.wants, false, memory_order_relaxed);
+}
+
 static int reserve(unsigned interpreter)
 {
     unsigned capacity = self.capacity == 0 ? 4 : self.capacity;
@@ -158,7 +171,7 @@ int pyw_gil_enter(unsigned interpreter)
             return -1;
         }
     }
-    PyEval_RestoreThread(self.states[interpreter]);
+    attach(self.states[interpreter]);
     return 0;
 }
 
@@ -193,6 +206,20 @@ bool pyw_gil_may_be_own(void)
 bool pyw_gil_is_own(unsigned interpreter)
 {
     return atomic_load_explicit(&is_own[interpreter], memory_order_acquire);
+}
+
+unsigned pyw_gil_count(void)
+{
+#ifdef Py_GIL_DISABLED
+    return 0;
+#else
+    return 1 + atomic_load_explicit(&own_count, memory_order_relaxed);
+#endif
+}
+
+void pyw_gil_tell_wants(atomic_bool *wants)
+{
+    self.wants = wants;
 }
 
 /* @return the first thread state of a new interpreter, attached; NULL: main is attached
@@ -247,6 +274,9 @@ int pyw_gil_new_interpreter(unsigned interpreter, bool wants_own)
         return -1;
     }
     atomic_store_explicit(&is_own[interpreter], has_own, memory_order_release);
+    if (has_own) {
+        atomic_fetch_add_explicit(&own_count, 1, memory_order_relaxed);
+    }
     interpreters[interpreter] = PyThreadState_GetInterpreter(first);
     /* The first state is nobody's and stays for ever: Python 3.11 aborts when the first
      * state of an interpreter is made a second time, which it would be once all its
@@ -278,6 +308,16 @@ PyInterpreterState *pyw_gil_interpreter(unsigned interpreter)
 }
 
 #ifdef Py_GIL_DISABLED
+PyObject *pyw_gil_thread_dict(void)
+{
+    PyObject *dict = PyThreadState_GetDict();
+
+    if (dict == NULL) {
+        PyErr_NoMemory();
+    }
+    return dict;
+}
+
 PyObject *pyw_gil_frames(void)
 {
     /* It stops all threads meanwhile. */
@@ -336,7 +376,7 @@ void *pyw_gil_release(void)
 
 void pyw_gil_acquire(void *token)
 {
-    PyEval_RestoreThread(token);
+    attach(token);
 }
 
 unsigned long pyw_gil_thread_ident(void)
@@ -369,6 +409,7 @@ void pyw_gil_leave_thread(void)
     self.states = NULL;
     self.capacity = 0;
     self.has_main = false;
+    self.wants = NULL;
 }
 
 unsigned pyw_gil_thread_number(void)

@@ -13,6 +13,7 @@
 
 #include <Python.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* How many interpreters one process may have. */
@@ -38,11 +39,22 @@ int pyw_gil_new_interpreter(unsigned interpreter, bool wants_own);
 /* Whether the interpreter with this index has a GIL of its own; main's is shared by
  * those that have not. */
 bool pyw_gil_is_own(unsigned interpreter);
+/* How many GILs there are by now. None in a build that can do without, whatever a
+ * module has brought back. */
+unsigned pyw_gil_count(void);
+/* Where it is to be seen that the thread waits for a GIL. */
+void pyw_gil_tell_wants(atomic_bool *wants);
 /* Whether this Python runs without a GIL now. **GIL:** attached. */
 bool pyw_gil_is_off(void);
 /* The index of the interpreter that the thread is inside of; main's for an unknown one.
  */
 unsigned pyw_gil_current(void);
+
+#ifdef Py_GIL_DISABLED
+/* The dict of the calling thread in the interpreter that it is inside of, borrowed; it
+ * is cleared when the thread gives its state back. NULL with an exception. */
+PyObject *pyw_gil_thread_dict(void);
+#endif
 
 /* The interpreter with this index; NULL: there is none. */
 PyInterpreterState *pyw_gil_interpreter(unsigned interpreter);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/datagram.h"
+#include "base/seats.h"
 #include "base/thread.h"
 #include "python/builtin.h"
 #include "python/events.h"
@@ -37,9 +38,10 @@ static struct {
     _Atomic uint32_t sequence;
 } reporter = {.fd = -1, .slow_us = -1};
 
-/* The requests that run, where slow ones are looked for. */
-static pthread_mutex_t running_lock = PTHREAD_MUTEX_INITIALIZER; /* a leaf */
-static struct pyw_running *first;
+/* The requests that run, where slow ones are looked for: lists of struct pyw_running.
+ */
+static struct pyw_seats seats;
+static __thread struct pyw_seat *own_seat;
 
 /* --- datagrams -------------------------------------------------------------------- */
 
@@ -342,48 +344,52 @@ static void report_slow(struct pyw_writer *writer, const struct pyw_running *run
 /* Sending under the lock, which keeps the requests from ending, does not block. */
 static void report_running(struct pyw_writer *writer)
 {
-    pthread_mutex_lock(&running_lock);
-    for (const struct pyw_running *at = first; at != NULL; at = at->next) {
-        int64_t elapsed_us = pyw_clock_now_us() - at->begun_us;
+    struct pyw_seat *seat = NULL;
 
-        if (elapsed_us >= reporter.slow_us) {
-            report_slow(writer, at, elapsed_us, false);
+    while ((seat = pyw_seats_next(&seats, seat)) != NULL) {
+        pthread_mutex_lock(&seat->lock);
+        for (const struct pyw_running *at = seat->first; at != NULL; at = at->next) {
+            int64_t elapsed_us = pyw_clock_now_us() - at->begun_us;
+
+            if (elapsed_us >= reporter.slow_us) {
+                report_slow(writer, at, elapsed_us, false);
+            }
         }
+        pthread_mutex_unlock(&seat->lock);
     }
-    pthread_mutex_unlock(&running_lock);
 }
 
 void pyw_reporter_enter(struct pyw_running *running,
                         const struct pyw_request_head *head, int64_t begun_us)
 {
-    running->is_listed = reporter.slow_us >= 0;
-    if (!running->is_listed) {
+    struct pyw_seat *seat =
+        reporter.slow_us >= 0 ? pyw_seats_own(&seats, &own_seat) : NULL;
+
+    running->is_listed = seat != NULL;
+    if (seat == NULL) {
         return;
     }
     running->head = head;
     running->begun_us = begun_us;
     running->thread = pyw_gil_thread_number();
-    pthread_mutex_lock(&running_lock);
-    running->next = first;
-    first = running;
-    pthread_mutex_unlock(&running_lock);
+    pthread_mutex_lock(&seat->lock);
+    running->next = seat->first;
+    seat->first = running;
+    pthread_mutex_unlock(&seat->lock);
 }
 
 void pyw_reporter_leave(struct pyw_running *running)
 {
-    struct pyw_running **at = &first;
+    struct pyw_seat *seat = own_seat;
     struct pyw_writer writer;
     int64_t elapsed_us;
 
     if (!running->is_listed || getpid() != reporter.pid) {
         return;
     }
-    pthread_mutex_lock(&running_lock);
-    while (*at != running) {
-        at = &(*at)->next;
-    }
-    *at = running->next;
-    pthread_mutex_unlock(&running_lock);
+    pthread_mutex_lock(&seat->lock);
+    seat->first = running->next; /* the thread's last to begin is its first to end */
+    pthread_mutex_unlock(&seat->lock);
     elapsed_us = pyw_clock_now_us() - running->begun_us;
     if (elapsed_us >= reporter.slow_us) {
         pyw_bytes_init(&writer);

@@ -185,6 +185,23 @@ static bool any_rule(const struct pyw_python_options *options, size_t flag)
     return false;
 }
 
+/* interpreters= that this Python cannot have. **GIL:** held. */
+static void warn_of_lanes(void)
+{
+    const struct pyw_setup *setup = pyw_builtin_setup();
+    long long wanted = (long long)setup->options.interpreters;
+
+    if (wanted <= (long long)pyw_interpreter_lanes()) {
+        return;
+    }
+    if (pyw_gil_is_off()) {
+        PYW_LOG(pyw_log_print_held, NULL, LANES_WITHOUT_GIL, wanted);
+    } else {
+        PYW_LOG(pyw_log_print_held, NULL, LANES_TOO_OLD, wanted, PYW_PYTHON_VERSION,
+                setup->group, wanted);
+    }
+}
+
 /* Says what this Python cannot do of what it was asked for. **GIL:** held. */
 static void warn(const struct pyw_python_options *options)
 {
@@ -196,6 +213,7 @@ static void warn(const struct pyw_python_options *options)
             PYW_LOG(pyw_log_print_held, NULL, OWN_GIL_TOO_OLD, PYW_PYTHON_VERSION);
         }
     }
+    warn_of_lanes();
 #ifndef Py_GIL_DISABLED
     if (any_rule(options, offsetof(struct pyw_python_settings, free_threading))) {
         PYW_LOG(pyw_log_print_held, NULL, FREE_THREADING_BUILD, PYW_PYTHON_VERSION);
@@ -269,6 +287,16 @@ void pyw_runtime_touch(void)
         }
     }
     pyw_gil_leave_thread();
+}
+
+unsigned pyw_runtime_gils(void)
+{
+    return pyw_gil_count();
+}
+
+void pyw_runtime_tell_wants(atomic_bool *wants_gil)
+{
+    pyw_gil_tell_wants(wants_gil);
 }
 
 void pyw_runtime_dump_stacks(int fd)

@@ -6,6 +6,7 @@
 #ifndef PYW_PYTHON_RUNTIME_H
 #define PYW_PYTHON_RUNTIME_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "base/embed_api.h"
@@ -34,6 +35,13 @@ void pyw_runtime_stop(void);
 /* Takes each GIL of the process and lets go of it: returns only if Python is not stuck.
  * From a thread that is not inside Python. */
 void pyw_runtime_touch(void);
+
+/* How many GILs there are by now; 0: Python can do without. Any thread. */
+unsigned pyw_runtime_gils(void);
+
+/* Where it is to be seen that the calling thread waits for a GIL, from now to its end.
+ */
+void pyw_runtime_tell_wants(atomic_bool *wants_gil);
 
 /* Writes the Python stacks of all threads to `fd`, also when another thread never lets
  * go of the GIL. From any thread that is not inside Python. May take a second. */

@@ -203,10 +203,11 @@ static bool serve_scale(struct pyw_realm *realm, struct pyw_call *call)
     }
     if (pyw_crew_scale(chosen.first, (uint32_t)command->least,
                        (uint32_t)command->most) != 0) {
+        long long most = (long long)chosen.first->group->setup.options.processes;
         (void)snprintf(why, sizeof(why),
-                       "The group has room for %lld processes: raise processes= of its "
-                       "WSGIDaemonProcess.",
-                       (long long)chosen.first->group->setup.options.processes);
+                       "The group has room for %lld process%s: raise processes= of its "
+                       "WSGIDaemonProcess, or start-server's --processes.",
+                       most, most == 1 ? "" : "es");
         return refuse(call, why);
     }
     open_answer(&json, call, NULL);

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/codes.h"
+#include "channel/vitals.h"
 #include "supervisor/act.h"
 #include "supervisor/control.h"
 #include "supervisor/crew.h"
@@ -402,11 +403,13 @@ static void supersede(struct supervisor *self)
 static int64_t next_deadline(struct supervisor *self)
 {
     int64_t deadline = pyw_control_deadline(self->control);
+    int64_t beat_ms = pyw_clock_now_ms() + PYW_VITALS_BEAT_MS;
     int64_t telling_ms = self->course == PYW_COURSE_RUN
                              ? pyw_herald_deadline_ms(&self->herald)
                              : PYW_CLOCK_NEVER;
 
     deadline = telling_ms < deadline ? telling_ms : deadline;
+    deadline = beat_ms < deadline ? beat_ms : deadline;
     FOR_EACH_CREW(self, crew)
     {
         int64_t own = pyw_crew_deadline_ms(crew);
@@ -481,10 +484,17 @@ static void run_control(struct supervisor *self, const struct pollfd *polled)
     pyw_control_run(self->control, polled);
 }
 
+static void beat(const struct supervisor *self)
+{
+    pyw_vitals_beat(self->plan->vitals, pyw_clock_now_ms(),
+                    self->course == PYW_COURSE_STOP);
+}
+
 static void run_round(struct supervisor *self)
 {
     size_t count;
 
+    beat(self);
     FOR_EACH_CREW(self, crew)
     {
         if (self->course != PYW_COURSE_STOP) {

@@ -17,6 +17,8 @@
 #include "supervisor/process.h"
 #include "supervisor/systemd.h"
 
+struct pyw_vitals;
+
 struct pyw_supervisor_plan {
     struct pyw_group **groups;
     size_t group_count;
@@ -35,6 +37,7 @@ struct pyw_supervisor_plan {
         *control_file;                 /* removed by us only if the parent has died */
     unsigned generation;               /* of the configuration; 1 is the first */
     int64_t server_started_ms;         /* clock.h */
+    struct pyw_vitals *vitals;         /* where it shows that it lives; NULL: nowhere */
     const char *socket_dir;            /* removed at the end, with the sockets in it */
     const struct pyw_systemd *manager; /* who is told how things are; NULL: nobody */
     pyw_supervisor_log *log;

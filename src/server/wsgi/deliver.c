@@ -12,7 +12,7 @@
 #include "python/stream.h"
 #include "wsgi/file_wrapper.h"
 
-/* Lists with more body than this are sent piece by piece instead of being joined. */
+/* The pieces of a list leave together, so much body at a time at most. */
 #define JOIN_MAX 65536
 #define PLACE_MAX 256
 
@@ -117,6 +117,7 @@ static int send_file(struct pyw_request *request, const struct pyw_file_extent *
 
     PYW_GUARD_BEGIN(request->kit->start);
     pyw_response_set_length(request, extent->length);
+    pyw_response_offer_ranges(request);
     result =
         pyw_response_send_file(request, extent->fd, extent->offset, extent->length);
     PYW_GUARD_END();
@@ -211,14 +212,18 @@ static int survey(PyObject *sequence, struct pieces *pieces)
     return 0;
 }
 
-/* New reference to all pieces in one. */
-static PyObject *join(PyObject *sequence, size_t length)
+/* New reference to pieces in one. */
+static PyObject *join(PyObject *sequence, Py_ssize_t from, Py_ssize_t to, size_t length)
 {
-    PyObject *whole = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
-    char *at = whole != NULL ? PyBytes_AS_STRING(whole) : NULL;
+    PyObject *whole;
+    char *at;
 
-    for (Py_ssize_t i = 0; whole != NULL && i < PySequence_Fast_GET_SIZE(sequence);
-         i++) {
+    if (to - from == 1) {
+        return Py_NewRef(PySequence_Fast_GET_ITEM(sequence, from));
+    }
+    whole = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
+    at = whole != NULL ? PyBytes_AS_STRING(whole) : NULL;
+    for (Py_ssize_t i = from; whole != NULL && i < to; i++) {
         PyObject *piece = PySequence_Fast_GET_ITEM(sequence, i);
 
         memcpy(at, PyBytes_AS_STRING(piece), (size_t)PyBytes_GET_SIZE(piece));
@@ -248,23 +253,53 @@ static enum pyw_outcome send_whole(struct pyw_request *request, PyObject *whole,
     return judge(request);
 }
 
-/* Sends pieces one by one. The list may change meanwhile, when the GIL is given up. */
+/* Finds out which pieces go out together: JOIN_MAX of body, or one that is more.
+ * @return the first that does not; -1 with an exception. */
+static Py_ssize_t gather(PyObject *sequence, Py_ssize_t from, size_t *length)
+{
+    Py_ssize_t to = from;
+
+    for (*length = 0; to < PySequence_Fast_GET_SIZE(sequence); to++) {
+        PyObject *piece = PySequence_Fast_GET_ITEM(sequence, to);
+
+        if (check_piece(piece) != 0) {
+            return -1;
+        }
+        if (to > from && *length + (size_t)PyBytes_GET_SIZE(piece) > JOIN_MAX) {
+            break;
+        }
+        *length += (size_t)PyBytes_GET_SIZE(piece);
+    }
+    return to;
+}
+
+/* Sends some pieces. @return the first that is left, or -1 as pyw_response_send. */
+static Py_ssize_t send_some(struct pyw_request *request, PyObject *sequence,
+                            Py_ssize_t from)
+{
+    size_t length;
+    Py_ssize_t to = gather(sequence, from, &length);
+    PyObject *joined = to >= 0 ? join(sequence, from, to, length) : NULL;
+    int result = joined != NULL ? 0 : -1;
+
+    if (result == 0 && length > 0) {
+        result = send(request, PyBytes_AS_STRING(joined), length, false);
+    }
+    Py_XDECREF(joined);
+    return result == 0 ? to : -1;
+}
+
+/* Sends pieces, as many at a time as may be copied. The list may change meanwhile, when
+ * the GIL is given up. */
 static enum pyw_outcome send_pieces(struct pyw_request *request, PyObject *sequence)
 {
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); i++) {
-        PyObject *piece = Py_NewRef(PySequence_Fast_GET_ITEM(sequence, i));
-        int result = check_piece(piece);
+    Py_ssize_t at = 0;
 
-        if (result == 0 && PyBytes_GET_SIZE(piece) > 0) {
-            result = send(request, PyBytes_AS_STRING(piece),
-                          (size_t)PyBytes_GET_SIZE(piece), false);
-        }
-        Py_DECREF(piece);
-        if (result != 0) {
+    while (at < PySequence_Fast_GET_SIZE(sequence) &&
+           !pyw_response_is_full(&request->response)) {
+        at = send_some(request, sequence, at);
+        if (at < 0) {
             return fail(request);
-        }
-        if (pyw_response_is_full(&request->response)) {
-            break;
         }
     }
     return judge(request);
@@ -286,7 +321,8 @@ static enum pyw_outcome deliver_sequence(struct pyw_request *request,
     if (pieces.count > 1 && pieces.length > JOIN_MAX) {
         return send_pieces(request, sequence);
     }
-    whole = pieces.count > 1 ? join(sequence, (size_t)pieces.length)
+    whole = pieces.count > 1 ? join(sequence, 0, PySequence_Fast_GET_SIZE(sequence),
+                                    (size_t)pieces.length)
                              : Py_XNewRef(pieces.only);
     if (whole == NULL && pieces.count > 0) {
         return fail(request);

@@ -5,6 +5,7 @@
 
 #include "python/pyw_gil.h"
 #include "python/runtime.h"
+#include "wsgi/hints.h"
 #include "wsgi/native.h"
 #include "wsgi/request.h"
 
@@ -48,6 +49,8 @@ PyObject *pyw_environ_constants(const struct pyw_wsgi *state)
 {
     const struct pyw_setup *setup = pyw_builtin_setup();
     const uint32_t *apache = setup->server_version;
+    /* What one interpreter remembers, the others do not know. */
+    bool is_multiprocess = setup->is_multiprocess || pyw_interpreter_lanes() > 1;
     PyObject *dict = PyDict_New();
 
     if (dict == NULL) {
@@ -56,12 +59,13 @@ PyObject *pyw_environ_constants(const struct pyw_wsgi *state)
     if (put(dict, "wsgi.version", Py_BuildValue("(ii)", 1, 0)) != 0 ||
         put(dict, "wsgi.multithread",
             PyBool_FromLong(setup->threads_per_process > 1)) != 0 ||
-        put(dict, "wsgi.multiprocess", PyBool_FromLong(setup->is_multiprocess)) != 0 ||
+        put(dict, "wsgi.multiprocess", PyBool_FromLong(is_multiprocess)) != 0 ||
         put(dict, "wsgi.run_once",
             PyBool_FromLong(setup->options.maximum_requests == 1 &&
                             setup->threads_per_process == 1)) != 0 ||
         put(dict, "wsgi.input_terminated", Py_NewRef(Py_True)) != 0 ||
         put(dict, "wsgi.file_wrapper", Py_NewRef(state->file_wrapper_type)) != 0 ||
+        put(dict, "wsgi.early_hints", pyw_hints_new_idle(state)) != 0 ||
         put(dict, "apache.version",
             Py_BuildValue("(III)", apache[0], apache[1], apache[2])) != 0 ||
         put(dict, "mod_wsgi.version", pyw_builtin_version()) != 0) {
@@ -218,29 +222,20 @@ static struct pyw_template *make_template(const struct pyw_wsgi *state,
 
 /* The template for requests like this; NULL with an exception, or without where there
  * can be none. */
-static struct pyw_template *find_template(struct pyw_wsgi *state,
-                                          const struct pyw_request_head *head)
+static struct pyw_template *find_template(const struct pyw_request *request)
 {
-#ifdef Py_GIL_DISABLED
-    /* Templates live by the GIL. */
-    (void)state;
-    (void)head;
-    (void)make_template;
-    (void)is_for;
-    (void)hash_names;
-    return NULL;
-#else
+    const struct pyw_request_head *head = request->exchange->head;
     uint64_t hash = hash_names(head);
-    struct pyw_template **place = &state->templates[hash % PYW_WSGI_TEMPLATES];
+    struct pyw_template **place =
+        &request->store->templates[hash % PYW_STORE_TEMPLATES];
 
     if (!is_for(*place, head, hash)) {
-        struct pyw_template *made = make_template(state, head, hash);
+        struct pyw_template *made = make_template(request->wsgi, head, hash);
 
         drop_template(*place);
         *place = made;
     }
     return *place;
-#endif
 }
 
 /* Credentials are not kept beyond their request. */
@@ -300,11 +295,11 @@ static PyObject *copy_template(struct pyw_template *template,
     return environ;
 }
 
-void pyw_environ_clear(struct pyw_wsgi *state)
+void pyw_environ_clear(struct pyw_store *store)
 {
-    for (size_t i = 0; i < PYW_WSGI_TEMPLATES; i++) {
-        drop_template(state->templates[i]);
-        state->templates[i] = NULL;
+    for (size_t i = 0; i < PYW_STORE_TEMPLATES; i++) {
+        drop_template(store->templates[i]);
+        store->templates[i] = NULL;
     }
 }
 
@@ -379,14 +374,15 @@ static int set_own(PyObject *environ, const struct pyw_request *request)
 PyObject *pyw_environ_build(struct pyw_request *request)
 {
     const struct pyw_request_head *head = request->exchange->head;
-    struct pyw_template *template = find_template(request->wsgi, head);
+    struct pyw_template *template = find_template(request);
     PyObject *environ = template != NULL ? copy_template(template, head) : NULL;
 
     if (environ == NULL && !PyErr_Occurred()) {
         environ = build_plain(request->wsgi, head);
     }
     if (environ != NULL &&
-        (set_own(environ, request) != 0 || pyw_native_put(request, environ) != 0)) {
+        (set_own(environ, request) != 0 || pyw_native_put(request, environ) != 0 ||
+         pyw_hints_put(request, environ) != 0)) {
         Py_CLEAR(environ);
     }
     return environ;

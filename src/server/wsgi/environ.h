@@ -26,6 +26,6 @@ int pyw_environ_put_pairs(const struct pyw_wsgi *state, const struct pyw_pair *p
                           size_t count, PyObject *environ);
 
 /* Frees the templates. */
-void pyw_environ_clear(struct pyw_wsgi *state);
+void pyw_environ_clear(struct pyw_store *store);
 
 #endif

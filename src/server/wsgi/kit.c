@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 
+#include "python/guard.h"
 #include "python/stream.h"
 #include "wsgi/input.h"
 #include "wsgi/request.h"
@@ -38,15 +39,15 @@ static struct pyw_kit *make(const struct pyw_wsgi *state,
     return kit;
 }
 
-struct pyw_kit *pyw_kit_take(struct pyw_wsgi *state, const struct pyw_builtin *builtin,
+struct pyw_kit *pyw_kit_take(const struct pyw_builtin *builtin,
                              struct pyw_request *request)
 {
-    struct pyw_kit *kit = state->kits;
+    struct pyw_kit *kit = request->store->kits;
 
     if (kit != NULL) {
-        state->kits = kit->next;
+        request->store->kits = kit->next;
     } else {
-        kit = make(state, builtin);
+        kit = make(request->wsgi, builtin);
         if (kit == NULL) {
             return NULL;
         }
@@ -62,13 +63,10 @@ struct pyw_kit *pyw_kit_take(struct pyw_wsgi *state, const struct pyw_builtin *b
  * count tells. */
 static bool is_let_go(const struct pyw_kit *kit)
 {
-#ifdef Py_GIL_DISABLED
-    (void)kit;
-    return false; /* reference counts tell nothing there */
-#else
-    return Py_REFCNT(kit->input) == 1 && Py_REFCNT(kit->start) == 1 &&
-           Py_REFCNT(kit->errors) == 1 && Py_REFCNT(kit->log) == 2;
-#endif
+    return pyw_guard_has_references(kit->input, 1) &&
+           pyw_guard_has_references(kit->start, 1) &&
+           pyw_guard_has_references(kit->errors, 1) &&
+           pyw_guard_has_references(kit->log, 2);
 }
 
 void pyw_kit_sever(struct pyw_kit *kit)
@@ -78,25 +76,25 @@ void pyw_kit_sever(struct pyw_kit *kit)
     pyw_stream_sever(kit->log);
 }
 
-void pyw_kit_give_back(struct pyw_wsgi *state, struct pyw_kit *kit)
+void pyw_kit_give_back(struct pyw_store *store, struct pyw_kit *kit)
 {
     /* Again: each waits until the last thread has left the object, GIL or not. */
     pyw_kit_sever(kit);
     pyw_input_bind(kit->input, NULL);
     if (is_let_go(kit)) {
-        kit->next = state->kits;
-        state->kits = kit;
+        kit->next = store->kits;
+        store->kits = kit;
     } else {
         free_kit(kit);
     }
 }
 
-void pyw_kit_clear(struct pyw_wsgi *state)
+void pyw_kit_clear(struct pyw_store *store)
 {
-    while (state->kits != NULL) {
-        struct pyw_kit *kit = state->kits;
+    while (store->kits != NULL) {
+        struct pyw_kit *kit = store->kits;
 
-        state->kits = kit->next;
+        store->kits = kit->next;
         free_kit(kit);
     }
 }

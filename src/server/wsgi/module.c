@@ -5,8 +5,8 @@
 #include "python/runtime.h"
 #include "wsgi/environ.h"
 #include "wsgi/file_wrapper.h"
+#include "wsgi/hints.h"
 #include "wsgi/input.h"
-#include "wsgi/kit.h"
 #include "wsgi/start.h"
 
 #define NAME "_mod_pywsgi_wsgi"
@@ -21,6 +21,8 @@ static const size_t references[] = {
     offsetof(struct pyw_wsgi, input_type),
     offsetof(struct pyw_wsgi, start_type),
     offsetof(struct pyw_wsgi, file_wrapper_type),
+    offsetof(struct pyw_wsgi, hints_type),
+    offsetof(struct pyw_wsgi, hints_key),
     offsetof(struct pyw_wsgi, input_key),
     offsetof(struct pyw_wsgi, errors_key),
     offsetof(struct pyw_wsgi, thread_key),
@@ -45,6 +47,7 @@ static int intern_names(struct pyw_wsgi *state)
         const char *name;
     } names[] = {
         {&state->input_key, "wsgi.input"},
+        {&state->hints_key, "wsgi.early_hints"},
         {&state->errors_key, "wsgi.errors"},
         {&state->thread_key, "mod_wsgi.thread_id"},
         {&state->request_start_key, "mod_wsgi.request_start"},
@@ -87,8 +90,9 @@ static int execute(PyObject *module)
     state->input_type = pyw_input_new_type(module);
     state->start_type = pyw_start_new_type(module);
     state->file_wrapper_type = pyw_file_wrapper_new_type(module);
+    state->hints_type = pyw_hints_new_type(module);
     if (state->input_type == NULL || state->start_type == NULL ||
-        state->file_wrapper_type == NULL) {
+        state->file_wrapper_type == NULL || state->hints_type == NULL) {
         return -1;
     }
     state->constants = pyw_environ_constants(state);
@@ -112,8 +116,7 @@ static int clear(PyObject *module)
 {
     struct pyw_wsgi *state = pyw_module_state(module);
 
-    pyw_kit_clear(state);
-    pyw_environ_clear(state);
+    pyw_store_clear(&state->store);
     for (unsigned id = 1; id < PYW_HEAD_KEYS; id++) {
         Py_CLEAR(state->keys[id]);
     }

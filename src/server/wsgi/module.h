@@ -1,6 +1,6 @@
 /* module.h: what WSGI keeps per interpreter: its types, names that are looked up on
- * each request, and objects that are used again. It is the state of an internal module,
- * which every interpreter imports when it is set up.
+ * each request, and what a request leaves for the next. It is the state of an internal
+ * module, which every interpreter imports when it is set up.
  *
  * **GIL:** everything here belongs to whoever holds the interpreter's.
  */
@@ -11,26 +11,14 @@
 
 #include "base/head.h"
 #include "python/builtin.h"
-
-struct pyw_template;
-
-/* How many environ templates are kept, by the names that requests have (wsgi/environ).
- */
-#define PYW_WSGI_TEMPLATES 32
-
-/* The objects of one request, kept for the next when the application let go of them. */
-struct pyw_kit {
-    struct pyw_kit *next;
-    PyObject *input;
-    PyObject *start;
-    PyObject *log;
-    PyObject *errors; /* text stream over `log` */
-};
+#include "wsgi/store.h"
 
 struct pyw_wsgi {
     PyObject *input_type;
     PyObject *start_type;
     PyObject *file_wrapper_type;
+    PyObject *hints_type;
+    PyObject *hints_key;           /* "wsgi.early_hints" */
     PyObject *keys[PYW_HEAD_KEYS]; /* environ names by id; [0] is NULL */
     PyObject *input_key;           /* "wsgi.input", ... */
     PyObject *errors_key;
@@ -42,8 +30,7 @@ struct pyw_wsgi {
     PyObject *close_name;
     PyObject
         *constants; /* dict: the part of environ that is the same for all requests */
-    struct pyw_template *templates[PYW_WSGI_TEMPLATES];
-    struct pyw_kit *kits;
+    struct pyw_store store; /* of whoever holds the GIL; see there */
 };
 
 extern const struct pyw_protocol pyw_module_wsgi;

@@ -16,6 +16,7 @@
 #include "base/pyw_exchange.h"
 #include "python/interpreter.h"
 #include "python/interrupt.h"
+#include "wsgi/kit.h"
 #include "wsgi/module.h"
 #include "wsgi/observe.h"
 #include "wsgi/response.h"
@@ -24,8 +25,10 @@ struct pyw_request {
     struct pyw_exchange *exchange;
     struct pyw_interpreter *interpreter;
     struct pyw_wsgi *wsgi;
+    struct pyw_store *store; /* the thread's; NULL before the application is called */
     struct pyw_kit *kit;
     PyObject *native;     /* strong; see wsgi/native.h, NULL: none */
+    PyObject *hints;      /* strong; see wsgi/hints.h, NULL: none */
     int64_t picked_up_us; /* wall clock */
     atomic_bool is_busy;
     atomic_int send_error; /* 0, or the -errno that ended sending */

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "python/log.h"
 #include "python/pyw_gil.h"
+#include "wsgi/conditional.h"
 #include "wsgi/request.h"
 
 void pyw_response_init(struct pyw_response *response)
@@ -17,6 +17,7 @@ void pyw_response_init(struct pyw_response *response)
     response->is_started = false;
     response->is_sent = false;
     response->is_bodyless = false;
+    response->is_replaced = false;
     response->is_cut = false;
     response->declared = -1;
     response->written = 0;
@@ -38,6 +39,7 @@ void pyw_response_reset(struct pyw_response *response)
     response->object_count = 0;
     response->head.header_count = 0;
     response->length_count = 0;
+    response->is_replaced = false;
     response->is_started = false;
     Py_CLEAR(response->status);
 }
@@ -88,7 +90,7 @@ int pyw_response_begin(struct pyw_response *response, PyObject *status, size_t c
 {
     struct pyw_span text = span_of(status);
 
-    if (reserve(response, count + 1) != 0) {
+    if (reserve(response, count + 2) != 0) {
         return -1;
     }
     pyw_response_reset(response);
@@ -108,8 +110,7 @@ static bool is_same_length(struct pyw_response *response,
 {
     const struct pyw_header *first = &response->headers[response->length_at];
 
-    if (header->name.len != 14 ||
-        strncasecmp(header->name.data, "Content-Length", 14) != 0) {
+    if (!pyw_bytes_is_word(header->name, PYW_SPAN("Content-Length"))) {
         return false;
     }
     if (response->length_count == 0) {
@@ -141,7 +142,8 @@ static bool has_no_body(const struct pyw_request *request)
 {
     unsigned status = request->response.head.status;
 
-    return (request->exchange->head->flags & PYW_REQUEST_HEAD) != 0 || status == 204 ||
+    return request->response.is_replaced ||
+           (request->exchange->head->flags & PYW_REQUEST_HEAD) != 0 || status == 204 ||
            status == 304;
 }
 
@@ -165,6 +167,32 @@ void pyw_response_set_length(struct pyw_request *request, uint64_t length)
     header->value = (struct pyw_span){response->length_text, (size_t)len};
     response->length_at = response->head.header_count++;
     response->length_count = 1;
+}
+
+struct pyw_header *pyw_response_find(struct pyw_response *response,
+                                     struct pyw_span name)
+{
+    for (size_t i = 0; i < response->head.header_count; i++) {
+        if (pyw_bytes_is_word(response->headers[i].name, name)) {
+            return &response->headers[i];
+        }
+    }
+    return NULL;
+}
+
+void pyw_response_offer_ranges(struct pyw_request *request)
+{
+    struct pyw_response *response = &request->response;
+    struct pyw_header *header = &response->headers[response->head.header_count];
+
+    if (response->head.status == 200 &&
+        response->head.header_count < PYW_HEAD_MAX_PAIRS &&
+        pyw_response_find(response, PYW_SPAN("Accept-Ranges")) == NULL &&
+        pyw_response_find(response, PYW_SPAN("Content-Range")) == NULL) {
+        header->name = PYW_SPAN("Accept-Ranges");
+        header->value = PYW_SPAN("bytes");
+        response->head.header_count++;
+    }
 }
 
 /* @return -1: not a number of bytes. */
@@ -191,6 +219,10 @@ int pyw_response_prepare(struct pyw_request *request)
     if (response->is_sent) {
         return 0;
     }
+    if ((request->exchange->head->flags & PYW_REQUEST_CONDITIONAL) != 0 &&
+        response->head.status == 200) {
+        pyw_conditional_apply(request);
+    }
     response->declared = -1;
     if (response->length_count > 1) {
         PyErr_SetString(PyExc_ValueError, "more than one Content-Length header");
@@ -214,7 +246,8 @@ int pyw_response_prepare(struct pyw_request *request)
     }
     response->is_bodyless = has_no_body(request);
     response->head.headers = response->headers;
-    response->head.content_length = response->declared;
+    response->head.content_length =
+        response->is_replaced && response->head.status != 304 ? 0 : response->declared;
     return 0;
 }
 

@@ -25,6 +25,7 @@ struct pyw_response {
     bool is_started;  /* start_response() was called */
     bool is_sent;     /* the head has left */
     bool is_bodyless; /* HEAD, 204, 304: body is thrown away */
+    bool is_replaced; /* 304 or 412 in place of what the application answered */
     bool is_cut;      /* more than Content-Length came */
     int64_t declared; /* Content-Length; -1: none */
     uint64_t written; /* bytes of body, as sent or thrown away */
@@ -35,8 +36,8 @@ struct pyw_response {
     PyObject **objects;  /* strong; own what the headers point to */
     size_t object_count;
     struct pyw_header *headers;
-    size_t capacity; /* of headers; one is for the automatic Content-Length, and twice
-                        as many objects */
+    size_t capacity; /* of headers; two are for the automatic Content-Length and
+                        Accept-Ranges; and twice as many objects */
     char length_text[PYW_RESPONSE_DIGITS];
     struct pyw_header inline_headers[PYW_RESPONSE_INLINE];
     PyObject *inline_objects[2 * PYW_RESPONSE_INLINE];
@@ -52,12 +53,19 @@ void pyw_response_clear(struct pyw_response *response);
 int pyw_response_begin(struct pyw_response *response, PyObject *status, size_t count);
 /* Adds one header; both are valid str whose characters take one byte. */
 void pyw_response_add(struct pyw_response *response, PyObject *name, PyObject *value);
+/* A header of that name; NULL: there is none. */
+struct pyw_header *pyw_response_find(struct pyw_response *response,
+                                     struct pyw_span name);
 /* What the application begins anew must leave no trace. */
 void pyw_response_reset(struct pyw_response *response);
 
 /* Before the first part: the length of the whole body is known. Adds Content-Length
  * where the application did not and the response may have one. */
 void pyw_response_set_length(struct pyw_request *request, uint64_t length);
+
+/* Likewise: it is a file, of which the server gives any part that is asked for. Adds
+ * Accept-Ranges where the application did not. */
+void pyw_response_offer_ranges(struct pyw_request *request);
 
 /* The last moment for the head to be wrong: what Content-Length says is known
  * afterwards. Does nothing once the head has left. @return 0, or -1 with an exception.

@@ -3,7 +3,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/bytes.h"
 
@@ -116,13 +115,8 @@ static int class_of(unsigned char c)
 
 static bool is_hop_by_hop(struct pyw_span name)
 {
-    for (size_t i = 0; i < sizeof hop_by_hop / sizeof hop_by_hop[0]; i++) {
-        if (hop_by_hop[i].len == name.len &&
-            strncasecmp(hop_by_hop[i].data, name.data, name.len) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return pyw_bytes_is_among(hop_by_hop, sizeof hop_by_hop / sizeof hop_by_hop[0],
+                              name);
 }
 
 int pyw_rules_check_name(PyObject *name)
@@ -174,4 +168,22 @@ int pyw_rules_check_value(PyObject *value)
         }
     }
     return 0;
+}
+
+int pyw_rules_check_header(PyObject *item)
+{
+    if (!PyTuple_Check(item)) {
+        PyErr_Format(PyExc_TypeError, "each header must be a 2-tuple, not %.200s",
+                     Py_TYPE(item)->tp_name);
+        return -1;
+    }
+    if (PyTuple_GET_SIZE(item) != 2) {
+        PyErr_Format(PyExc_ValueError, "each header must be a 2-tuple, got length %zd",
+                     PyTuple_GET_SIZE(item));
+        return -1;
+    }
+    if (pyw_rules_check_name(PyTuple_GET_ITEM(item, 0)) != 0) {
+        return -1;
+    }
+    return pyw_rules_check_value(PyTuple_GET_ITEM(item, 1));
 }

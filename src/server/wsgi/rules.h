@@ -12,5 +12,7 @@
 int pyw_rules_check_status(PyObject *status);
 int pyw_rules_check_name(PyObject *name);
 int pyw_rules_check_value(PyObject *value);
+/* A name and a value in a tuple. */
+int pyw_rules_check_header(PyObject *item);
 
 #endif

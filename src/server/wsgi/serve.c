@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "python/interpreter.h"
+#include "python/lanes.h"
 #include "python/loader.h"
 #include "python/log.h"
 #include "python/prelude.h"
@@ -18,6 +19,7 @@
 #include "wsgi/decide.h"
 #include "wsgi/deliver.h"
 #include "wsgi/environ.h"
+#include "wsgi/hints.h"
 #include "wsgi/kit.h"
 #include "wsgi/module.h"
 #include "wsgi/native.h"
@@ -76,7 +78,16 @@ static enum pyw_outcome run(struct pyw_request *request, PyObject *application)
     pyw_events_leave(pyw_builtin_state(request->interpreter->module), &request->active);
     Py_XDECREF(environ);
     pyw_native_sever(request);
+    pyw_hints_sever(request);
     return outcome;
+}
+
+/* Whether the application failed: not a client that left, nor a status that it chose.
+ */
+static bool has_failed(const struct pyw_request *request, enum pyw_outcome outcome)
+{
+    return outcome == PYW_OUTCOME_ERROR ||
+           (outcome == PYW_OUTCOME_OK && request->response.head.status == 500);
 }
 
 /* From here RequestTimeout does not come any more. */
@@ -100,17 +111,25 @@ static enum pyw_outcome serve(struct pyw_request *request)
         return decides ? pyw_decide_without_script(request) : outcome;
     }
     pyw_observe_loaded(request);
-    request->kit = pyw_kit_take(
-        request->wsgi, pyw_builtin_state(request->interpreter->module), request);
+    request->store = pyw_store_own(&request->wsgi->store);
+    if (request->store != NULL) {
+        request->kit =
+            pyw_kit_take(pyw_builtin_state(request->interpreter->module), request);
+    }
     if (request->kit != NULL) {
         pyw_interrupt_watch(&request->interrupt, request->exchange,
                             request->interpreter);
+        pyw_lanes_forget();
         outcome = decides ? pyw_decide(request, target) : run(request, target);
+        if (request->interpreter->lane > 0) {
+            pyw_lanes_served(request->interpreter, request->exchange,
+                             !has_failed(request, outcome));
+        }
         pyw_prelude_leave_fork(PYW_PRELUDE_SCRIPT, request->exchange->head->script);
         end_interruptions(request);
         pyw_kit_sever(request->kit);
         pyw_request_wait_idle(request);
-        pyw_kit_give_back(request->wsgi, request->kit);
+        pyw_kit_give_back(request->store, request->kit);
     } else {
         outcome = pyw_deliver_exception(request);
         pyw_observe_end(request, outcome);
@@ -134,14 +153,15 @@ void pyw_serve_run(struct pyw_exchange *exchange)
     request.is_busy = false;
     request.send_error = 0;
     request.read_error = 0;
+    request.store = NULL;
     request.kit = NULL;
     request.native = NULL;
+    request.hints = NULL;
     request.active = (struct pyw_active){NULL, NULL, NULL};
     pyw_response_init(&request.response);
     pyw_log_bind(exchange);
     pyw_observe_begin(&request);
-    request.interpreter =
-        pyw_interpreter_enter(exchange->head->application_group, exchange);
+    request.interpreter = pyw_loader_enter(exchange);
     if (request.interpreter != NULL) {
         request.wsgi = request.interpreter->state;
         pyw_observe_entered(&request);

@@ -106,24 +106,6 @@ static int check_call(const struct pyw_response *response, PyObject *exc_info)
     return -1;
 }
 
-static int check_header(PyObject *item)
-{
-    if (!PyTuple_Check(item)) {
-        PyErr_Format(PyExc_TypeError, "each header must be a 2-tuple, not %.200s",
-                     Py_TYPE(item)->tp_name);
-        return -1;
-    }
-    if (PyTuple_GET_SIZE(item) != 2) {
-        PyErr_Format(PyExc_ValueError, "each header must be a 2-tuple, got length %zd",
-                     PyTuple_GET_SIZE(item));
-        return -1;
-    }
-    if (pyw_rules_check_name(PyTuple_GET_ITEM(item, 0)) != 0) {
-        return -1;
-    }
-    return pyw_rules_check_value(PyTuple_GET_ITEM(item, 1));
-}
-
 /* Nothing of the old response is touched before all of the new one is found valid.
  * `headers` does not change meanwhile. */
 static int accept_fixed(struct pyw_response *response, PyObject *status,
@@ -139,7 +121,7 @@ static int accept_fixed(struct pyw_response *response, PyObject *status,
         return -1;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        if (check_header(PySequence_Fast_GET_ITEM(headers, i)) != 0) {
+        if (pyw_rules_check_header(PySequence_Fast_GET_ITEM(headers, i)) != 0) {
             return -1;
         }
     }

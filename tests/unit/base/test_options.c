@@ -115,6 +115,7 @@ static const struct {
     {"send-buffer-size", "511", "must be >= 512 bytes, or 0 for default"},
     {"send-buffer-size", "-1", "must be >= 512 bytes"},
     {"header-buffer-size", "8191", "must be >= 8192 bytes"},
+    {"request-buffer-size", "-1", "give a whole number from 0"},
     {"response-buffer-size", "65535", "must be >= 65536 bytes"},
     {"memory-limit", "512", "must be >= 16777216 bytes"},
     {"memory-limit", "1G", "must be >= 16777216 bytes"},
@@ -190,6 +191,42 @@ START_TEST(options_that_do_not_go_together)
         ck_assert_int_eq(set(&options, "processes", cases[i].processes), 0);
         options.schedule = cases[i].schedule;
         options.schedule_overlap = cases[i].overlap;
+        fault = pyw_options_find_fault(&options);
+        ck_assert_msg((fault == NULL) == (cases[i].says == NULL), "case %zu: %s", i,
+                      fault != NULL ? fault : "nothing");
+        ck_assert_msg(fault == NULL || strstr(fault, cases[i].says) != NULL,
+                      "case %zu: %s", i, fault != NULL ? fault : "");
+    }
+}
+END_TEST
+
+START_TEST(several_interpreters)
+{
+    static const struct {
+        const char *interpreters;
+        const char *threads;
+        bool is_preload;
+        const char *says; /* NULL: all is well */
+    } cases[] = {
+        {"1", "1", false, NULL},
+        {"1", "0", false, NULL},
+        {"1", "1", true, NULL},
+        {"2", "2", false, NULL},
+        {"2", "15", false, NULL},
+        {"2", "15", true, "do not survive the fork"},
+        {"3", "2", false, "at least as many threads="},
+        {"2", "0", false, "which threads=0 has none of"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pyw_options options;
+        const char *fault;
+
+        pyw_options_init(&options);
+        ck_assert_int_eq(options.interpreters, 1);
+        ck_assert_int_eq(set(&options, "interpreters", cases[i].interpreters), 0);
+        ck_assert_int_eq(set(&options, "threads", cases[i].threads), 0);
+        options.is_preload = cases[i].is_preload;
         fault = pyw_options_find_fault(&options);
         ck_assert_msg((fault == NULL) == (cases[i].says == NULL), "case %zu: %s", i,
                       fault != NULL ? fault : "nothing");
@@ -303,10 +340,16 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        defaults,           values_that_are_taken,           values_that_are_refused,
-        too_many_of_a_list, the_walk_gives_what_set_takes,   ranges_that_are_none,
-        preload_and_warmup, options_that_do_not_go_together, NULL};
+    const TTest *const tests[] = {defaults,
+                                  values_that_are_taken,
+                                  values_that_are_refused,
+                                  too_many_of_a_list,
+                                  the_walk_gives_what_set_takes,
+                                  ranges_that_are_none,
+                                  preload_and_warmup,
+                                  options_that_do_not_go_together,
+                                  several_interpreters,
+                                  NULL};
 
     return suite_run("options", tests);
 }

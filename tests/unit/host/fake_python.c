@@ -1,6 +1,7 @@
 #include "fake_python.h"
 
 #include "python/handlers.h"
+#include "python/interpreter.h"
 #include "python/interrupt.h"
 #include "python/loader.h"
 #include "python/program.h"
@@ -46,8 +47,19 @@ void pyw_runtime_dump_stacks(int fd)
     atomic_fetch_add(&fake_python.dumps, 1);
 }
 
-/* What runs programs: no test does. Weak, for tests that link the genuine ones. */
+/* There is one lane; and what runs programs: no test does. Weak, for tests that link
+ * the genuine ones. */
 #define UNUSED_FAKE __attribute__((weak))
+
+UNUSED_FAKE unsigned pyw_interpreter_lanes(void)
+{
+    return 1;
+}
+
+UNUSED_FAKE void pyw_interpreter_take_lane(unsigned lane)
+{
+    (void)lane;
+}
 
 UNUSED_FAKE bool pyw_handlers_has_ended(void)
 {
@@ -79,4 +91,14 @@ UNUSED_FAKE int pyw_schedule_run(void)
 
 UNUSED_FAKE void pyw_runtime_stop(void)
 {
+}
+
+unsigned pyw_runtime_gils(void)
+{
+    return 1;
+}
+
+void pyw_runtime_tell_wants(atomic_bool *wants_gil)
+{
+    (void)wants_gil;
 }

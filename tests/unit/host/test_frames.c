@@ -67,7 +67,8 @@ START_TEST(a_small_response_leaves_with_its_end)
 {
     open_all();
     begin(0);
-    ck_assert(pyw_bytes_is_equal(pyw_frames_value(&frames, "REQUEST_URI"), "/page?x"));
+    ck_assert(
+        pyw_bytes_is_equal(pyw_head_value(&frames.head, "REQUEST_URI"), "/page?x"));
     ck_assert_int_eq(send_part(&ok, "hello", 5, true), 0);
     peer_expect_nothing(&peer); /* not before the worker is out of Python */
     ck_assert_uint_eq(pyw_table_answering(host.table, 0), 0);
@@ -327,6 +328,27 @@ START_TEST(the_first_wait_asks_for_the_body)
 }
 END_TEST
 
+START_TEST(hints_go_before_the_head)
+{
+    const struct pyw_header hint = {PYW_SPAN("Link"), PYW_SPAN("</a>")};
+    const struct pyw_reply_head early = {
+        .status = 103, .content_length = -1, .header_count = 1, .headers = &hint};
+    struct pyw_header headers[4];
+    struct pyw_reply_head head;
+
+    open_all();
+    begin(0);
+    ck_assert_int_eq(x->ops->inform(x, &early), 0);
+    peer_expect(&peer, PYW_FRAME_INFORM);
+    ck_assert_int_eq(pyw_head_get_reply(peer.payload, headers, 4, &head), 0);
+    ck_assert_uint_eq(head.status, 103);
+    ck_assert_uint_eq(head.header_count, 1);
+    ck_assert(pyw_bytes_is_equal(headers[0].value, "</a>"));
+    x->ops->end(x, PYW_OUTCOME_ERROR);
+    ck_assert_int_eq(x->ops->inform(x, &early), -ECANCELED);
+}
+END_TEST
+
 START_TEST(aborts)
 {
     static const struct {
@@ -395,7 +417,7 @@ END_TEST
 
 static size_t describe(const struct pyw_frames *running, char *text, size_t size)
 {
-    struct pyw_span uri = pyw_frames_value(running, "REQUEST_URI");
+    struct pyw_span uri = pyw_head_value(&running->head, "REQUEST_URI");
 
     return (size_t)snprintf(text, size, "cut %.*s", (int)uri.len, uri.data);
 }
@@ -514,6 +536,7 @@ int main(void)
                                   a_file_goes_with_its_head,
                                   a_body_in_frames,
                                   a_body_that_nobody_reads,
+                                  hints_go_before_the_head,
                                   the_first_wait_asks_for_the_body,
                                   aborts,
                                   an_abort_is_seen_behind_a_body_that_nobody_reads,

@@ -8,6 +8,7 @@
 
 #include "channel/lifeline.h"
 #include "fake_python.h"
+#include "host/gate.h"
 #include "host/host.h"
 #include "host/poller.h"
 #include "peer.h"
@@ -293,6 +294,63 @@ START_TEST(what_all_threads_do)
 }
 END_TEST
 
+/* --- the gate --- */
+
+static atomic_bool waits;
+
+static void hello_or_wait(struct pyw_exchange *x)
+{
+    if (atomic_load(&waits)) {
+        process_wait_for_leave(x);
+    } else {
+        process_say_hello(x);
+    }
+}
+
+/* Short requests, until some of the threads are parked. */
+static void park_some(void)
+{
+    pthread_t clients[3];
+
+    while (pyw_gate_limit(process_host.gate) == PROCESS_THREADS) {
+        for (int i = 0; i < 3; i++) {
+            pthread_create(&clients[i], NULL, process_ask_often, NULL);
+        }
+        for (int i = 0; i < 3; i++) {
+            pthread_join(clients[i], NULL);
+        }
+    }
+}
+
+/* However few are let out: requests that wait hold nobody up. */
+START_TEST(all_threads_where_requests_wait)
+{
+    struct peer busy[PROCESS_THREADS];
+
+    process_start(hello_or_wait, 0);
+    park_some();
+    atomic_store(&waits, true);
+    process_keep_busy(busy);
+    atomic_store(&process_may_go_on, 1);
+    for (int i = 0; i < PROCESS_THREADS; i++) {
+        process_expect_hello(&busy[i]);
+    }
+    close(process_lifeline[1]);
+    process_finish();
+    ck_assert_int_eq(atomic_load(&fake_python.leavers), PROCESS_THREADS);
+}
+END_TEST
+
+START_TEST(the_end_with_parked_threads)
+{
+    process_start(process_say_hello, 0);
+    park_some();
+    close(process_lifeline[1]);
+    process_finish();
+    ck_assert_int_eq(atomic_load(&fake_python.leavers), PROCESS_THREADS);
+}
+END_TEST
+
 static void *ask_until_refused(void *argument)
 {
     uint64_t *answered = argument;
@@ -401,7 +459,8 @@ int main(void)
                                   children_that_leave,
                                   timeouts_while_others_are_served,
                                   all_workers_stuck,
-
+                                  all_threads_where_requests_wait,
+                                  the_end_with_parked_threads,
                                   a_stale_script,
                                   the_first_wish_counts,
                                   what_all_threads_do,

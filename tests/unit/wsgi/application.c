@@ -123,6 +123,13 @@ void application_start_with_own_gils(void)
     start();
 }
 
+void application_start_with_interpreters(unsigned count)
+{
+    fill("unit", NULL, NULL);
+    setup.options.interpreters = count;
+    start();
+}
+
 const char *application_write(const char *source)
 {
     static unsigned count;

@@ -11,6 +11,8 @@ void application_start_embedded(void);
 void application_start_with_path(const char *home, const char *python_path);
 /* With WSGIPerInterpreterGIL On, and an interrupt-timeout=. */
 void application_start_with_own_gils(void);
+/* With interpreters=. */
+void application_start_with_interpreters(unsigned count);
 
 /* Writes a script of these lines. @return its path, for ever. */
 const char *application_write(const char *source);

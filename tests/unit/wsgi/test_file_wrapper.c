@@ -15,6 +15,7 @@
     "def at(f, n):\n    f.seek(n)\n    return f\n"
 #define APP                                                                            \
     "def application(environ, start_response):\n    Wrapper = environ['wsgi.file_wrapper']\n"
+#define LENGTH(n) "Content-Length: " #n "\nAccept-Ranges: bytes\n"
 #define ALL "abcdefghijklmnopqrstuvwxyz"
 
 static struct fake fake;
@@ -26,23 +27,20 @@ static const struct {
     int outcome;
     const char *answer; /* headers, then the body */
 } wraps[] = {
-    {"open(path, 'rb')", "", 1, PYW_OUTCOME_OK, "Content-Length: 26\n" ALL},
-    {"open(path, 'rb', buffering=0)", "", 1, PYW_OUTCOME_OK,
-     "Content-Length: 26\n" ALL},
-    {"at(open(path, 'rb'), 20)", "", 1, PYW_OUTCOME_OK, "Content-Length: 6\nuvwxyz"},
-    {"at(open(path, 'rb'), 26)", "", 0, PYW_OUTCOME_OK, "Content-Length: 0\n"},
-    {"at(open(path, 'rb'), 99)", "", 0, PYW_OUTCOME_OK, "Content-Length: 0\n"},
-    {"open(path, 'rb')", "('Content-Length', '3')", 1, PYW_OUTCOME_OK,
-     "Content-Length: 3\nabc"},
+    {"open(path, 'rb')", "", 1, PYW_OUTCOME_OK, LENGTH(26) ALL},
+    {"open(path, 'rb', buffering=0)", "", 1, PYW_OUTCOME_OK, LENGTH(26) ALL},
+    {"at(open(path, 'rb'), 20)", "", 1, PYW_OUTCOME_OK, LENGTH(6) "uvwxyz"},
+    {"at(open(path, 'rb'), 26)", "", 0, PYW_OUTCOME_OK, LENGTH(0)},
+    {"at(open(path, 'rb'), 99)", "", 0, PYW_OUTCOME_OK, LENGTH(0)},
+    {"open(path, 'rb')", "('Content-Length', '3')", 1, PYW_OUTCOME_OK, LENGTH(3) "abc"},
     {"open(path, 'rb')", "('Content-Length', '30')", 1, PYW_OUTCOME_SHORT,
-     "Content-Length: 30\n" ALL},
-    {"at(open(path, 'rb'), 24), 1", "", 1, PYW_OUTCOME_OK, "Content-Length: 2\nyz"},
+     LENGTH(30) ALL},
+    {"at(open(path, 'rb'), 24), 1", "", 1, PYW_OUTCOME_OK, LENGTH(2) "yz"},
     {"io.BytesIO(b'abc')", "", 0, PYW_OUTCOME_OK, "abc"},
     {"io.BytesIO(b'abcdef'), 4", "", 0, PYW_OUTCOME_OK, "abcdef"},
     {"gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(b'abc')))", "", 0, PYW_OUTCOME_OK,
      "abc"},
-    {"at(tempfile.NamedTemporaryFile('w+b'), 0)", "", 0, PYW_OUTCOME_OK,
-     "Content-Length: 0\n"},
+    {"at(tempfile.NamedTemporaryFile('w+b'), 0)", "", 0, PYW_OUTCOME_OK, LENGTH(0)},
     {"open('/dev/null', 'rb')", "", 0, PYW_OUTCOME_OK, "Content-Length: 0\n"},
 };
 
@@ -158,7 +156,7 @@ START_TEST(head_sends_no_file)
             "    start_response('200 OK', [])\n    return Wrapper(open(path, 'rb'))\n"));
     fake.head.flags |= PYW_REQUEST_HEAD;
     application_serve(&fake);
-    ck_assert_str_eq(fake_text(&fake.headers), "Content-Length: 26\n");
+    ck_assert_str_eq(fake_text(&fake.headers), LENGTH(26));
     ck_assert_str_eq(fake_text(&fake.received), "");
     ck_assert_int_eq(fake.outcome, PYW_OUTCOME_OK);
     fake_free(&fake);

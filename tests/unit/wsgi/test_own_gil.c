@@ -95,7 +95,7 @@ static atomic_bool may_end;
 
 static void *take(void *unused)
 {
-    struct pyw_interpreter *interpreter = pyw_interpreter_enter(PYW_SPAN("a"), NULL);
+    struct pyw_interpreter *interpreter = pyw_interpreter_enter(PYW_SPAN("a"), 0, NULL);
 
     (void)unused;
     if (interpreter != NULL) {

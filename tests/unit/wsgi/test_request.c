@@ -57,7 +57,8 @@ START_TEST(environ_is_complete)
     expect(
         "['HTTP_HOST', 'HTTP_X_ODD', 'PATH_INFO', 'QUERY_STRING', 'REQUEST_METHOD', 'REQUEST_URI', "
         "'SCRIPT_NAME', 'SERVER_NAME', 'SERVER_PORT', 'SERVER_PROTOCOL', 'apache.version', "
-        "'wsgi.errors', 'wsgi.file_wrapper', 'wsgi.input', 'wsgi.input_terminated', "
+        "'wsgi.early_hints', 'wsgi.errors', 'wsgi.file_wrapper', 'wsgi.input', "
+        "'wsgi.input_terminated', "
         "'wsgi.multiprocess', 'wsgi.multithread', 'wsgi.run_once', 'wsgi.url_scheme', 'wsgi.version']");
     get(APP SAY("sorted(k for k in environ if k.startswith('mod_wsgi.'))"));
     expect(
@@ -339,6 +340,27 @@ START_TEST(client_goes_while_written_to)
 }
 END_TEST
 
+START_TEST(pieces_of_a_list_leave_together)
+{
+    application_request(
+        &fake, application_write(APP START "    return [b'x' * 100] * 2000\n"));
+    application_serve(&fake);
+    ck_assert_int_eq(fake.outcome, PYW_OUTCOME_OK);
+    ck_assert_uint_eq(fake.received.len, 200000);
+    ck_assert_uint_eq(fake.sends, 4); /* of 64 KiB at most */
+    fake_free(&fake);
+    application_request(
+        &fake, application_write(
+                   APP START
+                   "    return [b'a', b'', b'b' * 70000, b'c', b'd' * 65536, b'e']\n"));
+    application_serve(&fake);
+    ck_assert_int_eq(fake.outcome, PYW_OUTCOME_OK);
+    ck_assert_uint_eq(fake.received.len, 135539);
+    ck_assert_uint_eq(fake.sends, 5);
+    fake_free(&fake);
+}
+END_TEST
+
 START_TEST(head_gets_no_body)
 {
     static const char *const sources[] = {
@@ -483,6 +505,7 @@ int main(void)
         client_goes_while_pieces_are_made,
         client_goes_while_nothing_is_sent,
         client_goes_while_written_to,
+        pieces_of_a_list_leave_together,
         head_gets_no_body,
         a_list_leaves_in_one_part,
         what_is_kept_is_severed,
