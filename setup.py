@@ -39,6 +39,11 @@ def generate_configure() -> None:
     run(["autoconf"], ROOT)
 
 
+def generate_manual() -> None:
+    """Make the pages that --enable-docs serves; without markdown-it-py the package has none."""
+    run([sys.executable, "src/manual/build.py", "docs", "python/mod_pywsgi/manual"], ROOT)
+
+
 def run(command: list[str], directory: Path) -> None:
     """Run one step of the build; its own output says what went wrong.
 
@@ -90,6 +95,7 @@ class BuildServer(Command):
 
     def run(self) -> None:
         generate_configure()
+        generate_manual()
         directory = build_directory()
         configure(directory)
         run([shutil.which("gmake") or "make", f"-j{os.cpu_count() or 1}"], directory)
@@ -105,16 +111,21 @@ class BuildServer(Command):
 
 
 class Build(build):
-    """setuptools' build, with the server programs."""
+    """setuptools' build, with the server programs, and the pages among the package's data."""
 
     sub_commands = [*build.sub_commands, ("build_server", None)]  # noqa: RUF012 (setuptools' own protocol)
 
+    def run(self) -> None:
+        generate_manual()
+        super().run()
+
 
 class SourceRelease(sdist):
-    """setuptools' sdist, with the generated configure."""
+    """setuptools' sdist, with the generated configure and pages."""
 
     def run(self) -> None:
         generate_configure()
+        generate_manual()
         super().run()
 
 

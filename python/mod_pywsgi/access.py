@@ -6,6 +6,7 @@ can read by being it rather than by working out permission bits.
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -64,17 +65,25 @@ def obstacle(path: Path) -> str:
 
     :return: half a sentence that names the component, or an empty string.
     """
+    return obstacle_and_remedy(path)[0]
+
+
+def obstacle_and_remedy(path: Path) -> tuple[str, str]:
+    """The same, and the command by which its owner removes the obstacle, if one does."""
     # What realpath cannot resolve it leaves as it is, and the loop finds out why.
     path = Path(os.path.realpath(path))
     for directory in reversed(path.parents):
         if not os.path.lexists(directory):
-            return f"{directory} does not exist"
+            return f"{directory} does not exist", ""
         if not os.access(directory, os.X_OK):
-            return f"the directory {directory} may not be entered"
+            problem = f"the directory {directory} may not be entered"
+            return problem, f"chmod o+x {shlex.quote(str(directory))}"
     if not os.path.exists(path):
-        return f"{path} does not exist"
-    needed = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
-    return "" if os.access(path, needed) else f"{path} may not be read"
+        return f"{path} does not exist", ""
+    needed, letters = (os.R_OK | os.X_OK, "rx") if path.is_dir() else (os.R_OK, "r")
+    if os.access(path, needed):
+        return "", ""
+    return f"{path} may not be read", f"chmod o+{letters} {shlex.quote(str(path))}"
 
 
 def require_readable(identity: Identity, paths: Iterable[tuple[str, Path]]) -> None:
@@ -94,6 +103,29 @@ def require_readable(identity: Identity, paths: Iterable[tuple[str, Path]]) -> N
                 )
 
     as_user(identity, check)
+
+
+def make_directories(identity: Identity, paths: Iterable[tuple[str, Path]]) -> None:
+    """Make sure that there are directories to which the identity can write.
+
+    :param paths: the option that names each, and where it is.
+    :raises ApplicationError: naming the first that cannot be made or written to.
+    """
+
+    def make() -> None:
+        for option, path in paths:
+            problem = "it may not be written to"
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                problem = f"{error.strerror}"
+            if not (path.is_dir() and os.access(path, os.W_OK | os.X_OK)):
+                raise ApplicationError(
+                    f"The user {identity.user} cannot use {option} {path}: {problem}.",
+                    "Choose another directory, or make it that user's.",
+                )
+
+    as_user(identity, make)
 
 
 def _way_out(identity: Identity, problem: str) -> str:

@@ -5,6 +5,7 @@ import os
 import re
 import site
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ class PythonFacts:
 
     :param home: what ``python-home=`` is set to.
     :param base: the installation that a virtual environment belongs to, else the same.
+    :param program: the program that runs it. :param is_free_threaded: it can do without a GIL.
     :param extra_path: directory that the server must add to find this package; or None.
     """
 
@@ -58,6 +60,8 @@ class PythonFacts:
     version: str
     package: Path
     extra_path: Path | None
+    program: Path
+    is_free_threaded: bool
 
 
 def find(env: Mapping[str, str] = os.environ) -> Artifacts:
@@ -104,7 +108,15 @@ def python_facts() -> PythonFacts:
         version=f"{sys.version_info[0]}.{sys.version_info[1]}",
         package=package,
         extra_path=_extra_path(package),
+        program=Path(os.path.abspath(sys.executable)),
+        is_free_threaded=bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
     )
+
+
+def manual(python: PythonFacts) -> Path | None:
+    """Where the pages of the documentation are, if they were installed."""
+    place = python.package / "manual"
+    return place if (place / "docs" / "index.html").is_file() else None
 
 
 def _extra_path(package: Path) -> Path | None:

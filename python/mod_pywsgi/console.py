@@ -22,6 +22,7 @@ from mod_pywsgi.control import (
 )
 
 _HEAD = ("PID", "STATE", "AGE", "REQUESTS", "ACTIVE", "RSS", "PSS")
+_SERVICE = "service:"  # how express begins the names of groups for services
 _NUMBERS = frozenset({"PID", "REQUESTS", "ACTIVE", "RSS", "PSS"})
 
 
@@ -94,7 +95,9 @@ def stop(found: servers.Found, patience: float) -> int:
 
 
 def _only_group(control: Control) -> str:
+    """The group of the application: programs beside it are not what is to be scaled."""
     groups = [group.name for group in control.status().groups]
+    groups = [name for name in groups if not name.startswith(_SERVICE)] or groups
     if len(groups) != 1:
         raise ControlError(
             "The server has several process groups. Name one of them:",

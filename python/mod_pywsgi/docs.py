@@ -15,7 +15,7 @@ def options_table() -> str:
     """Markdown: a table for each section."""
     parts: list[str] = []
     section = None
-    for option in OPTIONS:
+    for option in (row for row in OPTIONS if not row.hidden):
         if option.section != section:
             section = option.section
             parts.append(f"\n### {section}\n\n| Option | Default | Meaning |\n|---|---|---|\n")
@@ -34,7 +34,7 @@ def _default(option: Option[Any]) -> str:
     if option.default_note:
         return option.default_note
     if option.is_flag:
-        return "off"
+        return "on" if option.default else "off"
     if option.default is None or option.default == ():
         return "none"
     return f"`{option.default}`"

@@ -10,6 +10,7 @@ import os
 import secrets
 import stat
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,11 @@ def write(plan: Plan, files: Mapping[str, File]) -> None:
         root.parent.mkdir(parents=True, exist_ok=True)
         directory = _open_root(plan)
         try:
-            _fill(directory, plan.identity, files)
+            _fill(directory, plan, files)
+            if plan.telemetry.ui_url:
+                _own_directory(directory, plan.paths.telemetry.name, plan.identity)
+            if plan.interpreter.makes_eggs:
+                _own_directory(directory, plan.paths.python_eggs.name, plan.identity)
         finally:
             os.close(directory)
     except OSError as error:
@@ -102,10 +107,12 @@ def _refusal(plan: Plan, reason: str) -> InstanceError:
     )
 
 
-def _fill(directory: int, identity: Identity, files: Mapping[str, File]) -> None:
+def _fill(directory: int, plan: Plan, files: Mapping[str, File]) -> None:
+    identity = plan.identity
     for name in _previous(directory) - files.keys():
         _remove(directory, name)
-    for name, mode in (("run", 0o710), ("htdocs", 0o750)):
+    written = [(path.name, 0o770) for path in plan.tools.own_directories(plan.paths.root)]
+    for name, mode in (("run", 0o710), ("htdocs", 0o750), *written):
         _subdirectory(directory, name, identity, mode)
     # First, so that a root that was left half written is still known as ours.
     _replace(directory, MANIFEST, _manifest(files), 0o600, identity, shared=False)
@@ -159,6 +166,13 @@ def _subdirectory(directory: int, name: str, identity: Identity, mode: int) -> N
         os.close(descriptor)
 
 
+def _own_directory(directory: int, name: str, identity: Identity) -> None:
+    """A directory that is the application's to write to."""
+    _subdirectory(directory, name, identity, 0o700)
+    if identity.drops:
+        os.chown(name, identity.uid, identity.gid, dir_fd=directory, follow_symlinks=False)
+
+
 def _give(descriptor: int, identity: Identity, mode: int) -> None:
     """Set the mode; the group's part of it only where the server runs as somebody else."""
     if identity.drops:
@@ -186,6 +200,36 @@ def _replace(
         raise
 
 
+# Logs
+
+
+def prepare_logs(plan: Plan) -> None:
+    """Make the directory of the logs, and room for those whose plain name will be a link.
+
+    :raises InstanceError: the directory cannot be made, or written to.
+    """
+    directory = plan.logs.directory
+    try:
+        if directory:
+            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for file in plan.logs.rotated:
+            _keep_old(file)
+    except OSError as error:
+        raise InstanceError(
+            f"Cannot write logs to {directory or plan.paths.root}: {error.strerror}.",
+            "Choose another directory with --log-directory.",
+        ) from None
+
+
+def _keep_old(file: Path) -> None:
+    """Rename a log that was written before logs were rotated: rotatelogs would remove it."""
+    with contextlib.suppress(FileNotFoundError):
+        status = file.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+            when = time.strftime("%Y-%m-%d-%H_%M_%S", time.gmtime(status.st_mtime))
+            file.rename(f"{file}.{when}")
+
+
 # Servers that run
 
 
@@ -210,10 +254,18 @@ def is_ours(root: Path) -> bool:
 def running(paths: Paths) -> int | None:
     """The process of the server that runs from a server root; None where none does."""
     try:
-        pid = int(paths.pid_file.read_text())
+        pid = int(_pid_file(paths).read_text())
     except (OSError, ValueError):
         return None
     return pid if is_server(paths, pid) else None
+
+
+def _pid_file(paths: Paths) -> Path:
+    """Where the number is: commands know no more of the server than its root."""
+    if paths.given_pid_file is None and not paths.pid_file.exists():
+        with contextlib.suppress(OSError):
+            return Path(paths.pid_file_note.read_text().strip())
+    return paths.pid_file
 
 
 def is_server(paths: Paths, pid: int) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mod_pywsgi import log
 from mod_pywsgi.plan import Plan
+from mod_pywsgi.renewals import INTERVAL, Renewals
 
 # Passed on to Apache: what arrives, and what it is told. Apache ends at once at SIGTERM,
 # and only then, so that Ctrl-C is turned into that.
@@ -27,6 +28,7 @@ _FORWARDED = {
 # Apache's graceful stop has the same limit by GracefulShutdownTimeout, looked at each second.
 _LATER = 2.0
 _AGAIN = 1.0  # seconds between two SIGTERMs, until Apache has ended
+_RESTARTS = (signal.SIGHUP, signal.SIGUSR1)
 _LOG_LINES = 20  # of the log, shown when the server ends in failure
 _PR_SET_PDEATHSIG = 1
 
@@ -55,17 +57,20 @@ def run(plan: Plan) -> int:
     :return: the exit code; never returns where Apache takes this process's place.
     """
     how = "-X" if plan.debug else "-DFOREGROUND"
-    command = [str(plan.paths.apachectl), "start", how]
+    # By its interpreter, as a temporary directory may be mounted noexec: Docker's --tmpfs is.
+    command = [str(plan.script.shell), str(plan.paths.apachectl), "start", how]
     sys.stdout.flush()
     sys.stderr.flush()
     _append()
     if plan.debug:
         os.execv(command[0], command)  # noqa: S606 - no shell is wanted
     is_service = not has_terminal() or os.getpid() == 1
-    log_size = _size(plan.error_log)
-    code = _supervise(command, plan.stop_timeout if is_service else 0)
-    if code != 0:
-        _show_log(plan.error_log, log_size)
+    file = plan.logs.error_file
+    log_size = _size(file) if file else 0
+    renewals = Renewals(plan.tls.acme.store) if plan.tls and plan.tls.acme else None
+    code = _supervise(command, plan.limits.stop_timeout if is_service else 0, renewals)
+    if code != 0 and file:
+        _show_log(file, log_size)
     return code
 
 
@@ -78,10 +83,11 @@ def _append() -> None:
                 fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_APPEND)
 
 
-def _supervise(command: list[str], grace: int = 0) -> int:
+def _supervise(command: list[str], grace: int = 0, renewals: Renewals | None = None) -> int:
     """Start the child, pass signals on until it has ended, and collect every child.
 
     :param grace: seconds that running requests have at SIGTERM; 0 for an end at once.
+    :param renewals: of certificates, each of which takes a graceful restart.
     """
     watched = {*_FORWARDED, signal.SIGCHLD}
     if has_terminal():
@@ -93,7 +99,7 @@ def _supervise(command: list[str], grace: int = 0) -> int:
     deadline = None
     interrupts = 0
     while True:
-        received = _await(watched, deadline)
+        received = _next(watched, deadline, renewals, child.pid)
         if received == signal.SIGCHLD:
             code = _collect(child.pid)
             if code is not None:
@@ -113,10 +119,33 @@ def _supervise(command: list[str], grace: int = 0) -> int:
                 continue
             log.note("stopping (Ctrl-C again to kill)")
         sent = _FORWARDED[received]
+        if sent in _RESTARTS and not _heeds(child.pid, sent):
+            continue  # it would end it: it only begins, and reads what there is to read
         os.kill(child.pid, sent)
         if sent == signal.SIGTERM:
             # Apache forgets one that comes just as it begins a graceful stop.
             deadline = time.monotonic() + _AGAIN
+
+
+def _next(
+    watched: set[signal.Signals], deadline: float | None, renewals: Renewals | None, child: int
+) -> signal.Signals | None:
+    """The next signal; None when the deadline has come.
+
+    While there is none, new certificates are taken into use.
+    """
+    while renewals and deadline is None:
+        received = _await(watched, time.monotonic() + INTERVAL)
+        if received is not None:
+            return received
+        _activate(renewals, child)
+    return _await(watched, deadline)
+
+
+def _activate(renewals: Renewals, child: int) -> None:
+    if renewals.are_due() and _heeds(child, signal.SIGUSR1):
+        log.note("there is a new certificate: graceful restart")
+        os.kill(child, signal.SIGUSR1)
 
 
 def _heeds(child: int, number: signal.Signals) -> bool:
@@ -177,18 +206,18 @@ def _collect(child: int) -> int | None:
             result = 128 - code if code < 0 else code
 
 
-def _size(path: str) -> int:
+def _size(path: Path) -> int:
     try:
-        return os.stat(path).st_size
+        return path.stat().st_size
     except OSError:
         return 0
 
 
-def _show_log(path: str, start: int) -> None:
+def _show_log(path: Path, start: int) -> None:
     """Show the end of what the server logged since it was started."""
-    if not os.path.isfile(path):
+    if not path.is_file():
         return
-    with Path(path).open("rb") as file:
+    with path.open("rb") as file:
         file.seek(start)
         lines = file.read().decode(errors="replace").splitlines()
     log.note(f"the server ended; from {path}:")

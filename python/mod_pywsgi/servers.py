@@ -120,7 +120,8 @@ def _system_socket(places: Sequence[Path] | None = None) -> Path:
         "No server was found: none of express runs as this user, and none of the system's sockets"
         " exists.",
         f"Looked for:\n{listed}\nIs Apache running, with mod_pywsgi and a WSGIDaemonProcess?"
-        " Name another place with --socket.",
+        " Name another place with --socket.\nA server of express in a place of its own:"
+        " --server-root DIRECTORY. That of another user: as that user.",
     )
 
 

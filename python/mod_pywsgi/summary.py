@@ -1,8 +1,11 @@
 """What a person wants to know about the server that is about to start."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from mod_pywsgi.discover import Target
 from mod_pywsgi.plan import Plan
+from mod_pywsgi.types import Range
 
 
 def text(plan: Plan, how_to_stop: str) -> str:
@@ -16,43 +19,86 @@ def text(plan: Plan, how_to_stop: str) -> str:
 
 
 def _lines(plan: Plan, how_to_stop: str) -> Iterator[tuple[str, str]]:
-    application = plan.application
-    yield "Server URL", plan.listen.url
-    yield "Application", _application(plan)
-    yield "Operating Mode", _mode(plan)
-    if not plan.debug:
-        yield (
+    """Labels and values, without those of what there is not."""
+    application, logs = plan.application, plan.logs
+    runs_in_processes = not (plan.debug or application.is_static)
+    threads = _count(application.threads, "thread")
+    lines: tuple[tuple[str, object], ...] = (
+        ("Server URL", plan.listen.url),
+        ("Server URL (HTTPS)", plan.listen.https_url),
+        ("Server Status", plan.telemetry.status_url),
+        ("Telemetry", plan.telemetry.ui_url),
+        ("Application", described(application.target)),
+        ("Operating Mode", _mode(plan)),
+        (
             "Request Capacity",
-            f"{_count(application.processes, 'process')} x {_count(application.threads, 'thread')}"
-            f", {plan.mpm.clients} clients ({plan.mpm.name})",
-        )
-    if plan.request_timeout and not application.embedded:
-        yield "Request Timeout", f"{plan.request_timeout} s"
-    yield "Python", f"{plan.python.version}, {plan.python.home}"
-    if plan.identity.drops:
-        yield "User", f"{plan.identity.user}, group {plan.identity.group}"
-    yield "Server Root", str(plan.paths.root)
-    yield "Error Log File", _log(plan.error_log)
-    if plan.access_log:
-        yield "Access Log File", _log(plan.access_log)
-    yield "Control Script", str(plan.paths.apachectl)
-    yield "Stop", how_to_stop
+            runs_in_processes and f"{_processes(application.processes)} x {threads}",
+        ),
+        *_limits(plan),
+        ("Locale Setting", plan.locale or "the system's"),
+        ("Documentation", plan.documentation and plan.documentation.url),
+        ("Python", f"{plan.python.version}, {plan.python.home}"),
+        ("User", plan.identity.drops and f"{plan.identity.user}, group {plan.identity.group}"),
+        ("Server Root", plan.paths.root),
+        ("Server Conf", plan.paths.conf),
+        ("Error Log File", _log(logs.error_file)),
+        ("Access Log File", logs.access_log and _log(logs.access_file)),
+        ("Startup Log File", logs.startup_log),
+        ("Coverage Output", plan.tools.coverage),
+        ("Profiler Output", plan.tools.profiler),
+        ("Recorder Output", plan.tools.recorder),
+        ("Rewrite Rules", plan.static.rules),
+        ("Environ Variables", plan.paths.envvars),
+        ("Control Script", plan.paths.apachectl),
+        ("Stop", how_to_stop),
+    )
+    for label, value in lines:
+        if value:
+            yield label, str(value)
 
 
-def _application(plan: Plan) -> str:
-    target = plan.application.target
-    called = f"{target.callable_name}()" if target.is_factory else target.callable_name
-    return f"{called} in {target.name}"
+def _limits(plan: Plan) -> Iterator[tuple[str, object]]:
+    limits = plan.limits
+    if plan.application.daemon_options:
+        for label, seconds in (
+            ("Request Timeout", limits.request_timeout),
+            ("Interrupt Timeout", limits.interrupt_timeout),
+            ("Startup Timeout", limits.startup_timeout),
+            ("Queue Timeout", limits.queue_timeout),
+        ):
+            yield label, seconds and f"{seconds} s"
+        yield "Queue Backlog", f"{limits.daemon_backlog} connections"
+    yield "Server Capacity", not plan.debug and f"{plan.mpm.clients} clients ({plan.mpm.name})"
+    yield "Server Backlog", f"{limits.server_backlog} connections"
+
+
+def described(target: Target) -> str:
+    """An application, in a few words."""
+    if target.kind == "static":
+        return f"none: the files in {target.name}"
+    if target.kind == "welcome":
+        return "none: a page says what to type next"
+    if target.kind == "paste":
+        return target.name
+    return f"{target.shown} in {target.name}"
 
 
 def _mode(plan: Plan) -> str:
     if plan.debug:
         return "debug: one process, one thread"
+    if plan.application.is_static:
+        return "static files"
     return "embedded" if plan.application.embedded else "daemon"
 
 
-def _log(destination: str) -> str:
-    return destination if destination.startswith("/") and "/dev/" not in destination else "terminal"
+def _log(file: Path | None) -> str:
+    return str(file) if file else "terminal"
+
+
+def _processes(number: Range) -> str:
+    if number.least == number.most:
+        return _count(number.least, "process")
+    return f"{number.least} to {number.most} processes"
 
 
 def _count(number: int, noun: str) -> str:

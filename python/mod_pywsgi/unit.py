@@ -8,7 +8,8 @@ from typing import Any
 
 from mod_pywsgi import options as opt
 from mod_pywsgi.errors import ConfigError
-from mod_pywsgi.options import OPTIONS, Option, timeouts
+from mod_pywsgi.options import OPTIONS, Option, timeouts, tls, tools
+from mod_pywsgi.options.logging import LOG_DIRECTORY
 from mod_pywsgi.plan import Plan
 from mod_pywsgi.settings import Settings
 
@@ -66,12 +67,18 @@ def make(
     name = name or f"mod_pywsgi-{plan.listen.port}"
     if not _NAME.match(name):
         raise ConfigError(f"A unit cannot have the name {name!r}: use letters, digits, '_.-'.")
-    for option in (opt.DEBUG_MODE, opt.SETUP_ONLY):
+    for option in (opt.DEBUG_MODE, opt.SETUP_ONLY, *tools.IMPLY_DEBUG_MODE):
         if settings[option]:
             raise ConfigError(f"{settings.source(option)} makes no sense in a service.")
     given_root = settings.is_given(opt.SERVER_ROOT)
+    if settings[tls.ACME_DOMAIN] and not given_root:
+        raise ConfigError(
+            f"{settings.source(tls.ACME_DOMAIN)} needs a server root that stays: authorities give"
+            " only a few certificates a week for one name.",
+            f"Add {opt.SERVER_ROOT.flag} /var/lib/{name}.",
+        )
     is_root = plan.identity.drops
-    paths = [*_paths(plan), *([plan.paths.root] if given_root else [])]
+    paths = list(_paths(plan, settings))
     return Unit(
         name=name,
         description=f"{Path(plan.application.target.name).name} by mod_pywsgi",
@@ -82,27 +89,35 @@ def make(
         group=None if is_root else plan.identity.group,
         runtime_directory=None if given_root else name,
         start_timeout=max(90, settings[timeouts.STARTUP_TIMEOUT] + 60),
-        stop_timeout=plan.stop_timeout + 2 * (settings[timeouts.SHUTDOWN_TIMEOUT] or 7) + 10,
+        stop_timeout=plan.limits.stop_timeout + 2 * (settings[timeouts.SHUTDOWN_TIMEOUT] or 7) + 10,
         watchdog=_WATCHDOG,
-        low_port=plan.listen.port < _FIRST_FREE_PORT and not is_root,
+        low_port=min(plan.listen.ports) < _FIRST_FREE_PORT and not is_root,
         hides_tmp=not _is_below(paths, _TEMPORARY),
         protects_system=not _is_below([plan.application.working_directory], _SYSTEM),
     )
 
 
-def _paths(plan: Plan) -> Iterator[Path]:
-    """What the server reads that belongs to the application."""
+def _paths(plan: Plan, settings: Settings) -> Iterator[Path]:
+    """What the server reads that belongs to the application, or is named by an option."""
     application = plan.application
     yield application.working_directory
     yield plan.python.home
     yield plan.artifacts.directory
     yield from application.python_path
-    yield from plan.include_files
-    yield plan.static.document_root if plan.static.files_win else Path("/")
-    for alias in plan.static.aliases:
-        yield alias.path
     if application.target.file:
         yield Path(application.target.file)
+    for option in OPTIONS:
+        if settings.is_given(option):
+            yield from _paths_in(settings[option])
+
+
+def _paths_in(value: Any) -> Iterator[Path]:
+    """Those in an option's value, which may be several, with names beside them."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _paths_in(part)
 
 
 def _is_below(paths: Sequence[Path], places: Sequence[Path]) -> bool:
@@ -118,13 +133,14 @@ def _words(settings: Settings, entry: str, given_root: bool, name: str) -> Itera
     if not given_root:
         yield from (opt.SERVER_ROOT.flag, f"/run/{name}")
         # What lies in /run is gone with the service; its log is the journal's.
-        if not settings.is_given(opt.LOG_TO_TERMINAL):
+        if not (settings.is_given(opt.LOG_TO_TERMINAL) or settings.is_given(LOG_DIRECTORY)):
             yield opt.LOG_TO_TERMINAL.flag
 
 
 def _occurrences(option: Option[Any], value: Any) -> Iterator[str]:
     if option.is_flag:
-        yield from [option.flag] if value else []
+        if value or option.off_flag:
+            yield option.flag if value else str(option.off_flag)
         return
     for item in value if option.repeats else [value]:
         yield option.flag

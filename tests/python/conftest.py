@@ -21,7 +21,8 @@ SITE = Path("/golden/site")
 
 MODULES = frozenset(
     "mpm_event mpm_worker mpm_prefork authz_core reqtimeout mime alias dir rewrite env setenvif"
-    " headers filter access_compat authn_core authz_host".split()
+    " headers filter access_compat authn_core authz_host ssl socache_shmcb http2 md status"
+    " proxy proxy_http brotli deflate auth_basic auth_digest authz_user cgi cgid autoindex".split()
 )
 
 
@@ -32,9 +33,11 @@ def httpd_facts() -> HttpdFacts:
         program=Path("/usr/sbin/apache2"),
         version=(2, 4, 71),
         modules_directory=Path("/golden/modules"),
-        built_in=frozenset({"so", "unixd", "log_config", "core"}),
+        built_in=frozenset({"so", "unixd", "log_config", "core", "watchdog"}),
         available=MODULES,
         mime_types=Path("/etc/mime.types"),
+        certificates=Path("/golden/authorities.pem"),
+        rotatelogs=Path("/usr/bin/rotatelogs"),
     )
 
 
@@ -50,6 +53,8 @@ def facts(httpd_facts: HttpdFacts) -> plan.Facts:
             version="3.11",
             package=Path("/golden/venv/lib/python3.11/site-packages/mod_pywsgi"),
             extra_path=None,
+            program=Path("/golden/venv/bin/python"),
+            is_free_threaded=False,
         ),
         identity=Identity("alice", "alice", 1000, 1000, drops=False),
         target=Target("script", f"{SITE}/app.py", f"{SITE}/app.py", "application"),

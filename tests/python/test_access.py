@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mod_pywsgi.access import as_user, obstacle, require_readable
+from mod_pywsgi.access import as_user, make_directories, obstacle, require_readable
 from mod_pywsgi.errors import ApplicationError, InstanceError
 from mod_pywsgi.identity import Identity
 
@@ -93,3 +93,25 @@ def test_closed_file_is_named(open_tmp: Path) -> None:
     secret.touch(mode=0o600)
     with pytest.raises(ApplicationError, match=f"{secret} may not be read"):
         require_readable(nobody(), [("the application", secret)])
+
+
+def test_directories_are_made(tmp_path: Path) -> None:
+    deep = tmp_path / "one" / "two"
+    make_directories(myself(), [("--x", deep), ("--x", deep)])
+    assert deep.is_dir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ApplicationError, match=r"cannot use --x .*/file: File exists"):
+        make_directories(myself(), [("--x", tmp_path / "file")])
+
+
+@needs_root
+def test_directories_are_made_by_the_user(open_tmp: Path) -> None:
+    with pytest.raises(ApplicationError, match=r"The user nobody cannot use --x .*: Permission"):
+        make_directories(nobody(), [("--x", open_tmp / "one")])
+    open_tmp.chmod(0o777)
+    make_directories(nobody(), [("--x", open_tmp / "one")])
+    assert (open_tmp / "one").stat().st_uid == pwd.getpwnam("nobody").pw_uid
+    closed = open_tmp / "closed"
+    closed.mkdir(mode=0o755)
+    with pytest.raises(ApplicationError, match="may not be written to"):
+        make_directories(nobody(), [("--x", closed)])

@@ -32,6 +32,33 @@ FOUND = {
     "globals()['application'] = 1": Callable("application"),
     "def __getattr__(name): pass": Callable("application"),
     "app = FastAPI()\napp = wrap(app)": Callable("app"),
+    "from flask import Flask\nsite = Flask(__name__)": Callable("site", framework="Flask"),
+    "import flask as f\napp = f.Flask(__name__)": Callable("app", framework="Flask"),
+    "import falcon\napi = falcon.App()": Callable("api", framework="Falcon"),
+    "from falcon import API\napi = API()": Callable("api", framework="Falcon"),
+    "import bottle\nsite = bottle.Bottle()": Callable("site", framework="Bottle"),
+    "import bottle\napp = bottle.default_app()": Callable("app", framework="Bottle"),
+    "from bottle import get, run\n@get('/')\ndef f(): pass": Callable(
+        "bottle.default_app", is_factory=True, framework="Bottle"
+    ),
+    "import bottle\n@bottle.route('/')\ndef f(): pass": Callable(
+        "bottle.default_app", is_factory=True, framework="Bottle"
+    ),
+    "from dash import Dash\napp = Dash()\nserver = app.server": Callable(
+        "server", framework="Dash"
+    ),
+    "import dash\napp = dash.Dash(__name__)": Callable("app.server", framework="Dash"),
+    "from dash import Dash\nboard = Dash()": Callable("board.server", framework="Dash"),
+    "site = config.make_wsgi_app()": Callable("site", framework="Pyramid"),
+    "def main(global_config, **settings): pass": Callable(
+        "main", is_factory=True, arguments=({},), framework="Pyramid"
+    ),
+    "def create_app(): pass\nif __name__ == '__main__':\n  app = create_app()\n  app.run()": Callable(
+        "create_app", is_factory=True
+    ),
+    "app = 1\nif __name__ == '__main__':\n  run()\nelse:\n  application = 1": Callable(
+        "application"
+    ),
 }
 
 
@@ -52,6 +79,17 @@ def test_found(source: str) -> None:
         ("app = FastAPI()", "is an ASGI application"),
         ("app = starlette.applications.Starlette()", "is an ASGI application"),
         ("def application(:", "app.py line 1: "),
+        ("import falcon.asgi\napp = falcon.asgi.App()", "is an ASGI application"),
+        ("from falcon import asgi\napp = asgi.App()", "is an ASGI application"),
+        ("def main(argv, **more): pass", "neither"),
+        ("from flask import Flask\na = Flask('a')\nb = Flask('b')", "neither"),
+        (
+            "from flask import Flask\napp = Flask('a')\napp.run()",
+            "line 3 starts a server of its own",
+        ),
+        ("import bottle\n@bottle.get('/')\ndef f(): pass\nbottle.run()", "line 4 starts a server"),
+        ("from waitress import serve\napp = make()\nserve(app)", "line 3 starts a server"),
+        ("if __name__ == '__main__':\n  app = config.make_wsgi_app()", "neither"),
         ("a\0b", "app.py"),
     ],
 )
@@ -70,3 +108,15 @@ def test_wanted_name() -> None:
 def test_source_that_is_not_text() -> None:
     with pytest.raises(ApplicationError, match=r"app\.py"):
         read(b"\xff\xfe\x00", "app.py")
+
+
+def test_several_applications_are_named() -> None:
+    with pytest.raises(ApplicationError) as caught:
+        chosen("from flask import Flask\nshop = Flask('a')\nblog = Flask('b')")
+    assert "shop (line 2), blog (line 3)" in caught.value.hint
+
+
+def test_shown() -> None:
+    made = Callable("create_app", True, ("test", 1), {"debug": True})
+    assert made.shown == "create_app('test', 1, debug=True)"
+    assert Callable("app").shown == "app"

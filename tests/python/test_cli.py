@@ -13,6 +13,8 @@ from mod_pywsgi.errors import HttpdError
 from mod_pywsgi.options import OPTIONS
 from mod_pywsgi.settings import Settings
 
+SECTIONS = [option.section for option in OPTIONS if not option.hidden]
+
 
 def run(*words: str) -> int:
     with pytest.raises(SystemExit) as caught:
@@ -38,7 +40,28 @@ def test_help_lists_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("start-server", "--help") == 0
     shown = capsys.readouterr().out
     for option in OPTIONS:
-        assert option.flag in shown
+        assert (option.flag in shown) != option.hidden
+
+
+def test_help_has_each_section_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Under its heading stand its options, and the command's own stand first."""
+    assert run("start-server", "--help") == 0
+    shown = capsys.readouterr().out
+    assert shown.index("--no-config") < shown.index("\nApplication:\n")
+    begins = [shown.index(f"\n{section}:\n") for section in dict.fromkeys(SECTIONS)]
+    assert begins == sorted(begins)
+    assert all(shown.count(f"\n{section}:\n") == 1 for section in SECTIONS)
+    after_listener = shown.split("\nListener:\n")[1].split("\n\n")[0]
+    assert "--port" in after_listener
+    assert "--processes" not in after_listener
+
+
+def test_help_has_each_command_on_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    shown = capsys.readouterr().out
+    for name, command in cli.commands.commands.items():
+        assert (f"\n  {name} " in shown) != command.hidden
+    assert "..." not in shown.replace("[ARGS]...", "")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,10 +109,14 @@ def test_errors_are_sentences(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--http2"], "--http2 is an option of mod_wsgi-express that"),
         (["--no-such-thing"], "--no-such-thing is not an option"),
+        (["--error-document", "404"], "It is: --error-document STATUS URL\n"),
+        (["--http2=yes"], "It is: --http2\n"),
         (["--port", "x"], "--port must be a whole number"),
-        (["--application-type", "paste"], "--application-type must be one of script, module"),
+        (
+            ["--application-type", "php"],
+            "--application-type must be one of script, module, paste, static",
+        ),
     ],
 )
 def test_bad_options(
@@ -133,4 +160,4 @@ def test_install_module(module: Path, tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_install_module_nowhere(module: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("install-module", "--modules-directory", "/nonexistent") == 2
-    assert "Cannot copy the module" in capsys.readouterr().err
+    assert "Cannot write /nonexistent/mod_pywsgi.so" in capsys.readouterr().err

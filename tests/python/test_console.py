@@ -193,6 +193,14 @@ def test_scale_wants_a_name_where_there_are_several() -> None:
     assert "shop\n  blog" in str(caught.value)
 
 
+def test_scale_passes_over_services(capsys: Capture) -> None:
+    groups = [*STATUS["groups"], *changed(name="service:mail")["groups"]]
+    fake = Fake({**STATUS, "groups": groups, "ok": True, "least": 4, "most": 4})
+    assert console.scale(fake, ["4"], as_json=False) == 0
+    assert fake.asked == [("scale", "shop", "4")]
+    assert "shop: 4" in capsys.readouterr().out
+
+
 def test_scale_that_is_refused() -> None:
     with pytest.raises(ControlError, match="room for 2"):
         console.scale(Fake({"ok": False, "error": "room for 2"}), ["shop", "9"], as_json=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mod_pywsgi.discover import Request, find
+from mod_pywsgi.discover import Request, find, flask
 from mod_pywsgi.errors import ApplicationError
 
 HELLO = "def application(environ, start_response): pass\n"
@@ -187,3 +187,182 @@ def test_django_without_wsgi_file(tmp_path: Path) -> None:
 def test_manage_without_settings_is_no_django(tmp_path: Path) -> None:
     write(tmp_path, manage="print('hello')", app="app = 1")
     assert find(request(tmp_path)).name.endswith("app.py")
+
+
+# Flask
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "shown"),
+    [
+        ("hello", "hello.py", "app"),
+        ("hello.py", "hello.py", "app"),
+        ("hello:other", "hello.py", "other"),
+        ("hello.py:make('x', debug=True)", "hello.py", "make('x', debug=True)"),
+        ("src/inner.py:app", "src/inner.py", "app"),
+        ("pack", "pack", "create_app()"),
+        ("pack.web:site", "pack.web", "site"),
+    ],
+)
+@pytest.mark.parametrize("way", ["environment", "file"])
+def test_flask_app(tmp_path: Path, value: str, name: str, shown: str, way: str) -> None:
+    write(
+        tmp_path,
+        hello="app = other = 1\ndef make(name, debug): pass",
+        src__inner="app = 1",
+        pack____init__="def create_app(): pass",
+        pack__web="site = 1",
+        wsgi="application = 1",
+    )
+    if way == "file":
+        (tmp_path / ".flaskenv").write_text(
+            f"# of flask\nFLASK_DEBUG=1\nexport FLASK_APP = {value}\n"
+        )
+    flask_app = value if way == "environment" else ""
+    target = find(Request("script", str(tmp_path), None, (), flask_app))
+    assert target.name == (str(tmp_path / name) if name.endswith(".py") else name)
+    assert target.shown == shown
+    assert target.directory == str(tmp_path)
+    assert "FLASK_APP" in target.remark
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("FLASK_APP=a", "a"),
+        ("FLASK_APP = 'a b'  # c", "a b"),
+        ('FLASK_APP="a"', "a"),
+        ("FLASK_APP=a # comment", "a"),
+        ("#FLASK_APP=a", ""),
+        ("MY_FLASK_APP=a", ""),
+    ],
+)
+def test_flaskenv(tmp_path: Path, line: str, value: str) -> None:
+    (tmp_path / ".flaskenv").write_text(f"{line}\n")
+    assert flask.setting(tmp_path, "")[0] == value
+    assert flask.setting(tmp_path, "given")[0] == "given"
+
+
+@pytest.mark.parametrize("value", ["absent", "hello:no such", "hello:make(x)", "hello:absent"])
+def test_flask_app_that_is_wrong(tmp_path: Path, value: str) -> None:
+    """It is said, and the other names are tried."""
+    write(tmp_path, hello="def make(x): pass", wsgi=HELLO)
+    target = find(Request("script", str(tmp_path), None, (), value))
+    assert target.name == str(tmp_path / "wsgi.py")
+    write(tmp_path, wsgi="")
+    with pytest.raises(ApplicationError) as caught:
+        find(Request("script", str(tmp_path), None, (), value))
+    assert "the variable FLASK_APP: " in caught.value.hint
+
+
+# Packages
+
+
+def test_package(tmp_path: Path) -> None:
+    write(tmp_path, tests____init__="app = 1", flaskr____init__="def create_app(c=None): pass")
+    target = find(request(tmp_path))
+    assert (target.kind, target.name, target.shown) == ("module", "flaskr", "create_app()")
+    write(tmp_path, other____init__="app = 1")
+    with pytest.raises(ApplicationError) as caught:
+        find(request(tmp_path))
+    assert "there are several: flaskr, other" in caught.value.hint
+
+
+def test_call_on_the_command_line(tmp_path: Path) -> None:
+    write(tmp_path, service="def make(name): pass")
+    target = find(request("service:make('x')", "script", None, tmp_path))
+    assert (target.name, target.is_factory, target.arguments) == ("service", True, ("x",))
+    assert find(request("service:make('y')", "module", None, tmp_path)).arguments == ("y",)
+    with pytest.raises(ApplicationError, match="defines no 'absent'"):
+        find(request("service:absent()", "script", None, tmp_path))
+
+
+# PasteDeploy
+
+
+PASTE = "[app:main]\nuse = call:site:make\n[pipeline: other]\npipeline = main\n[server:main]\n"
+PYRAMID = "def main(global_config, **settings): pass"
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Path:
+    """A directory in which PasteDeploy seems to be installed."""
+    place = tmp_path.parent / f"{tmp_path.name}-lib"
+    write(place, paste__deploy="")
+    return place
+
+
+def test_paste(tmp_path: Path, deploy: Path) -> None:
+    file = tmp_path / "site.ini"
+    file.write_text(PASTE)
+    target = find(request(file, "paste", None, deploy))
+    assert (target.kind, target.name, target.file) == ("paste", f"{file}#main", str(file))
+    target = find(request(f"config:{file}#other", "paste", None, deploy))
+    assert target.name == f"{file}#other"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("[server:main]", "describes no application 'main'", ""),
+        ("[app:shop]", "describes no application 'main'", "site.ini#shop"),
+        ("hello", "is not an ini file", ""),
+    ],
+)
+def test_paste_errors(tmp_path: Path, deploy: Path, text: str, message: str, hint: str) -> None:
+    (tmp_path / "site.ini").write_text(text)
+    with pytest.raises(ApplicationError, match=message) as caught:
+        find(request(tmp_path / "site.ini", "paste", None, deploy))
+    assert hint in caught.value.hint
+
+
+def test_paste_is_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "site.ini").write_text(PASTE)
+    with pytest.raises(ApplicationError, match="not installed") as caught:
+        find(request(tmp_path / "site.ini", "paste", None, tmp_path))
+    assert "pip install 'mod_pywsgi[paste]'" in caught.value.hint
+
+
+def test_paste_needs_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ApplicationError, match="is a directory"):
+        find(request(tmp_path, "paste"))
+    with pytest.raises(ApplicationError, match="There is no file"):
+        find(request(tmp_path / "absent.ini", "paste"))
+
+
+def test_pyramid_project(tmp_path: Path, deploy: Path) -> None:
+    write(tmp_path, shop____init__=PYRAMID)
+    target = find(request(tmp_path))
+    assert (target.name, target.shown) == ("shop", "main({})")
+    for name in ("development.ini", "production.ini"):
+        (tmp_path / name).write_text(PASTE)
+        target = find(request(tmp_path, "script", None, deploy))
+        assert target.name == f"{tmp_path}/{name}#main"
+        assert target.directory == str(tmp_path)
+
+
+def test_ini_files_of_others_are_passed_over(tmp_path: Path, deploy: Path) -> None:
+    (tmp_path / "production.ini").write_text("[database]\nuser = x\n")
+    write(tmp_path, app="app = 1")
+    assert find(request(tmp_path, "script", None, deploy)).name == str(tmp_path / "app.py")
+
+
+# Files alone, and nothing
+
+
+def test_static(tmp_path: Path) -> None:
+    target = find(request(tmp_path, "static"))
+    assert (target.kind, target.name, target.callable_name) == ("static", str(tmp_path), "")
+    (tmp_path / "page.html").touch()
+    with pytest.raises(ApplicationError, match="is not a directory"):
+        find(request(tmp_path / "page.html", "static"))
+
+
+def test_nothing_where_that_is_an_answer(tmp_path: Path) -> None:
+    asked = Request("script", str(tmp_path), None, (), may_be_missing=True)
+    target = find(asked)
+    assert (target.kind, target.directory) == ("welcome", str(tmp_path))
+    assert "manage.py: there is none" in target.looked
+    write(tmp_path, app="x = 1")
+    with pytest.raises(ApplicationError, match="No application was found"):
+        find(asked)

@@ -44,12 +44,15 @@ def test_current_directory_is_searched(site: Path) -> None:
     assert made.application.callable_name == "app"
     root = made.paths.root
     names = {path.name for path in root.iterdir()}
-    assert names == {".mod_pywsgi", "apachectl", "envvars", "htdocs", "httpd.conf", "run"}
+    assert names == {
+        *(".mod_pywsgi", "apachectl", "envvars", "htdocs", "httpd.conf", "python-eggs", "run"),
+        "rewrite.conf",
+    }
 
 
 def test_handler_is_written(site: Path) -> None:
     made = prepare(site, "app", "--application-type", "module")
-    assert "module='app'" in made.paths.handler.read_text()
+    assert "kind='module',\n    name='app'" in made.paths.handler.read_text()
 
 
 def test_entry_point_wins(site: Path) -> None:

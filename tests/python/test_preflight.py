@@ -49,7 +49,9 @@ def test_running_server(make: Make, open_tmp: Path) -> None:
     assert made.paths.pid_file.exists()
 
 
-@pytest.mark.parametrize("pid", [str(os.getpid()), "999999999", "1", "nonsense"])
+@pytest.mark.parametrize(
+    "pid", [str(os.getpid()), "999999999", "1", "nonsense"], ids=["own", "none", "init", "text"]
+)
 def test_stale_pid_file(make: Make, open_tmp: Path, pid: str) -> None:
     """The number is now that of some other process: Apache would believe in it."""
     made = make("--server-root", str(open_tmp))
@@ -107,3 +109,13 @@ def test_complaints_of_apache(
 def test_no_complaint(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "configuration_errors", lambda *_: "")
     preflight.check_configuration(make())
+
+
+def test_a_tool_is_missing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="needs the package coverage") as caught:
+        preflight._check_tools(make("--enable-coverage"))
+    assert caught.value.hint.endswith("-m pip install coverage")
+    with pytest.raises(ConfigError, match="/nowhere/gdb is not there"):
+        preflight._check_tools(make("--enable-gdb", "--gdb-executable", "/nowhere/gdb"))
+    preflight._check_tools(make("--enable-gdb", "--gdb-executable", "sh"))

@@ -100,6 +100,25 @@ def test_numbers_and_words() -> None:
         render.word("a b")
 
 
+def test_urls_in_patterns() -> None:
+    """Back from what Apache reads to the URL that was meant, and no other."""
+    for text in nasty_texts():
+        if "${" in text or not text:
+            continue
+        url = "/" + text
+        pattern, rest = httpd_word(render.quote_exact_url(url))
+        assert rest == ""
+        assert re.search(pattern, url) and not re.search(pattern, url + "x")
+        assert re.search(httpd_word(render.quote_ending(text))[0], "name" + text)
+        below = httpd_word(f'"{render.quote_expression_below(url)}"')[0]
+        assert below.startswith("m#") and below.endswith("#") and "#" not in below[2:-1]
+        assert re.search(below[2:-1], url.rstrip("/") + "/x")
+        assert not re.search(below[2:-1], url.rstrip("/") + "x")
+        header = httpd_word(render.quote_header(text))[0]
+        assert re.sub(r"([%\\\\])\1", r"\1", header) == text
+        assert not re.search(r"[%\\\\]", header.replace("%%", "").replace("\\\\", ""))
+
+
 @pytest.mark.parametrize(
     ("url", "path", "is_other"),
     [
@@ -155,6 +174,66 @@ CASES: dict[str, tuple[list[str], dict[str, object]]] = {
         ],
         {"identity": ROOT},
     ),
+    "tls": (
+        [
+            *("--server-name", "www.a.example", "--server-alias", "*.b.example"),
+            *("--https-port", "443", "--port", "80", "--https-only"),
+            *("--hsts-policy", "max-age=31536000", "--http2", "--security-headers"),
+            *("--ssl-certificate-file", "/golden/files/site.crt"),
+            *("--ssl-certificate-key-file", "/golden/files/site.key"),
+            *("--ssl-ca-certificate-file", "/golden/files/site.crt"),
+            *("--ssl-verify-client", "/admin", "--ssl-environment", "--allow-localhost"),
+        ],
+        {"identity": ROOT},
+    ),
+    "acme": (
+        [
+            *("--https-port", "8443", "--acme-email", "me@a.example"),
+            *("--acme-domain", "a.example", "--acme-domain", "www.a.example"),
+            *("--acme-directory", "https://ca.example/directory"),
+        ],
+        {"identity": ROOT},
+    ),
+    "files": (
+        [
+            *(
+                "--document-root",
+                "/golden/files/doc root",
+                "--rewrite-rules",
+                "/golden/files/rules",
+            ),
+            *("--directory-index", "index.html", "--directory-listing", "--with-cgi"),
+            *("--allow-override", "FileInfo", "--allow-override", "Options=Indexes"),
+            *("--url-alias", "/static", "/golden/files/static", "--mount-point", '/a "b#'),
+            *("--add-handler", ".md", "/golden/files/markdown.py", "--health-endpoints"),
+            *("--error-document", "404", "/404.html", "--error-document", "503", 'say "no"'),
+            *("--error-override", "--mime-types", "/golden/files/types", "--disable-reloading"),
+        ],
+        {},
+    ),
+    "proxy": (
+        [
+            *("--proxy-mount-point", "/up", "http://127.0.0.1:9000/"),
+            *("--proxy-mount-point", "/up/100%", "https://[::1]:9001/base"),
+            *("--proxy-virtual-host", "b.example", "http://127.0.0.1:9002"),
+            *(
+                "--proxy-timeout",
+                "7",
+                "--health-endpoints",
+                "--document-root",
+                "/golden/files/doc root",
+            ),
+            *("--trust-proxy-header", "x-forwarded-for", "--trust-proxy", "10.0.0.0/8"),
+            *("--auth-user-script", "/golden/files/users.py", "--auth-type", "Digest"),
+            *("--auth-group-script", "/golden/files/users.py", "--auth-group", "night shift"),
+            *("--host-access-script", "/golden/files/hosts.py"),
+            *("--error-document", "401", "/login.html"),
+            *("--compress-responses", "--enable-sendfile", "--map-head-to-get", "Off"),
+            *("--application-group", 'my "own"'),
+        ],
+        {},
+    ),
+    "ipv6": (["--host", "::1", "--https-port", "8443", "--self-signed", "--https-only"], {}),
     "services": (
         [
             *("--service-script", "mail", "/golden/files/mail queue.py"),
@@ -202,7 +281,20 @@ def test_golden_files_are_all_used() -> None:
     used = {f"{name}.conf" for name in CASES} | {"apachectl"}
     used |= {f"{name}.wsgi" for name in ("module", "embedded", "reload", "debug")}
     used |= {"user.service", "root.service"}  # test_unit.py
+    used |= {"plain.vhost", "full.vhost", "tls.vhost"}  # test_vhost.py
     assert {path.name for path in GOLDEN.iterdir()} == used
+
+
+def make_pair(path: Path) -> None:
+    """A certificate and its key."""
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a"),
+            *("-out", f"{path}.crt", "-keyout", f"{path}.key"),
+        ],
+        capture_output=True,
+        check=True,
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -223,6 +315,11 @@ def test_apache_takes_golden_conf(name: str, open_tmp: Path) -> None:
     (open_tmp / "site" / "app.py").touch()
     (open_tmp / "files" / "robots.txt").touch()
     (open_tmp / "files" / "more.conf").write_text("SetEnv A B\n")
+    (open_tmp / "files" / "rules").write_text("RewriteRule ^a$ /b\n")
+    (open_tmp / "files" / "types").write_text("text/x-shop shop\n")
+    for name in ("files/site", "root/self-signed"):
+        make_pair(open_tmp / name)
+    (open_tmp / "authorities.pem").write_bytes((open_tmp / "files" / "site.crt").read_bytes())
     conf = open_tmp / "httpd.conf"
     conf.write_text(text)
     done = subprocess.run(

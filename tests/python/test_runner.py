@@ -119,6 +119,17 @@ def test_what_does_not_serve_yet_ends_at_once() -> None:
     assert process.wait(20) == 3
 
 
+@pytest.mark.parametrize("restart", ["HUP", "USR1"])
+def test_a_restart_does_not_end_what_does_not_serve_yet(restart: str) -> None:
+    """As of logrotate, at the start of the system."""
+    script = "trap 'echo term; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
+    process, terminal = start(script)
+    read_until(terminal, b"ready")
+    process.send_signal(getattr(signal, f"SIG{restart}"))
+    process.terminate()  # which comes behind the other
+    assert process.wait(20) == 3
+
+
 def test_window_changes_are_apaches_where_there_is_no_window() -> None:
     """STOPSIGNAL SIGWINCH, as images of Apache have it."""
     command = [sys.executable, "-c", PROGRAM, GRACEFUL, "60"]

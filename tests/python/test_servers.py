@@ -154,7 +154,7 @@ def test_a_root_in_the_default_place_that_another_may_write(start: Start) -> Non
 def test_the_system_is_next(no_system: Path) -> None:
     with pytest.raises(ControlError, match="No server was found") as caught:
         servers.control(settings_of(), None)
-    for word in ("first", "second", "Is Apache running", "--socket"):
+    for word in ("first", "second", "Is Apache running", "--socket", "--server-root"):
         assert word in str(caught.value)
     no_system.touch()
     assert servers.control(settings_of(), None).path == no_system

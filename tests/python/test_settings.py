@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from mod_pywsgi import options as opt
 from mod_pywsgi.errors import ConfigError
-from mod_pywsgi.settings import read_file, resolve, unknown_option
-
-needs_toml = pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib is new in 3.11")
+from mod_pywsgi.options import proxy
+from mod_pywsgi.settings import resolve
 
 
 def test_default() -> None:
@@ -57,9 +55,33 @@ def test_environment_of_repeatable_options() -> None:
     assert settings[opt.EMBEDDED_MODE] is True
 
 
+def test_lines_of_a_variable_may_hold_what_separates_others() -> None:
+    env = {"PYWSGI_SETENV": "URL=https://example.org\nB=2\n", "PYWSGI_PYTHON_PATH": "/a:b\n"}
+    settings = resolve(env=env)
+    assert settings[opt.SETENV] == (("URL", "https://example.org"), ("B", "2"))
+    assert settings[opt.PYTHON_PATH] == (Path("/a:b"),)
+
+
+def test_environment_of_options_whose_values_have_colons() -> None:
+    env = {
+        "PYWSGI_PROXY_MOUNT_POINT": "/a=http://b:1/\n/c=https://d/e\n",
+        "PYWSGI_TRUST_PROXY": "10.0.0.0/8\n2001:db8::/32",
+    }
+    settings = resolve(env=env)
+    mounts = (("/a", "http://b:1"), ("/c", "https://d/e"))
+    assert settings[proxy.PROXY_MOUNT_POINT] == mounts
+    assert settings[proxy.TRUST_PROXY] == ("10.0.0.0/8", "2001:db8::/32")
+
+
 def test_environment_pair_without_separator() -> None:
     with pytest.raises(ConfigError, match="PYWSGI_SETENV must hold NAME=VALUE"):
         resolve(env={"PYWSGI_SETENV": "novalue"})
+    with pytest.raises(ConfigError) as caught:
+        resolve(env={"PYWSGI_SETENV": "API=http://127.0.0.1"})
+    assert "ends in a line break" in caught.value.hint
+    assert resolve(env={"PYWSGI_SETENV": "API=http://127.0.0.1\n"})[opt.SETENV] == (
+        ("API", "http://127.0.0.1"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,48 +99,31 @@ def test_error_names_the_source(
     assert caught.value.exit_code == 2
 
 
-@needs_toml
-def test_file(tmp_path: Path) -> None:
-    path = tmp_path / "settings.toml"
-    path.write_text(
-        """
-        port = 9000
-        embedded_mode = true
-        python_path = ["/a", "/b"]
-        url_alias = [["/static", "/srv/static"]]
-        setenv = { DEBUG = 1 }
-        """
-    )
-    settings = resolve(file=read_file(path))
-    assert settings[opt.LISTEN_PORT] == 9000
-    assert settings[opt.EMBEDDED_MODE] is True
-    assert settings[opt.PYTHON_PATH] == (Path("/a"), Path("/b"))
-    assert settings[opt.URL_ALIAS] == (("/static", Path("/srv/static")),)
-    assert settings[opt.SETENV] == (("DEBUG", "1"),)
+def test_the_argument_names_the_application_unless_an_option_does() -> None:
+    file = {"entry-point": [("file.py",)]}
+    env = {"PYWSGI_ENTRY_POINT": "env.py"}
+    named = resolve(file=file, env=env, argument="argument.py")
+    assert named[opt.ENTRY_POINT] == "argument.py"
+    assert named.source(opt.ENTRY_POINT) == "the argument"
+    named = resolve({"entry-point": [("option.py",)]}, env, file, argument="argument.py")
+    assert named[opt.ENTRY_POINT] == "option.py"
 
 
-@needs_toml
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("port = ", "Cannot read the settings file"),
-        ("colour = 1", "colour in .* is not an option of mod_pywsgi"),
-        ("http2 = true", "http2 in .* does not have yet"),
-        ("url_alias = [['/a']]", "url_alias in .* needs URL-PATH and PATH"),
-    ],
-)
-def test_file_errors(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "settings.toml"
-    path.write_text(text)
-    with pytest.raises(ConfigError, match=message):
-        read_file(path)
+def test_occurrences_of_two_sources_do_not_add_up() -> None:
+    settings = resolve({"setenv": [("B", "2")]}, file={"setenv": [("A", "1")]})
+    assert settings[opt.SETENV] == (("B", "2"),)
+    assert settings.words["setenv"] == [("B", "2")]
 
 
-def test_missing_file() -> None:
-    with pytest.raises(ConfigError, match="No such file"):
-        read_file(Path("/nonexistent/settings.toml"))
-
-
-def test_option_that_is_not_built_yet() -> None:
-    assert "does not have yet" in str(unknown_option("http2", "--http2"))
-    assert "is not an option" in str(unknown_option("htttp", "--htttp"))
+def test_adding() -> None:
+    before = resolve({"url-alias": [("/files", "/srv/files")]})
+    after = before.adding(opt.URL_ALIAS, [("/static", "/srv/static")], "STATIC_URL")
+    assert [url for url, _ in after[opt.URL_ALIAS]] == ["/files", "/static"]
+    assert after.source(opt.URL_ALIAS) == "--url-alias, STATIC_URL"
+    assert len(before[opt.URL_ALIAS]) == 1
+    entry = resolve().adding(opt.ENTRY_POINT, [("mysite.wsgi",)], "WSGI_APPLICATION")
+    assert entry[opt.ENTRY_POINT] == "mysite.wsgi"
+    assert entry.source(opt.ENTRY_POINT) == "WSGI_APPLICATION"
+    assert entry.is_given(opt.ENTRY_POINT)
+    with pytest.raises(ConfigError, match="STATIC_URL must be a URL path"):
+        before.adding(opt.URL_ALIAS, [("static", "/srv")], "STATIC_URL")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mod_pywsgi.errors import ConfigError
-from mod_pywsgi.sizing import choose_mpm, embedded, for_daemons
+from mod_pywsgi.plan.sizing import choose_mpm, embedded, for_daemons
 
 ALL = ("event", "worker", "prefork")
 
@@ -77,3 +77,14 @@ def test_embedded_is_exact() -> None:
 def test_python_gets_a_whole_stack() -> None:
     assert "ThreadStackSize" in dict(for_daemons("event", 1, 1).directives)
     assert "ThreadStackSize" not in dict(embedded("event", 1, 1).directives)
+
+
+@pytest.mark.parametrize("clients", [None, 20, 64, 250, 2000])
+@pytest.mark.parametrize("processes", [1, 2, 6])
+def test_connections(processes, clients):
+    """Far more connections than threads, but no more than there are descriptors for, two for each."""
+    made = dict(for_daemons("event", processes, 1, max_clients=clients).directives)
+    factor, threads = made["AsyncRequestWorkerFactor"], made["ThreadsPerChild"]
+    connections, channels = threads * (factor + 1), threads * processes
+    assert 700 < 2 * connections + channels <= 896
+    assert "AsyncRequestWorkerFactor" not in dict(for_daemons("worker", 1, 5).directives)

@@ -49,6 +49,19 @@ def test_golden(name: str, make: Make) -> None:
     compare(GOLDEN / name, render.systemd_unit(made(make, *words, **changed)))
 
 
+def test_second_port(make: Make) -> None:
+    assert made(make, "--https-port", "443", "--self-signed").low_port
+    assert not made(make, "--https-port", "8443", "--self-signed").low_port
+
+
+def test_certificates_stay(make: Make) -> None:
+    """A runtime directory goes with the service."""
+    words = ["--https-port", "443", "--acme-domain", "a.example", "--acme-email", "me@a.example"]
+    with pytest.raises(ConfigError, match="needs a server root that stays"):
+        made(make, *words)
+    assert made(make, *words, "--server-root", "/var/lib/a").runtime_directory is None
+
+
 def test_command(make: Make) -> None:
     """Every option that was given, once, and what a service needs beside."""
     words = ["--url-alias", "/a", "/x", "--url-alias", "/b", "/y", "--access-log", "--port", "81"]
@@ -70,6 +83,14 @@ def test_a_server_root_of_ones_own(make: Make) -> None:
     found = made(make, "--server-root", "/var/lib/shop")
     assert found.runtime_directory is None
     assert "--log-to-terminal" not in found.command
+
+
+def test_a_flag_that_is_on_by_itself(make: Make) -> None:
+    from mod_pywsgi.settings import resolve
+
+    settings = resolve(env={"PYWSGI_CHUNKED_REQUEST": "off"})
+    assert "--no-chunked-request" in unit.make(make(), settings, "x", PROGRAM, {}).command
+    assert not [word for word in made(make).command if "chunked" in word]
 
 
 def test_a_flag_that_is_off_is_not_given(make: Make) -> None:
@@ -97,6 +118,9 @@ def test_times(make: Make) -> None:
         (["--include-file", "/tmp/x.conf"], {}, False, True),
         (["--document-root", "/tmp/x"], {}, False, True),
         (["--url-alias", "/x", "/tmp/x"], {}, False, True),
+        (["--document-root", "/tmp/x", "--directory-index", "i.html"], {}, False, True),
+        (["--auth-user-script", "/tmp/x.py"], {}, False, True),
+        (["--service-script", "a", "/tmp/x.py"], {}, False, True),
         (["--working-directory", "/usr/share/x"], {}, True, False),
         (["--working-directory", "/usrx"], {}, True, True),
     ],

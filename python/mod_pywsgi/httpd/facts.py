@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,12 @@ _MIME_TYPES = (
     "/etc/httpd/conf/mime.types",
     "/usr/local/apache2/conf/mime.types",
 )
+_CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
 _INSTALL = """\
 Install it: Debian and Ubuntu: apt-get install apache2-bin
             Fedora and RHEL:   dnf install httpd-core
@@ -46,6 +52,8 @@ class HttpdFacts:
     built_in: frozenset[str]  # names without "mod_": "so", "unixd", ...
     available: frozenset[str]  # the same for those that can be loaded
     mime_types: Path | None
+    rotatelogs: Path | None
+    certificates: Path | None = None  # of the authorities that this system trusts
 
     @property
     def mpms(self) -> tuple[str, ...]:
@@ -55,24 +63,34 @@ class HttpdFacts:
         return fixed or tuple(name for name in known if f"mpm_{name}" in self.available)
 
 
-def find(env: Mapping[str, str] = os.environ) -> HttpdFacts:
+def find(
+    env: Mapping[str, str] = os.environ,
+    program: Path | None = None,
+    modules_directory: Path | None = None,
+) -> HttpdFacts:
     """Look the server over.
 
+    :param program: if the user named it; likewise modules_directory.
     :raises HttpdError: there is none, or it is too old or cannot be understood.
     """
-    program = _find_program(env)
+    program = _require_program(program) if program else find_program(env)
     # No configuration: the distribution's need not be usable.
     answer = probe.run(program, "-f", os.devnull, "-V").stdout
     version = _version(program, answer)
     built_in = _built_in(probe.run(program, "-l").stdout)
-    modules_directory = _find_modules_directory(env, program, answer)
+    if modules_directory is None:
+        modules_directory = _find_modules_directory(env, program, answer)
+    elif not (modules_directory / "mod_authz_core.so").is_file():
+        raise HttpdError(f"--modules-directory {modules_directory} holds no modules of Apache.")
     facts = HttpdFacts(
         program=program,
         version=version,
         modules_directory=modules_directory,
         built_in=built_in,
         available=_available(modules_directory),
-        mime_types=next((Path(path) for path in _MIME_TYPES if os.path.isfile(path)), None),
+        mime_types=_first_file(_MIME_TYPES),
+        certificates=_first_file(_CERTIFICATES),
+        rotatelogs=_find_rotatelogs(env, program),
     )
     if not facts.mpms:
         raise HttpdError(
@@ -97,7 +115,24 @@ def query_apxs(apxs: Path, name: str) -> str:
     return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
-def _find_program(env: Mapping[str, str]) -> Path:
+def _require_program(program: Path) -> Path:
+    if shutil.which(program) is None:
+        raise HttpdError(f"--httpd-executable {program} is not a program.")
+    return program
+
+
+def _find_rotatelogs(env: Mapping[str, str], program: Path) -> Path | None:
+    """Beside the server's program, where distributions put it, or on the path."""
+    directories = (str(program.parent), *_PROGRAM_DIRECTORIES, env.get("PATH", ""))
+    found = shutil.which("rotatelogs", path=os.pathsep.join(directories))
+    return Path(found) if found else None
+
+
+def find_program(env: Mapping[str, str] = os.environ) -> Path:
+    """The server's program.
+
+    :raises HttpdError: there is none.
+    """
     asked_for = env.get("HTTPD")
     if asked_for:
         path = shutil.which(asked_for, path=env.get("PATH"))
@@ -115,6 +150,10 @@ def _find_program(env: Mapping[str, str]) -> Path:
         if program.is_file():
             return program
     raise HttpdError("Apache httpd is not installed.", _INSTALL)
+
+
+def _first_file(paths: Iterable[str]) -> Path | None:
+    return next((Path(path) for path in paths if os.path.isfile(path)), None)
 
 
 def _version(program: Path, answer: str) -> tuple[int, int, int]:

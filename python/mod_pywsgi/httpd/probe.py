@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from mod_pywsgi.errors import HttpdError
@@ -9,9 +10,12 @@ from mod_pywsgi.errors import HttpdError
 _LONGEST_ANSWER = 30  # seconds
 
 
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a program and collect what it says on stdout and stderr, whatever its exit code.
 
+    :param environment: this process's, if None.
     :raises HttpdError: it cannot be run, or says nothing for half a minute.
     """
     try:
@@ -24,6 +28,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
             errors="replace",
             timeout=_LONGEST_ANSWER,
             check=False,
+            env=environment,
         )
     except subprocess.TimeoutExpired:
         raise HttpdError(f"{command[0]} did not answer in {_LONGEST_ANSWER} s.") from None
@@ -31,12 +36,12 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
         raise HttpdError(f"Cannot run {command[0]}: {error.strerror}.") from None
 
 
-def configuration_errors(httpd: Path, conf: Path) -> str:
-    """Let httpd check a configuration.
+def configuration_errors(*command: str | Path) -> str:
+    """Let httpd check a configuration, by itself or by its control script.
 
     :return: what it complained about, or an empty string.
     """
-    answer = run(httpd, "-t", "-f", conf)
+    answer = run(*command)
     if answer.returncode == 0:
         return ""
-    return answer.stdout.strip() or f"{httpd} -t ended with code {answer.returncode}"
+    return answer.stdout.strip() or f"{command[0]} ended with code {answer.returncode}"

@@ -1,15 +1,26 @@
 """What is served."""
 
-from mod_pywsgi.options.model import many, maybe, one
-from mod_pywsgi.types import DIRECTORY, NAME, TEXT, URL_PATH, VARIABLE, choice
+from mod_pywsgi.options.model import flag, many, maybe, one
+from mod_pywsgi.types import (
+    DIRECTORY,
+    ENVIRONMENT,
+    NAME,
+    REQUIRED_TEXT,
+    TEXT,
+    URL_PATH,
+    VARIABLE,
+    choice,
+)
 
 _SECTION = "Application"
 
 APPLICATION_TYPE = one(
     "application-type",
-    choice("script", "module"),
+    choice("script", "module", "paste", "static"),
     "script",
-    "What the entry point is: a file, or the dotted name of a module that can be imported.",
+    "What the entry point is: a file, the dotted name of a module that can be imported, an ini file"
+    " of PasteDeploy (FILE.ini or FILE.ini#NAME), or a directory of files to serve without any"
+    " application.",
     section=_SECTION,
 )
 ENTRY_POINT = maybe(
@@ -25,7 +36,8 @@ CALLABLE_OBJECT = maybe(
     NAME,
     "Name of the WSGI callable in the script or module.",
     section=_SECTION,
-    default_note="`application`, else `app`, else a factory `create_app()`",
+    default_note="`application`, else `app`, else the only application of a known framework, else a"
+    " factory `create_app()`",
 )
 MOUNT_POINT = one(
     "mount-point",
@@ -47,10 +59,30 @@ PYTHON_PATH = many(
     "Directory to add to sys.path; its .pth files are processed.",
     section=_SECTION,
 )
+APPLICATION_GROUP = one(
+    "application-group",
+    REQUIRED_TEXT,
+    "%{GLOBAL}",
+    "The interpreter that the application runs in: a name makes one of its own in each process;"
+    " `%{GLOBAL}` is the first one, which most extension modules need.",
+    section=_SECTION,
+)
+DISABLE_RELOADING = flag(
+    "disable-reloading",
+    "Do not look whether the script file has changed; new code is served after a `reload` or a"
+    " restart only.",
+    section=_SECTION,
+)
 SETENV = many(
     "setenv",
     VARIABLE,
     "Variable to add to the environment of each request.",
+    section=_SECTION,
+)
+ENV = many(
+    "env",
+    ENVIRONMENT,
+    "Variable of the environment of all processes, there before Python starts: in `os.environ`.",
     section=_SECTION,
 )
 
@@ -61,5 +93,8 @@ OPTIONS = (
     MOUNT_POINT,
     WORKING_DIRECTORY,
     PYTHON_PATH,
+    APPLICATION_GROUP,
+    DISABLE_RELOADING,
     SETENV,
+    ENV,
 )

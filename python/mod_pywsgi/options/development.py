@@ -6,12 +6,14 @@ _SECTION = "Development"
 
 RELOAD_ON_CHANGES = flag(
     "reload-on-changes",
-    "Replace the application processes when a Python file that they imported changes.",
+    "Replace the application processes when a Python file that they imported changes; at once"
+    " where the package watchfiles is installed.",
     section=_SECTION,
 )
 DEBUG_MODE = flag(
     "debug-mode",
-    "One process and one thread, the application embedded, stdin and stdout on the console.",
+    "For a look inside: one process with one thread, in the foreground; pdb has the terminal, and an"
+    " exception is shown to the client, with source code.",
     section=_SECTION,
 )
 SETUP_ONLY = flag(

@@ -1,7 +1,7 @@
 """Where clients connect, and under which name."""
 
-from mod_pywsgi.options.model import maybe, one
-from mod_pywsgi.types import HOST, PORT, SIZE
+from mod_pywsgi.options.model import flag, many, maybe, one
+from mod_pywsgi.types import HOST, HOST_PATTERN, PORT, SIZE
 
 _SECTION = "Listener"
 
@@ -21,6 +21,28 @@ SERVER_NAME = maybe(
     section=_SECTION,
     default_note="any name is served",
 )
+SERVER_ALIAS = many(
+    "server-alias",
+    HOST_PATTERN,
+    "Another name of the site; `*` in it stands for any characters, `?` for one.",
+    section=_SECTION,
+)
+ALLOW_LOCALHOST = flag(
+    "allow-localhost",
+    "Serve clients on this machine under any name, such as localhost, despite --server-name.",
+    section=_SECTION,
+)
+HTTP2 = flag(
+    "http2",
+    "Speak HTTP/2 too: over TLS where the client offers it, and without TLS where it asks for it.",
+    section=_SECTION,
+)
+SECURITY_HEADERS = flag(
+    "security-headers",
+    "Add headers that make browsers more careful, unless the application sets them itself:"
+    " X-Content-Type-Options, Referrer-Policy, X-Frame-Options, Cross-Origin-Opener-Policy.",
+    section=_SECTION,
+)
 LIMIT_REQUEST_BODY = one(
     "limit-request-body",
     SIZE,
@@ -29,4 +51,13 @@ LIMIT_REQUEST_BODY = one(
     section=_SECTION,
 )
 
-OPTIONS = (LISTEN_HOST, LISTEN_PORT, SERVER_NAME, LIMIT_REQUEST_BODY)
+OPTIONS = (
+    LISTEN_HOST,
+    LISTEN_PORT,
+    SERVER_NAME,
+    SERVER_ALIAS,
+    ALLOW_LOCALHOST,
+    HTTP2,
+    SECURITY_HEADERS,
+    LIMIT_REQUEST_BODY,
+)

@@ -2,17 +2,27 @@
 
 from mod_pywsgi.options.model import flag, many, maybe, one
 from mod_pywsgi.types import ACCOUNT, COUNT, REQUEST_PATH, choice
+from mod_pywsgi.types import PROCESSES as PROCESSES_KIND
 
 _SECTION = "Processes"
 
 PROCESSES = maybe(
     "processes",
-    COUNT,
-    "Number of application processes. Giving it, even as 1, sets `wsgi.multiprocess`.",
+    PROCESSES_KIND,
+    "Number of application processes, or the least and the most, such as 2-8: then there are as"
+    " many as the requests need. Giving it, even as 1, sets `wsgi.multiprocess`.",
     section=_SECTION,
     default_note="1",
 )
 THREADS = one("threads", COUNT, 5, "Request threads of each process.", section=_SECTION)
+INTERPRETERS = one(
+    "interpreters",
+    COUNT,
+    1,
+    "Interpreters of the application in each process, with a GIL each, so that as many of its threads"
+    " run Python code at the same time; needs Python 3.12 and extension modules that are made for it.",
+    section=_SECTION,
+)
 PRELOAD = flag(
     "preload",
     "Import the application once and fork its processes from there, so that they share memory;"
@@ -54,4 +64,14 @@ GROUP = maybe(
     default_note="the primary group of the user",
 )
 
-OPTIONS = (PROCESSES, THREADS, PRELOAD, WARMUP, EMBEDDED_MODE, SERVER_MPM, USER, GROUP)
+OPTIONS = (
+    PROCESSES,
+    THREADS,
+    INTERPRETERS,
+    PRELOAD,
+    WARMUP,
+    EMBEDDED_MODE,
+    SERVER_MPM,
+    USER,
+    GROUP,
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os.path
 import sys
 from pathlib import Path
 
@@ -16,7 +18,7 @@ def test_script(tmp_path: Path) -> None:
     module = loaders.load_script(str(script))
     assert module.__file__ == str(script)
     assert module.me is module
-    assert loaders.application_of(module, "application", False)({}, None) == []
+    assert loaders.callable_of(module, "application")({}, None) == []
     del sys.modules[module.__name__]
 
 
@@ -29,18 +31,55 @@ def test_broken_script_leaves_nothing(tmp_path: Path) -> None:
     assert set(sys.modules) == before
 
 
-def test_factory(tmp_path: Path) -> None:
-    script = tmp_path / "factory.py"
-    script.write_text("def create_app():\n    return lambda e, s: [b'x']\n")
+def test_callables(tmp_path: Path) -> None:
+    script = tmp_path / "app.py"
+    script.write_text("import os.path\nclass App: server = 5\napp = App()\nos_path = None\n")
     module = loaders.load_script(str(script))
-    assert loaders.application_of(module, "create_app", True)({}, None) == [b"x"]
+    assert loaders.callable_of(module, "app.server") == 5
+    assert loaders.callable_of(module, "os.path.join") is os.path.join
+    assert loaders.callable_of(module, "pathlib.Path") is Path  # not a name of the script's
+    with pytest.raises(AttributeError, match=r"app\.py has no 'application'"):
+        loaders.callable_of(module, "application")
+    with pytest.raises(AttributeError, match="'App' object has no attribute 'wsgi'"):
+        loaders.callable_of(module, "app.wsgi")
+    del sys.modules[module.__name__]
 
 
-def test_wrong_callables(tmp_path: Path) -> None:
-    script = tmp_path / "wrong.py"
-    script.write_text("application = 5\n")
-    module = loaders.load_script(str(script))
-    with pytest.raises(AttributeError, match=r"wrong\.py has no 'app'"):
-        loaders.application_of(module, "app", False)
-    with pytest.raises(TypeError, match="cannot be called"):
-        loaders.application_of(module, "application", False)
+PASTE = """
+[app:main]
+use = call:{module}:make
+greeting = hello
+[app:other]
+use = call:{module}:make
+greeting = %(here)s
+[loggers]
+keys = root
+[logger_root]
+level = WARNING
+handlers = console
+[handlers]
+keys = console
+[handler_console]
+class = StreamHandler
+args = (sys.stderr,)
+[formatters]
+keys =
+"""
+
+
+def test_paste(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pywsgi_paste.py").write_text(
+        "def make(global_config, **settings):\n    return lambda e, s: [settings['greeting']]\n"
+    )
+    (tmp_path / "site.ini").write_text(PASTE.format(module="pywsgi_paste"))
+    monkeypatch.syspath_prepend(tmp_path)
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", root.handlers[:])
+    level = root.level
+    try:
+        assert loaders.load_paste(f"{tmp_path}/site.ini#main")({}, None) == ["hello"]
+        assert loaders.load_paste(f"{tmp_path}/site.ini#other")({}, None) == [str(tmp_path)]
+        assert root.level == logging.WARNING
+    finally:
+        root.setLevel(level)
+        sys.modules.pop("pywsgi_paste", None)

@@ -11,6 +11,7 @@ MODULES = Section(
         same("mod_wsgi"),
         same("apache"),
         same("mod_wsgi.express", _INSTALLED),
+        differs("mod_wsgi.express.reloader", "`mod_pywsgi.reloader` has both of its functions."),
         same("mod_wsgi.server", _INSTALLED),
         same("mod_wsgi.diagnostics", _INSTALLED),
         same("mod_wsgi.telemetry", _INSTALLED),

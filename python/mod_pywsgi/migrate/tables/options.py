@@ -73,7 +73,11 @@ SECTION = Section(
         differs(
             "header-buffer-size", "No limit by default, not 32768.", number=Number(8192, zero=True)
         ),
-        same("response-buffer-size", number=Number(65536, zero=True)),
+        better(
+            "response-buffer-size",
+            "So much is kept for a client that reads slowly, and no thread waits for it.",
+            number=Number(65536, zero=True),
+        ),
         same("response-socket-timeout", number=_ANY),
         differs("response-flush-delay", "0 by default, not 5 ms.", number=_ANY),
         same("socket-user"),

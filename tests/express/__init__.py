@@ -1,0 +1,1 @@
+"""A server that mod-pywsgi-express starts."""
