@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from support import machine
+from support.express import NOBODY, Express
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "build/dev"
 
@@ -182,6 +185,14 @@ def test_no_half_is_shown_the_headers_of_the_other(database):
         assert sees_python == (floor in ("python", "wsgi", "asgi", "host", "embed")), file
 
 
+APPLICATION = """
+import sys
+import mod_pywsgi.runtime
+def application(environ, start_response):
+    start_response("200 OK", [])
+    package = mod_pywsgi.runtime.__file__.partition("/python3")[0]
+    return [f"{sys.prefix} {package}".encode()]
+"""
 RELEASED = (
     "configure",
     "configure.ac",
@@ -189,6 +200,7 @@ RELEASED = (
     "setup.py",
     "src/server/mod_pywsgi.c",
     "dev",
+    "packaging/debian/rules",
 )
 
 
@@ -208,10 +220,19 @@ def test_make_dist_packs_nothing_where_git_does_not_answer(tmp_path):
     assert not list(tmp_path.glob("*.tar.gz"))
 
 
-def test_sdist(tmp_path):
-    build = "import sys, setuptools.build_meta as backend; backend.build_sdist(sys.argv[1])"
-    run(sys.executable, "-c", build, tmp_path)
-    (archive,) = tmp_path.glob("mod_pywsgi-*.tar.gz")
+@pytest.fixture(scope="module")
+def distributions():
+    """What `python -m build` makes: an sdist, and from what that holds, a wheel."""
+    folder = machine.make_root("pywsgi-build-")
+    # Whether it is complete is the question, not how fast it is.
+    run(sys.executable, "-m", "build", "--outdir", folder, CFLAGS="-O0", PYWSGI_BUILD_DIR="")
+    yield folder
+    machine.remove_tree(folder)
+
+
+@pytest.mark.timeout(600)  # who comes first compiles
+def test_sdist(distributions):
+    (archive,) = distributions.glob("mod_pywsgi-*.tar.gz")
     check_release(archive)
 
 
@@ -222,14 +243,35 @@ def check_release(archive: Path) -> None:
     assert not [name for name in names if name.startswith((".venv", "build/")) or ".so" in name]
 
 
-def test_wheel(tmp_path):
-    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-    run(*pip, "-w", tmp_path, ROOT, PYWSGI_BUILD_DIR="build/dev")
-    (wheel,) = tmp_path.glob("*.whl")
+@pytest.mark.timeout(600)
+def test_wheel(distributions):
+    (wheel,) = distributions.glob("*.whl")
     tag = f"cp{sys.version_info[0]}{sys.version_info[1]}"
     assert f"-{tag}-{tag}" in wheel.name and "linux" in wheel.name
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    programs = [name for name in names if "data/libexec/mod_pywsgi/" in name]
-    assert {Path(name).name for name in programs} >= {"mod_pywsgi.so", "pywsgi-daemon"}
-    assert "mod_pywsgi/templates/httpd.conf.j2" in names
+    programs = {Path(name).name for name in names if "data/libexec/mod_pywsgi/" in name}
+    assert programs == {"mod_pywsgi.so", "pywsgi-daemon", "pywsgi-embed.so"}
+    ours = {str(path.relative_to(ROOT / "python")) for path in (ROOT / "python").rglob("*.j2")}
+    pages = {"mod_pywsgi/manual/docs/express.html", "mod_pywsgi/manual/images/first-run.png"}
+    assert ours | pages | {"mod_pywsgi/py.typed", "mod_pywsgi/runtime/welcome.html"} <= set(names)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.no_asan
+def test_wheel_serves_from_a_clean_environment(distributions):
+    """As whoever has pip, and nothing of this tree."""
+    (wheel,) = distributions.glob("*.whl")
+    venv = distributions / "venv"
+    run(sys.executable, "-m", "venv", venv)
+    run(venv / "bin/pip", "install", "-q", wheel)
+    site = distributions / "site"
+    site.mkdir(mode=0o777)
+    server = Express(site, None, [str(venv / "bin/mod-pywsgi-express")])
+    server.write("app.py", APPLICATION)
+    distributions.chmod(0o777)
+    server.start("app.py", user=NOBODY)
+    try:
+        assert server.get("/").text == f"{venv} {venv}/lib"
+    finally:
+        server.stop()
