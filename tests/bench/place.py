@@ -51,7 +51,7 @@ def prepared(build: Path) -> Iterator[Around]:
 
 def about() -> dict[str, str]:
     """Machine and versions, for the head of the report."""
-    packages = ("mod_wsgi", "gunicorn", "Flask", "Django")
+    packages = ("mod_wsgi", "gunicorn", "granian", "cheroot", "bjoern", "Flask", "Django")
     versions = {name: _version(name) for name in packages}
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),

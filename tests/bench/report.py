@@ -9,8 +9,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench import aims, text
+from bench.campaigns.base import Column, Found
 from bench.rounds import Entry, Result, Sample
 
+OURS = "pywsgi"  # how the names of our own servers begin
 BUSY_CLIENT = 0.9  # above this share of its core, wrk may be what limits the rate
 HEADER = ("", "requests/s", "±%", "× mod_wsgi", "p50 ms", "p99 ms", "CPU µs", "MiB", "failed")
 
@@ -34,11 +37,6 @@ class Row:
     failed: int = 0
     errors: Mapping[str, int] | None = None
     client_cpu: float = 0.0
-
-    @property
-    def cause(self) -> str:
-        """The problem without the log lines that go with it."""
-        return self.problem.partition("\n")[0]
 
 
 def rows(result: Result) -> list[Row]:
@@ -95,17 +93,39 @@ def _compared(row: Row, yardstick: Row | None) -> Row:
 def table(result: Result) -> str:
     """The cell as text: a line each for measured servers, a sentence each for those that were not."""
     found = rows(result)
-    lines = [HEADER, *(_words(row) for row in found if not row.problem)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
-    text = [result.cell.title]
-    for line in lines:
-        name, *numbers = (word.rjust(width) for word, width in zip(line, widths, strict=True))
-        text.append("  " + "  ".join([name.strip().ljust(widths[0]), *numbers]))
-    text += [f"  {row.title} NOT MEASURED: {row.cause}" for row in found if row.problem]
-    text += [f"  {row.title}: failed requests: {_errors(row)}" for row in found if row.failed]
+    lines = [result.cell.title]
+    lines += text.aligned(HEADER, [_words(row) for row in found if not row.problem])
+    lines += [f"  {row.title} NOT MEASURED: {cause(row.problem)}" for row in found if row.problem]
+    lines += [f"  {row.title}: failed requests: {_errors(row)}" for row in found if row.failed]
     if any(row.client_cpu > BUSY_CLIENT for row in found):
-        text.append("  * the load generator had no CPU left: the server can do more than this")
-    return "\n".join(text)
+        lines.append("  * the load generator had no CPU left: the server can do more than this")
+    return "\n".join(lines)
+
+
+def campaign_table(found: Found) -> str:
+    """The rows of a campaign, in the same manner."""
+    campaign = found.campaign
+    lines = [campaign.title]
+    if measured := [row for row in found.rows if not row["problem"]]:
+        header = ["", *(column.label for column in campaign.columns)]
+        lines += text.aligned(header, [campaign_words(campaign.columns, row) for row in measured])
+    lines += [
+        f"  {row['title']} NOT MEASURED: {cause(row['problem'])}"
+        for row in found.rows
+        if row["problem"]
+    ]
+    if found.problem:
+        lines.append(f"  NOT MEASURED: {cause(found.problem)}")
+    return "\n".join(lines)
+
+
+def campaign_words(columns: Sequence[Column], row: Mapping[str, Any]) -> list[str]:
+    return [row["title"], *(column.words(row) for column in columns)]
+
+
+def cause(problem: str) -> str:
+    """A problem without the log lines that go with it."""
+    return problem.partition("\n")[0]
 
 
 def _words(row: Row) -> tuple[str, ...]:
@@ -131,9 +151,53 @@ def milliseconds(microseconds: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
-def document(results: Sequence[Result], about: Mapping[str, Any]) -> dict[str, Any]:
+def document(
+    results: Sequence[Result], about: Mapping[str, Any], campaigns: Sequence[Found] = ()
+) -> dict[str, Any]:
     """All that was found, samples too, ready for JSON."""
-    return {"about": dict(about), "cells": [_cell(result) for result in results]}
+    found: dict[str, Any] = {
+        "about": dict(about),
+        "cells": [_cell(result) for result in results],
+        "campaigns": [_campaign(each) for each in campaigns],
+    }
+    verdicts = aims.judge(aims.read(), found)
+    return {**found, "aims": [vars(verdict) for verdict in verdicts]}
+
+
+def updated(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """An earlier run, with the cells and campaigns of a later one in the place of its own; aims are judged.
+
+    A cell is replaced whole: what stands in a table has been measured in one run.
+    """
+    cells = {_place(cell): cell for cell in (*earlier["cells"], *later["cells"])}
+    campaigns = {each["campaign"]: each for each in (*earlier["campaigns"], *later["campaigns"])}
+    names = dict.fromkeys(each["scenario"] for each in later["cells"])
+    names |= dict.fromkeys(each["campaign"] for each in later["campaigns"])
+    about = later["about"]
+    again = f"{', '.join(names)} {about.get('date')} at {about.get('commit')}"
+    before = earlier["about"].get("again")
+    found = {
+        "about": {**earlier["about"], "again": f"{before}; {again}" if before else again},
+        "cells": list(cells.values()),
+        "campaigns": list(campaigns.values()),
+    }
+    return {**found, "aims": [vars(verdict) for verdict in aims.judge(aims.read(), found)]}
+
+
+def _place(cell: Mapping[str, Any]) -> tuple[str, int, int]:
+    return cell["scenario"], cell["threads"], cell["connections"]
+
+
+def _campaign(found: Found) -> dict[str, Any]:
+    campaign = found.campaign
+    return {
+        "campaign": campaign.name,
+        "title": campaign.title,
+        "problem": found.problem,
+        "columns": [vars(column) for column in campaign.columns],
+        "chart": campaign.chart and {**vars(campaign.chart), "values": [*campaign.chart.values]},
+        "rows": found.rows,
+    }
 
 
 def _cell(result: Result) -> dict[str, Any]:
@@ -156,17 +220,39 @@ def write(path: Path, found: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def complaints(results: Sequence[Result]) -> list[str]:
+def read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def complaints(results: Sequence[Result], campaigns: Sequence[Found] = ()) -> list[str]:
     """What makes the run a failure: one of our own servers that could not be measured, or that
     failed requests. How fast it was never does."""
     found = []
     for result in results:
         for row, entry in zip(rows(result), result.entries, strict=True):
             if entry.server.is_ours and row.problem:
-                found.append(f"{result.cell.title}: {row.title} was not measured: {row.cause}")
+                found.append(
+                    f"{result.cell.title}: {row.title} was not measured: {cause(row.problem)}"
+                )
             elif entry.server.is_ours and row.failed:
                 found.append(f"{result.cell.title}: {row.title} failed requests: {_errors(row)}")
+    for each in campaigns:
+        title = each.campaign.title
+        if each.problem:
+            found.append(f"{title}: {cause(each.problem)}")
+        for line in each.rows:
+            found += [f"{title}: {line['title']} {wrong}" for wrong in _wrong(line)]
     return found
+
+
+def _wrong(row: Mapping[str, Any]) -> list[str]:
+    """What a row of a campaign has to complain about: of our own servers only."""
+    if not row["server"].startswith(OURS):
+        return []
+    if row["problem"]:
+        return [f"was not measured: {cause(row['problem'])}"]
+    return [f"failed {row['failed']:.0f} requests"] if row.get("failed") else []
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -181,3 +267,10 @@ def summary(results: Sequence[Result]) -> str:
         if ours:
             lines.append(f"  {result.cell.title}: {', '.join(ours)}")
     return "\n".join(["Requests/s against mod_wsgi in the same mode:", *lines]) if lines else ""
+
+
+def aims_table(verdicts: Sequence[aims.Verdict]) -> str:
+    """What DESIGN wants, what this run found, and whether that is enough."""
+    header = ("aim", "wanted", "measured", "reached")
+    lines = [(each.title, each.wanted, each.measured, each.reached) for each in verdicts]
+    return "\n".join(["Aims:", *text.aligned(header, lines)])

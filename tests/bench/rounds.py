@@ -56,6 +56,7 @@ class Pace:
     rounds: int
     seconds: int
     warm_up: int = WARM_UP_SECONDS
+    is_quick: bool = False  # campaigns leave out what takes long
 
 
 def taking_part(

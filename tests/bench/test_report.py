@@ -123,6 +123,7 @@ def test_servers_without_threads_are_measured_once():
     assert {kind.name for kind in with_most} - {kind.name for kind in with_one} == {
         "pywsgi-embedded",
         "mod_wsgi-embedded",
+        "bjoern",
         "floor",
         "static",
     }
@@ -145,3 +146,30 @@ def test_names_are_unique_and_yardsticks_exist():
     assert len(BY_NAME) == len(SERVERS)
     for kind in SERVERS:
         assert kind.yardstick in BY_NAME
+
+
+def test_a_later_run_takes_the_place_of_what_it_measured():
+    def cell(scenario, rate):
+        return {"scenario": scenario, "threads": 8, "connections": 16, "servers": [], "rate": rate}
+
+    earlier = {
+        "about": {"date": "then", "commit": "abc"},
+        "cells": [cell("hello", 1), cell("upload", 2)],
+        "campaigns": [{"campaign": "life", "rows": []}],
+    }
+    later = {
+        "about": {"date": "now", "commit": "def"},
+        "cells": [cell("upload", 3)],
+        "campaigns": [{"campaign": "slow", "rows": []}],
+    }
+    found = report.updated(earlier, later)
+    assert [(each["scenario"], each["rate"]) for each in found["cells"]] == [
+        ("hello", 1),
+        ("upload", 3),
+    ]
+    assert [each["campaign"] for each in found["campaigns"]] == ["life", "slow"]
+    assert found["about"]["date"] == "then"
+    assert found["about"]["again"] == "upload, slow now at def"
+    assert found["aims"]
+    twice = report.updated(found, later)
+    assert twice["about"]["again"] == "upload, slow now at def; upload, slow now at def"

@@ -31,7 +31,8 @@ def test_every_scenario_of_the_file_has_an_app_and_an_answer():
 
 def test_the_issues_scenarios_are_there():
     names = [each.name for each in scenarios.read()]
-    assert names == ["hello", "flask", "generator", "file", "upload", "processes"]
+    whole = ["hello", "flask", "generator", "file", "upload"]
+    assert names == [*whole, "cpu", "wait", "mixed", "processes"]
 
 
 def test_all_cells():

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from bench.servers.bare import Bjoern, Cheroot, Granian, UwsgiAlone
 from bench.servers.base import Around, Server, ServerFailed
-from bench.servers.floor import Floor, Static
-from bench.servers.granian import Granian
-from bench.servers.gunicorn import Gunicorn
+from bench.servers.floor import Floor, Static, StaticSendfile
+from bench.servers.gunicorn import ApacheGunicorn, Gunicorn
 from bench.servers.mod_wsgi import ModWsgiDaemon, ModWsgiEmbedded, ModWsgiFour
-from bench.servers.ours import OursDaemon, OursEmbedded, OursFour, OursPreload
+from bench.servers.ours import OursDaemon, OursEmbedded, OursFour, OursInterpreters, OursPreload
 from bench.servers.uwsgi import Uwsgi
 
 SERVERS: tuple[type[Server], ...] = (
     OursDaemon,
+    OursInterpreters,
     ModWsgiDaemon,
     Uwsgi,
+    UwsgiAlone,
     Gunicorn,
+    ApacheGunicorn,
     Granian,
+    Cheroot,
+    Bjoern,
     OursEmbedded,
     ModWsgiEmbedded,
     OursPreload,
@@ -23,6 +28,18 @@ SERVERS: tuple[type[Server], ...] = (
     ModWsgiFour,
     Floor,
     Static,
+    StaticSendfile,
 )
 
-__all__ = ["SERVERS", "Around", "Server", "ServerFailed"]
+__all__ = [
+    "SERVERS",
+    "Around",
+    "Bjoern",
+    "Cheroot",
+    "Gunicorn",
+    "ModWsgiDaemon",
+    "OursDaemon",
+    "Server",
+    "ServerFailed",
+    "Uwsgi",
+]

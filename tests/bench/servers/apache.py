@@ -9,11 +9,11 @@ from bench.scenarios import Scenario
 from bench.servers.base import Around, Server
 from support.conf import Conf
 
-MODULES = ("mpm_event", "unixd", "authz_core", "alias")
-
 
 class Apache(Server):
     """A private Apache, with what `configure` adds."""
+
+    modules: ClassVar[tuple[str, ...]] = ("mpm_event", "unixd", "authz_core", "alias")
 
     @classmethod
     def missing(cls, around: Around) -> str:
@@ -33,7 +33,7 @@ class Apache(Server):
         conf.add("PidFile", self.root / "run" / "httpd.pid")
         conf.add("ServerName", "localhost")
         conf.add("Listen", f"127.0.0.1:{self.port}")
-        for name in MODULES:
+        for name in self.modules:
             if name not in facts.built_in:
                 conf.add("LoadModule", f"{name}_module", facts.modules / f"mod_{name}.so")
         if around.user:
@@ -65,6 +65,10 @@ class Apache(Server):
         conf.add("MaxRequestWorkers", children * threads)
         conf.add("MinSpareThreads", 1)
         conf.add("MaxSpareThreads", children * threads)
+        if self.around.child_factor:
+            conf.add("AsyncRequestWorkerFactor", self.around.child_factor)
+        if self.around.backlog:
+            conf.add("ListenBacklog", self.around.backlog)
 
 
 class Wsgi(Apache):

@@ -35,6 +35,8 @@ class Around:
     group: str | None
     children: int = 2  # of every Apache; one alone can hold 256 busy connections
     child_threads: int = 256
+    child_factor: int = 0  # AsyncRequestWorkerFactor; 0: Apache's own, as with the next one
+    backlog: int = 0
 
 
 class Server:
@@ -143,15 +145,20 @@ class Server:
         if wrong:
             raise ServerFailed(f"wrong answer: {wrong}")
 
-    def ask(self) -> tuple[int, bytes]:
+    def ask(self, path: str = "") -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             body = b"x" * self.scenario.upload if self.scenario.upload else None
-            connection.request(self.scenario.method, self.path, body)
+            connection.request(self.scenario.method, path or self.path, body)
             response = connection.getresponse()
             return response.status, response.read()
         finally:
             connection.close()
+
+    @property
+    def pid(self) -> int:
+        """Of the first program."""
+        return self._running[0].pid
 
     def processes(self) -> list[int]:
         return meter.family(process.pid for process in self._running)

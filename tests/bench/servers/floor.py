@@ -69,3 +69,17 @@ class Static(Apache):
 
     def configure(self, conf: Conf) -> None:
         pass
+
+
+class StaticSendfile(Static):
+    """As the file wrapper does it; over loopback that costs more than Apache's own way."""
+
+    name = "static-sendfile"
+    title = "static file of Apache, EnableSendfile On"
+
+    @classmethod
+    def serves(cls, scenario: Scenario) -> bool:
+        return scenario.name == "file"
+
+    def configure(self, conf: Conf) -> None:
+        conf.add("EnableSendfile", "On")

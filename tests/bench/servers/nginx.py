@@ -52,26 +52,26 @@ def nginx() -> str | None:
 
 
 # The defaults of nginx, but: nothing is logged, keep-alive has no end (as for Apache), uploads may be as
-# large as the scenario's, and connections to the Python server are kept (Gunicorn gains 40% from that).
+# large as they are, and connections to the Python server are kept (Gunicorn gains 40% from that).
 TEMPLATE = """
 daemon off;
 {user}
 pid {root}/nginx.pid;
 error_log {root}/nginx.log;
 worker_processes {cores};
-events {{ worker_connections 2048; }}
+events {{ worker_connections 16384; }}
 http {{
     access_log off;
     keepalive_timeout 30s;
     keepalive_requests 1000000000;
-    client_max_body_size 16m;
+    client_max_body_size 0;
 {paths}
     upstream app {{
         server unix:{socket};
         keepalive 32;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=1024;
+        listen 127.0.0.1:{port} backlog=4096;
         location / {{
 {location}
         }}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from pathlib import Path
 
+from bench.scenarios import Scenario
 from bench.servers.apache import Apache, Wsgi
 from bench.servers.base import Around
 from support.machine import Artifacts
@@ -43,3 +46,21 @@ class OursPreload(OursFour):
     name = "pywsgi-4-preload"
     title = "mod_pywsgi daemon, 4, preload=On"
     options = ("preload=On",)
+
+
+class OursInterpreters(OursDaemon):
+    name = "pywsgi-interpreters-2"
+    title = "mod_pywsgi daemon, interpreters=2"
+    has_threads = False  # of the most alone: with one thread there is no second interpreter
+    is_ours = False  # in that it may be missing: an older Python is no mistake
+    options = ("interpreters=2",)
+
+    @classmethod
+    def missing(cls, around: Around) -> str:
+        if sys.version_info < (3, 12):
+            return f"Python 3.12 or newer is needed, this is {platform.python_version()}"
+        return super().missing(around)
+
+    @classmethod
+    def serves(cls, scenario: Scenario) -> bool:
+        return scenario.name == "cpu"

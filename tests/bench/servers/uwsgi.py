@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from bench.servers.base import Around
+from bench.servers.base import Around, Server
 from bench.servers.nginx import BehindNginx
 
 PLUGIN_DIRS = ("/usr/lib/uwsgi/plugins", "/usr/lib64/uwsgi", "/usr/lib/uwsgi")
@@ -38,6 +38,25 @@ def programs(home: Path) -> tuple[str, list[str]] | None:
     return None
 
 
+def missing(around: Around) -> str:
+    return "" if programs(around.home) else "uWSGI with its Python 3 plugin is not installed"
+
+
+def command(server: Server) -> list[str]:
+    """All but where it listens."""
+    found = programs(server.around.home)
+    assert found is not None
+    program, plugins = found
+    words = [program, *plugins, "--master", "--need-app", "--die-on-term", "--disable-logging"]
+    words += ["--processes=1", "--listen=1024", f"--virtualenv={server.around.home}"]
+    words += [f"--wsgi-file={server.app_file}"]
+    if server.threads > 1:
+        words += [f"--threads={server.threads}"]
+    if server.around.user:
+        words += [f"--uid={server.around.user}", f"--gid={server.around.group}"]
+    return words
+
+
 class Uwsgi(BehindNginx):
     name = "uwsgi"
     title = "nginx + uWSGI"
@@ -50,20 +69,8 @@ class Uwsgi(BehindNginx):
 
     @classmethod
     def missing(cls, around: Around) -> str:
-        if programs(around.home) is None:
-            return "uWSGI with its Python 3 plugin is not installed"
-        return super().missing(around)
+        return missing(around) or super().missing(around)
 
     def commands(self) -> list[list[str]]:
         nginx = self.nginx_command()
-        found = programs(self.around.home)
-        assert found is not None
-        program, plugins = found
-        words = [program, *plugins, "--master", "--need-app", "--die-on-term", "--disable-logging"]
-        words += ["--processes=1", "--listen=1024", f"--socket={self.socket}", "--chmod-socket=666"]
-        words += [f"--virtualenv={self.around.home}", f"--wsgi-file={self.app_file}"]
-        if self.threads > 1:
-            words += [f"--threads={self.threads}"]
-        if self.around.user:
-            words += [f"--uid={self.around.user}", f"--gid={self.around.group}"]
-        return [words, nginx]
+        return [[*command(self), f"--socket={self.socket}", "--chmod-socket=666"], nginx]

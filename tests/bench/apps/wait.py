@@ -1,0 +1,11 @@
+"""Waits 10 ms, as for a database or another service."""
+
+import time
+
+HEADERS = [("Content-Type", "text/plain"), ("Content-Length", "12")]
+
+
+def application(environ, start_response):
+    time.sleep(0.01)
+    start_response("200 OK", HEADERS)
+    return [b"Hello World!"]
