@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ REPO = HERE.parent
 sys.path.insert(0, str(HERE))
 
 from support import apps, curl, httpd, machine, procs  # noqa: E402
+from support.express import Express, site_of  # noqa: E402
 from support.servers import MODES, Servers  # noqa: E402
 
 SENTINEL = "pywsgi/unfinished"
@@ -94,7 +96,44 @@ def _cache(config: pytest.Config, value: str | None) -> str:
     return str(cache.get(SENTINEL, ""))
 
 
+# Folders whose tests share something, by what it is: an engine of containers and the ports that pages
+# name; environments that are made once, and packages that are built from the sources where they lie.
+# They take long, and are begun first.
+TOGETHER = {
+    "docker": "containers",
+    "fresh": "containers",
+    "realapps": "environments",
+    "build": "environments",
+}
+
+
+def group_of(path: Path) -> str:
+    """Of several workers each takes such a group at a time: those folders, or else a file."""
+    place = path.relative_to(HERE)
+    return TOGETHER.get(place.parts[0], str(place))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the run among workers by these groups, in the order in which they were collected.
+
+    Not by xdist's own marks for groups: pytest 9 has no place for what xdist 3.8 notes of them, and what
+    belongs together would run side by side.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(config.rootpath / nodeid.partition("::")[0])
+
+    config.option.loadscopereorder = False
+    return ByGroup(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    first = list(dict.fromkeys(TOGETHER.values()))
+    groups = {item: group_of(item.path) for item in items}
+    items.sort(key=lambda item: first.index(groups[item]) if groups[item] in first else len(first))
     reasons = {}
     if config.getoption("--asan"):
         reasons["no_asan"] = "AddressSanitizer has its own memory and its own SIGSEGV"
@@ -185,6 +224,12 @@ def server(servers: Servers, mode: str) -> httpd.HttpdInstance:
 
 
 @pytest.fixture
+def unbuffered(servers: Servers, mode: str) -> httpd.HttpdInstance:
+    """The same where a request does not wait for its body to have arrived."""
+    return servers.shared(mode, options="" if mode == "embedded" else "request-buffer-size=0")
+
+
+@pytest.fixture
 def start(servers: Servers) -> Callable[..., httpd.HttpdInstance]:
     """Start a private server: `start(extra=..., mpm=..., mode=..., ...)`."""
     return servers.private
@@ -219,3 +264,10 @@ def pytest_runtest_makereport(
         for name, instance in registry.in_use():
             report.sections.append((f"server {name} ({instance.root})", instance.story()))
     return report
+
+
+@pytest.fixture
+def express(around: httpd.Surroundings) -> Iterator[Express]:
+    """A directory for an application, and the command to serve it."""
+    with site_of(Express, around.artifacts) as server:
+        yield server

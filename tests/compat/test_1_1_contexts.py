@@ -32,6 +32,8 @@ DIRECTIVES = {
     "WSGIMapHEADToGET On": "FI",
     "WSGIIgnoreActivity On": "FI",
     "WSGIEnableSendfile On": "FI",
+    "WSGIEarlyHints On": "FI",
+    "WSGIKeepAliveLinger 2": "SV",
     "WSGITrustedProxyHeaders X-Real-IP": "FI",
     "WSGITrustedProxies 127.0.0.1": "FI",
     "WSGIDaemonProcess group#": "SV",

@@ -92,7 +92,8 @@ def test_override_replaces_the_page_and_keeps_the_status(server, body):
     assert response.complete
 
 
-def test_override_does_not_wait_for_a_body_that_nobody_reads(server):
+def test_override_does_not_wait_for_a_body_that_nobody_reads(start, mode):
+    server = start(CONF, mode=mode, options="" if mode == "embedded" else "request-buffer-size=0")
     code = answer("404 Not Found")
     with server.connect() as connection:
         headers = [inline.header(code), ("Content-Length", "10")]

@@ -331,7 +331,7 @@ def read(server: HttpdInstance, name: str) -> str:
 
 
 def test_a_request_that_comes_back_keeps_its_process(run):
-    server = run("request-timeout=1")
+    server = run("request-timeout=1 request-buffer-size=0")
     first = pid_of(server)
     # The end of the wait for more body is what ends it: no thread stays behind.
     name, value = inline.header('environ["wsgi.input"].read()\n' + PID)

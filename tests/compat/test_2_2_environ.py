@@ -461,6 +461,8 @@ DIFFERS_BY_MODE = {
     "mod_wsgi.daemon_start",
     "wsgi.multiprocess",
 }
+# Shown with their addresses.
+OBJECTS = {"wsgi.input", "wsgi.errors", "wsgi.early_hints"}
 DIFFERS_BY_REQUEST = {
     "REMOTE_PORT",
     "UNIQUE_ID",
@@ -498,6 +500,6 @@ def test_the_environ_is_the_same_in_both_modes(start, target):
     assert daemon["mod_wsgi.process_group"] == ["str", "web"]
     assert list(embedded.keys() ^ daemon.keys()) == []
     different = {key for key in embedded if embedded[key] != daemon[key]}
-    assert different - DIFFERS_BY_REQUEST <= DIFFERS_BY_MODE | {"wsgi.input", "wsgi.errors"}
+    assert different - DIFFERS_BY_REQUEST <= DIFFERS_BY_MODE | OBJECTS
     kinds = {key: (embedded[key][0], daemon[key][0]) for key in embedded}
     assert {key for key, (one, other) in kinds.items() if one != other} == set()

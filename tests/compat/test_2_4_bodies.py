@@ -61,7 +61,7 @@ def test_no_continue_once_the_head_went_out(server):
     assert (head.body, head.complete) == (b"earlyhello", True)
 
 
-def test_a_client_that_leaves_is_an_oserror_that_says_so(server):
+def test_a_client_that_leaves_is_an_oserror_that_says_so(unbuffered):
     code = """
         try:
             environ["wsgi.input"].read()
@@ -70,12 +70,12 @@ def test_a_client_that_leaves_is_an_oserror_that_says_so(server):
         start_response("200 OK", [])
         return []
     """
-    with server.connect() as connection:
+    with unbuffered.connect() as connection:
         connection.send(
             raw.encode("POST", "/inline", [inline.header(code), ("Content-Length", "100")]) + b"x"
         )
         connection.finish_sending()
-        error = inline.result(server, "error")
+        error = inline.result(unbuffered, "error")
     assert error.startswith("mod_wsgi request data read error: ")
 
 

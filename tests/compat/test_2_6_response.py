@@ -165,7 +165,7 @@ def test_write(server):
     assert (response.body, response.complete) == (b"one two three", True)
 
 
-def test_write_is_sent_at_once(server):
+def test_write_is_sent_at_once(unbuffered):
     code = """
         write = start_response("200 OK", [])
         write(b"one")
@@ -173,7 +173,7 @@ def test_write_is_sent_at_once(server):
         write(b"two")
         return []
     """
-    with server.connect() as connection:
+    with unbuffered.connect() as connection:
         headers = [inline.header(code), ("Content-Length", "1")]
         connection.send(raw.encode("POST", "/inline", headers))
         response = connection.read_head()

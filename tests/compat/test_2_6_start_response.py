@@ -177,15 +177,6 @@ def test_location_with_200_is_just_a_header(server):
     assert (response.header("Location"), response.body) == ("/hello", b"mine")
 
 
-def test_conditional_requests_are_the_applications(server):
-    code = """
-        start_response("200 OK", [("ETag", '"v"')])
-        return [b"x"]
-    """
-    response = inline.run(server, code, headers=[("If-None-Match", '"v"')])
-    assert (response.status, response.body) == (200, b"x")
-
-
 # exc_info and second calls
 
 

@@ -43,7 +43,8 @@ SCRIPTS = {
 
 def configuration() -> str:
     lines = [
-        "WSGIDaemonProcess modes threads=5",
+        # Embedded mode waits for no body either.
+        "WSGIDaemonProcess modes threads=5 request-buffer-size=0",
         "SetEnv test.scratch @SCRATCH@",
         "Alias /alive-page @ROOT@/htdocs/alive",
     ]

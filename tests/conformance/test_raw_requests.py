@@ -141,7 +141,7 @@ def test_length_with_chunked_is_not_in_the_environ(server):
     assert (response.status, response.text) == (200, "(None, b'abc')")
 
 
-def test_truncated_body_is_an_error_of_the_application_not_a_short_body(server):
+def test_truncated_body_is_an_error_of_the_application_not_a_short_body(unbuffered):
     code = """
         try:
             outcome = repr(environ["wsgi.input"].read())
@@ -151,12 +151,12 @@ def test_truncated_body_is_an_error_of_the_application_not_a_short_body(server):
         start_response("200 OK", [])
         return [b""]
     """
-    with server.connect() as connection:
+    with unbuffered.connect() as connection:
         headers = [inline.header(code), ("Content-Length", "100")]
         connection.send(raw.encode("POST", "/inline", headers) + b"short")
         connection.finish_sending()
-        assert inline.result(server, "truncated") == "OSError"
-    server.log.allow("AH|PYW|body|read")
+        assert inline.result(unbuffered, "truncated") == "OSError"
+    unbuffered.log.allow("AH|PYW|body|read")
 
 
 def test_httpoxy(server):

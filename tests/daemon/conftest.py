@@ -36,7 +36,24 @@ def program(pytestconfig: pytest.Config) -> Iterator[Path]:
 
 
 @pytest.fixture
-def daemon(program: Path) -> Iterator[Callable[..., Daemon]]:
+def environ(pytestconfig: pytest.Config) -> dict[str, str]:
+    """What the programs find in their environment; without a GIL Python has no other allocators."""
+    asan = {"ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
+    return asan if pytestconfig.getoption("--asan") else {}
+
+
+@pytest.fixture
+def rule(pytestconfig: pytest.Config) -> dict[str, str | bytes]:
+    """What --directive says of the Python runtime, as entries of the setup."""
+    lines = [line.split(None, 1) for line in pytestconfig.getoption("--directive")]
+    settings: dict[str, str | bytes] = {f"python:rule:{name}": value for name, value in lines}
+    return {"python:rule": "1", **settings} if settings else {}
+
+
+@pytest.fixture
+def daemon(
+    program: Path, rule: dict[str, str | bytes], environ: dict[str, str]
+) -> Iterator[Callable[..., Daemon]]:
     """Start a daemon: `daemon(threads=2, preload=True, ...)`; it is ended and checked afterwards.
 
     Keywords are options of WSGIDaemonProcess; `entries`, `preloads` and `ready` are not.
@@ -56,9 +73,9 @@ def daemon(program: Path) -> Iterator[Callable[..., Daemon]]:
         one = Daemon(
             program,
             options=options,
-            entries=entries,
+            entries=rule | (entries or {}),
             preloads=preloads or (),
-            environ={"ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"},
+            environ=environ,
         )
         made.append(one)
         return one.wait_ready() if ready else one
@@ -66,11 +83,13 @@ def daemon(program: Path) -> Iterator[Callable[..., Daemon]]:
     yield start
     for one in made:
         one.close()
-        assert not SANITIZER.search(one.log), one.log
+        assert not SANITIZER.search(one.log_of_all), one.log_of_all
 
 
 @pytest.fixture
-def zygote(program: Path) -> Iterator[Callable[..., Zygote]]:
+def zygote(
+    program: Path, rule: dict[str, str | bytes], environ: dict[str, str]
+) -> Iterator[Callable[..., Zygote]]:
     """Start a zygote, as `daemon` starts a daemon; it and what it forked are ended and checked."""
     made: list[Zygote] = []
 
@@ -85,10 +104,10 @@ def zygote(program: Path) -> Iterator[Callable[..., Zygote]]:
             program,
             options={"threads": 2}
             | {name.replace("_", "-"): value for name, value in options.items()},
-            entries=entries or {},
+            entries=rule | (entries or {}),
             preloads=[(str(one), "") if isinstance(one, Path) else one for one in preloads],
             loaded=loaded,
-            environ={"ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"},
+            environ=environ,
         )
         made.append(one)
         return one.wait_ready() if ready else one
@@ -96,7 +115,7 @@ def zygote(program: Path) -> Iterator[Callable[..., Zygote]]:
     yield start
     for one in made:
         one.close()
-        assert not SANITIZER.search(one.log), one.log
+        assert not SANITIZER.search(one.log_of_all), one.log_of_all
 
 
 @pytest.fixture

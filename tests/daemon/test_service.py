@@ -89,7 +89,7 @@ def test_sigusr1_wishes_to_be_replaced(run: Start, tmp_path: Path) -> None:
     works(tmp_path)
     one.signal(signal.SIGUSR1)
     one.wait_wish(1)
-    assert "PYW0064" in one.log
+    wait.until(lambda: "PYW0064" in one.log, "the reason in the log")
     assert not (tmp_path / "finally").exists()
     one.drain()
     assert one.wait_end(5) == 0

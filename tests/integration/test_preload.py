@@ -356,8 +356,8 @@ def test_a_zygote_is_no_process(start: Start) -> None:
 
 def test_nobody_outlives_the_supervisor(preloaded: Start) -> None:
     server = preloaded("processes=2", count=2)
+    wait.until(lambda: len(server.daemons()) == 3, "two processes and their zygote")
     family = server.daemons()
-    assert len(family) == 3
     supervisor = procs.parent(zygote_of(server))
     assert supervisor is not None
     allow(server, r"PYW\d{4}: .*supervisor")

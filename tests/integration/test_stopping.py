@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -89,9 +90,11 @@ def test_running_requests_finish_and_new_ones_are_refused(serving) -> None:
     assert slow.result(20).status == 200
     assert express.wait() == 0
     express._require_gone(family)
-    assert "PYW" not in express.error_log
+    # Nothing is amiss: the application was loaded, and that is all.
+    assert set(re.findall(r"PYW\d+", express.error_log)) <= {"PYW0103"}
 
 
+@pytest.mark.option("stop-timeout")
 def test_stop_timeout_ends_it(serving) -> None:
     express, slow = serving("--stop-timeout", "1", "--shutdown-timeout", "1")
     family = procs.descendants(express.process.pid)

@@ -17,7 +17,10 @@ ROUTES = """
 WSGIApplicationGroup %{GLOBAL}
 WSGIScriptAlias /inline @APPS@/inline/wsgi.py
 """
-DAEMON = "WSGIDaemonProcess web request-timeout=1 threads=1\nWSGIProcessGroup web\n" + ROUTES
+DAEMON = (
+    "WSGIDaemonProcess web request-timeout=1 threads=1 request-buffer-size=0\nWSGIProcessGroup web\n"
+    + ROUTES
+)
 # Ends with the wait for more body: no thread stays behind.
 STUCK = 'environ["wsgi.input"].read()\nstart_response("200 OK", [])\nreturn []'
 RAISE = 'raise __import__("mod_wsgi").RequestTimeout()'

@@ -10,7 +10,10 @@ from source import complaint, files, main
 
 TEMPLATES = "python/mod_pywsgi/templates"
 # Filters that give text which is safe where a directive's argument stands.
-QUOTING = {"q", "qdir", "qrewrite", "qnot", "word", "n", "py", "sh", "sdtext", "sdquote", "sdword"}
+QUOTING = {
+    *("q", "qdir", "qrewrite", "qnot", "qexact", "qending", "qheader", "xbelow", "word", "n", "py"),
+    *("sh", "shebang", "variable", "sdtext", "sdquote", "sdword", "lrquote", "lrword"),
+}
 VALUE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 LAST_FILTER = re.compile(r"\|\s*(\w+)\s*(\([^|]*\))?\s*$")
 

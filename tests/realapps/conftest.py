@@ -13,8 +13,34 @@ from realapps.deploy import Deployed, Deployer
 from support import pythons
 from support.httpd import Surroundings
 from support.servers import Servers
-from support.venvs import REPO, Cache, Venv
+from support.venvs import REPO, Cache, Venv, run
 
+# Of two kinds: as extensions always were, and as they have to be.
+EXTENSIONS = r"""
+#include <Python.h>
+#include <unistd.h>
+
+/* Keeps the GIL until there is a file of that name. */
+static PyObject *keep(PyObject *self, PyObject *path)
+{
+    const char *text = PyUnicode_AsUTF8(path);
+
+    while (text != NULL && access(text, F_OK) != 0) {
+        usleep(1000);
+    }
+    return text != NULL ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyMethodDef methods[] = {{"keep", keep, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED}, {0, NULL}};
+static PyModuleDef modern = {
+    PyModuleDef_HEAD_INIT, .m_name = "modern", .m_methods = methods, .m_slots = slots};
+static PyModuleDef old = {PyModuleDef_HEAD_INIT, .m_name = "old", .m_size = -1};
+
+PyMODINIT_FUNC PyInit_modern(void) { return PyModuleDef_Init(&modern); }
+PyMODINIT_FUNC PyInit_old(void) { return PyModule_Create(&old); }
+"""
 HERE = Path(__file__).parent
 NO_SECOND_PYTHON = pytest.StashKey[str]()
 
@@ -62,6 +88,37 @@ def venv_of(cache: Cache, first_python: pythons.Python) -> Callable[..., Venv]:
         return cache.venv(name, python, (HERE / "requirements" / f"{name}.txt").read_text())
 
     return make
+
+
+@pytest.fixture(scope="session")
+def modern_python(first_python: pythons.Python, request: pytest.FixtureRequest) -> pythons.Python:
+    """One whose interpreters can have a GIL each: the tests' own if it is new enough, else the second."""
+    if first_python.version >= (3, 12):
+        return first_python
+    second: pythons.Python = request.getfixturevalue("second_python")
+    if second.version < (3, 12):
+        reason = f"{second.program} is Python {second.minor}, which has one GIL"
+        request.config.stash[NO_SECOND_PYTHON] = reason
+        pytest.skip(reason)
+    return second
+
+
+@pytest.fixture(scope="session")
+def modern_venv(modern_python: pythons.Python, venv_of: Callable[..., Venv]) -> Venv:
+    return venv_of("flask", modern_python)
+
+
+@pytest.fixture(scope="session")
+def extensions(modern_venv: Venv, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both of them."""
+    folder = tmp_path_factory.mktemp("extensions")
+    (folder / "extension.c").write_text(EXTENSIONS)
+    where = "import sysconfig as s; print(s.get_path('include'), s.get_config_var('EXT_SUFFIX'))"
+    include, suffix = modern_venv.run("-c", where).split()
+    for name in ("modern", "old"):
+        target = folder / f"{name}{suffix}"
+        run(["cc", "-shared", "-fPIC", f"-I{include}", "-o", target, folder / "extension.c"])
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -10,41 +10,13 @@ from typing import Any
 
 import pytest
 
-from realapps.conftest import NO_SECOND_PYTHON
+from realapps import under_load
 from support import inline, wait
 from support.httpd import HttpdInstance
 from support.inline import value
-from support.pythons import Python
-from support.venvs import Venv, run
+from support.venvs import Venv
 
 pytestmark = pytest.mark.timeout(600)  # environments are made on first use
-
-# Of two kinds: as extensions always were, and as they have to be.
-SOURCE = r"""
-#include <Python.h>
-#include <unistd.h>
-
-/* Keeps the GIL until there is a file of that name. */
-static PyObject *keep(PyObject *self, PyObject *path)
-{
-    const char *text = PyUnicode_AsUTF8(path);
-
-    while (text != NULL && access(text, F_OK) != 0) {
-        usleep(1000);
-    }
-    return text != NULL ? Py_NewRef(Py_None) : NULL;
-}
-
-static PyMethodDef methods[] = {{"keep", keep, METH_O, NULL}, {NULL, NULL, 0, NULL}};
-static PyModuleDef_Slot slots[] = {
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED}, {0, NULL}};
-static PyModuleDef modern = {
-    PyModuleDef_HEAD_INIT, .m_name = "modern", .m_methods = methods, .m_slots = slots};
-static PyModuleDef old = {PyModuleDef_HEAD_INIT, .m_name = "old", .m_size = -1};
-
-PyMODINIT_FUNC PyInit_modern(void) { return PyModuleDef_Init(&modern); }
-PyMODINIT_FUNC PyInit_old(void) { return PyModule_Create(&old); }
-"""
 
 CONF = """
 WSGIDaemonProcess web threads=6 python-home={home} python-path=@ROOT@/lib {options}
@@ -70,39 +42,8 @@ def application(environ, start_response):
 Serve = Callable[..., HttpdInstance]
 
 
-@pytest.fixture(scope="session")
-def python(first_python: Python, request: pytest.FixtureRequest) -> Python:
-    """The tests' own Python if it is new enough, else the second one."""
-    if first_python.version >= (3, 12):
-        return first_python
-    second: Python = request.getfixturevalue("second_python")
-    if second.version < (3, 12):
-        reason = f"{second.program} is Python {second.minor}, which has one GIL"
-        request.config.stash[NO_SECOND_PYTHON] = reason
-        pytest.skip(reason)
-    return second
-
-
-@pytest.fixture(scope="session")
-def venv(python: Python, venv_of: Callable[..., Venv]) -> Venv:
-    return venv_of("flask", python)
-
-
-@pytest.fixture(scope="session")
-def extensions(python: Python, venv: Venv, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with both of them."""
-    folder = tmp_path_factory.mktemp("extensions")
-    (folder / "extension.c").write_text(SOURCE)
-    where = "import sysconfig as s; print(s.get_path('include'), s.get_config_var('EXT_SUFFIX'))"
-    include, suffix = venv.run("-c", where).split()
-    for name in ("modern", "old"):
-        target = folder / f"{name}{suffix}"
-        run(["cc", "-shared", "-fPIC", f"-I{include}", "-o", target, folder / "extension.c"])
-    return folder
-
-
 @pytest.fixture
-def serve(start: Serve, venv: Venv, extensions: Path) -> Serve:
+def serve(start: Serve, modern_venv: Venv, extensions: Path) -> Serve:
     """`serve(configuration, options)`: an Apache with the interpreters of CONF in one process."""
 
     def prepare(server: HttpdInstance) -> None:
@@ -111,7 +52,7 @@ def serve(start: Serve, venv: Venv, extensions: Path) -> Serve:
         server.write("lib/old.wsgi", OLD)
 
     def serve(extra: str = "WSGIPerInterpreterGIL On", options: str = "") -> HttpdInstance:
-        conf = CONF.format(home=venv.root, options=options)
+        conf = CONF.format(home=modern_venv.root, options=options)
         return start(conf + extra, prepare=prepare)
 
     return serve
@@ -153,12 +94,12 @@ WSGIScriptAlias /b @APPS@/inline/wsgi.py application-group=b
 """
 
 
-def test_the_same_in_embedded_mode(start: Serve, venv: Venv, extensions: Path) -> None:
+def test_the_same_in_embedded_mode(start: Serve, modern_venv: Venv, extensions: Path) -> None:
     def prepare(server: HttpdInstance) -> None:
         shutil.copytree(extensions, server.root / "lib", dirs_exist_ok=True)
         (server.root / "lib").chmod(0o755)
 
-    server = start(EMBEDDED.format(home=venv.root), prepare=prepare)
+    server = start(EMBEDDED.format(home=modern_venv.root), prepare=prepare)
     for path in ("/a", "/b", "/main"):
         assert value(server, "sys.version_info[1] >= 12", path)
     answers: list[Any] = []
@@ -216,35 +157,7 @@ def test_request_timeout_comes_through(serve: Serve) -> None:
 
 
 def test_environ_streams_and_threads_are_right_under_load(serve: Serve) -> None:
-    server = serve()
-    code = """
-        print("x" * 100)
-        environ["wsgi.errors"].write("y" * 100 + "\\n")
-        body = environ["wsgi.input"].read()
-        start_response("200 OK", [("X-Group", environ["mod_wsgi.application_group"])])
-        return [body, environ["QUERY_STRING"].encode()]
-    """
-    failures: list[str] = []
-
-    def work(path: str) -> None:
-        for number in range(40):
-            body = f"{path}{number}".encode() * 50
-            response = server.request(
-                "POST", f"{path}?{number}", [inline.header(code)], body, timeout=60
-            )
-            group = "" if path == "/main" else path[1:]
-            if response.body != body + str(number).encode() or (
-                (response.header("X-Group") or "") != group
-            ):
-                failures.append(f"{path} {number}: {response.status}")
-
-    threads = [threading.Thread(target=work, args=(path,)) for path in ("/a", "/b", "/main") * 3]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    server.log.claim("x{100}|y{100}")
+    under_load.check(serve(), {"/a": "a", "/b": "b", "/main": ""}, clients=3)
 
 
 def test_exit_functions_run_in_each(serve: Serve) -> None:

@@ -20,7 +20,8 @@ from support.httpd import Settings
 
 PROGRAM = Path(__file__).parent.parent / "support" / "hostile_daemon.py"
 CONF = """
-WSGIDaemonProcess hostile daemon-program=@ROOT@/hostile.py home=@ROOT@ connect-timeout=2 socket-timeout=3
+WSGIDaemonProcess hostile daemon-program=@ROOT@/hostile.py home=@ROOT@ connect-timeout=2 socket-timeout=3 \\
+    request-buffer-size=0
 WSGIScriptAlias /hostile @ROOT@/app.wsgi process-group=hostile application-group=%{GLOBAL}
 <Location /hostile/deflated>
     SetOutputFilter DEFLATE
@@ -66,8 +67,8 @@ def head(status=200, headers=(), length=-1, reason="OK"):
     return wire.encode("HEAD", **fields)
 
 
-def inform(status=100):
-    return wire.encode("INFORM", status=status, reason="", content_length=-1, headers=[])
+def inform(status=100, headers=()):
+    return wire.encode("INFORM", status=status, reason="", content_length=-1, headers=headers)
 
 
 def data(text):
@@ -158,7 +159,9 @@ REFUSED = {
     "refuse of the version": [*START, send(refuse(wire.PROTOCOL))],
     "inform that is final": [*START, send(inform(200))],
     "inform that switches": [*START, send(inform(101))],
-    "inform with hints": [*START, send(inform(103))],
+    "inform of another kind": [*START, send(inform(102))],
+    "inform with too many hints": [*START, send(inform(103)), *[send(inform(103))] * 16],
+    "inform with too many headers": [*START, send(inform(103, [("X-A", "b")] * 65))],
     "log of level 255": [*START, send(log("x", 255))],
     "log without a level": [*START, send(bare("LOG"))],
     "file before a head": [*START, ["fds", file().hex(), "file", 1]],
@@ -188,6 +191,10 @@ HEADERS = {
 }
 REFUSED |= {
     f"header: {name}": [*START, send(head(200, [row]), data("x"), end())]
+    for name, row in HEADERS.items()
+}
+REFUSED |= {
+    f"inform, header: {name}": [*START, send(inform(103, [row]), head(200), data("x"), end())]
     for name, row in HEADERS.items()
 }
 REFUSED |= {
@@ -371,6 +378,16 @@ def test_interim_responses_do_not_follow_the_head(hostile, survives):
     response, is_alone = ask(hostile, "POST", headers=headers)
     assert (response.status, response.body) == (200, b"ok")
     assert response.interim == []
+    assert is_alone
+
+
+def test_hints_are_not_sent_where_they_are_not_wanted(hostile, survives):
+    """This server has no WSGIEarlyHints; and never are they sent behind a head."""
+    hints = send(inform(103, [("Link", "</x>"), ("Connection", "close")]))
+    arm(hostile, [*START, hints, send(head(length=2)), hints, send(data("ok"), end())])
+    response, is_alone = ask(hostile)
+    assert (response.status, response.body, response.interim) == (200, b"ok", [])
+    assert response.header("Link") is None
     assert is_alone
 
 

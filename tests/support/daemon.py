@@ -15,12 +15,11 @@ import socket
 import struct
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from support import procs, wait, wire
+from support.pipe_log import PipeLog
 
 FIRST_FREE_FD = 8
 SLOTS = 4
@@ -107,7 +106,7 @@ class Table:
 
 
 class Daemon:
-    """One daemon process. `log` is all it has written so far."""
+    """One daemon process."""
 
     def __init__(
         self,
@@ -127,7 +126,6 @@ class Daemon:
         self.table = Table()
         if loaded:
             self.table.note_loaded(loaded)
-        self.log = ""
         self._channels: list[wire.Channel] = []
         self._start(self._setup(options or {}, entries or {}, preloads), environ)
 
@@ -181,12 +179,18 @@ class Daemon:
         lifeline.close()
         listener.close()
         assert self.process.stdout is not None
-        self._reader = threading.Thread(target=self._read_log, args=(self.process.stdout,))
-        self._reader.start()
+        self._log = PipeLog(os.dup(self.process.stdout.fileno()))
+        self.process.stdout.close()
 
-    def _read_log(self, stream: IO[bytes]) -> None:
-        for line in stream:
-            self.log += line.decode("utf-8", "replace")
+    @property
+    def log(self) -> str:
+        """All it has written so far."""
+        return self._log.text
+
+    @property
+    def log_of_all(self) -> str:
+        """The same, and what processes that it has forked have written."""
+        return self.log
 
     def wait_wish(self, wish: int) -> None:
         """Wait until it wants a successor: 1 for itself, 2 for the whole group."""
@@ -247,7 +251,7 @@ class Daemon:
     def wait_end(self, timeout: float = 15) -> int:
         """Exit status, after all of the log was read."""
         status = self.process.wait(timeout)
-        self._reader.join(5)
+        self._log.join(5)
         return status
 
     def descriptors(self) -> int:
@@ -265,11 +269,9 @@ class Daemon:
             self.process.wait()
             raise
         finally:
-            self._reader.join(5)
+            self._log.join(5)
             for fd in (self.notify, self.table.fd):
                 os.close(fd)
-            if self.process.stdout is not None:
-                self.process.stdout.close()
             shutil.rmtree(self.root, ignore_errors=True)
 
 

@@ -35,6 +35,8 @@ IGNORED = (
     re.compile(r"AH00045: child process \d+ still did not exit, sending a SIGTERM"),
     re.compile(r"AH01882: Init: this version of mod_ssl"),
 )
+# Event closes all connections when it stops at once, also one that a thread is about to give back.
+AT_ONCE = r"AH10503: .* apr_pollset_add failure in CONN_STATE_ASYNC_WAITIO"
 SANITIZER = re.compile(r"(Address|Leak|UndefinedBehavior|Thread|Memory)Sanitizer|runtime error: ")
 
 

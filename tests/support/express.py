@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pty
 import pwd
@@ -10,15 +11,19 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from support import procs, raw, wait
+from support import machine, procs, raw, wait
 from support.machine import Artifacts, Port
 
 REPO = Path(__file__).parent.parent.parent
 NOBODY = "nobody"
+
+Served = TypeVar("Served", bound="Express")
 
 
 def environment(artifacts: Artifacts | None, more: Mapping[str, str]) -> dict[str, str]:
@@ -120,13 +125,18 @@ class Express:
         user: str | None = None,
         terminal: bool = False,
         wait_for: str = "/",
+        port: int | None = None,
+        shows: str = "",
     ) -> Express:
-        """start-server in the foreground, until it accepts connections."""
-        port = Port()
-        self.port = port.number
+        """start-server in the foreground, until it accepts connections, or until a word is shown.
+
+        :param port: one that the caller has released; None: a free one is chosen.
+        """
+        chosen = Port()
+        self.port = port or chosen.number
         where = ["--port", str(self.port), "--server-root", str(self.root), "--host", "127.0.0.1"]
         command = self.command("start-server", *words, *where, user=user)
-        port.release()
+        chosen.release()
         streams, ours = self._streams(terminal)
         self.process = subprocess.Popen(
             command,
@@ -136,14 +146,17 @@ class Express:
             stdout=streams,
             stderr=streams,
             start_new_session=True,
-            preexec_fn=procs.die_with_parent,
+            preexec_fn=_in_terminal if terminal else procs.die_with_parent,
         )
         procs.own(self.process.pid)
         os.close(streams)
         self._reader = threading.Thread(target=self._read, args=(ours,), daemon=True)
         self._reader.start()
         try:
-            wait.until(lambda: self._is_up(wait_for), "the server to answer", timeout=30)
+            if shows:
+                expect(self, shows, timeout=30)
+            else:
+                wait.until(lambda: self._is_up(wait_for), "the server to answer", timeout=30)
         except AssertionError as error:
             self.stop()
             raise AssertionError(f"{error}\n{self.story()}") from None
@@ -212,6 +225,9 @@ class Express:
 
     # Requests
 
+    def connect(self, timeout: float = 20.0) -> raw.Connection:
+        return raw.Connection("127.0.0.1", self.port, timeout)
+
     def get(
         self, target: str = "/", headers: raw.Headers = (), timeout: float = 20
     ) -> raw.Response:
@@ -239,6 +255,26 @@ class Express:
         found = re.search(rf"^{label} +: (.*)$", self.output, re.M)
         assert found, f"no {label} in\n{self.output}"
         return found[1]
+
+
+def _in_terminal() -> None:
+    """In the child: its standard input is the terminal that Ctrl-C comes from."""
+    procs.die_with_parent()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@contextlib.contextmanager
+def site_of(kind: type[Served], artifacts: Artifacts | None) -> Iterator[Served]:
+    """A directory for an application, and the command to serve it; both are gone at the end."""
+    assert artifacts, "nothing is built: ./dev build"
+    home = machine.make_root("pywsgi-express-")
+    site = home / "site"
+    site.mkdir(mode=0o755)
+    site.chmod(0o755)
+    server = kind(site, artifacts)
+    yield server
+    server.stop()
+    machine.remove_tree(home)
 
 
 def expect(express: Express, word: str, timeout: float = 10) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from support import procs, raw, wait
 from support.conf import Conf
-from support.errorlog import FORMAT, ErrorLog
+from support.errorlog import AT_ONCE, FORMAT, ErrorLog
 from support.machine import (
     Artifacts,
     Facts,
@@ -123,6 +123,7 @@ class HttpdInstance:
         self._baseline: Baseline | None = None
         self._first_fds: dict[int, tuple[int, int]] = {}
         self._new_processes_allowed = False
+        self._others: frozenset[int] = frozenset()
         for name, mode in (("run", 0o755), ("htdocs", 0o755), ("scratch", 0o1777)):
             (self.root / name).mkdir(exist_ok=True)
             (self.root / name).chmod(mode)
@@ -147,12 +148,13 @@ class HttpdInstance:
         return self.process.pid
 
     def write(self, name: str, text: str, mode: int = 0o644) -> Path:
-        """A file below the root that the web user can read."""
+        """A file below the root that the web user can read; nobody sees a part of it."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(mode)
-        return path
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.chmod(mode)
+        return unfinished.replace(path)
 
     def fill(self, text: str) -> str:
         """`text` with the @TOKENS@ of `Settings` filled in."""
@@ -273,6 +275,7 @@ class HttpdInstance:
 
     def _launch(self) -> bool:
         """Start the program; False when another process took the port just then."""
+        self._others = frozenset(procs.orphans())
         with (self.root / "output").open("wb") as output:
             self.process = subprocess.Popen(
                 self._command(*self.settings.words),
@@ -328,6 +331,7 @@ class HttpdInstance:
 
     def restart(self, timeout: float = 15.0) -> None:
         """SIGHUP, and wait until the server answers again."""
+        self.log.allow(AT_ONCE)
         self._turn_over(signal.SIGHUP, timeout)
         wait.until(self._is_up, "Apache to answer after a restart", timeout)
 
@@ -345,8 +349,10 @@ class HttpdInstance:
     def stop(self, timeout: float = 15.0) -> list[int]:
         """SIGTERM; returns those of its processes that outlived it (and then ends them)."""
         if self.process is None or self.process.poll() is not None:
-            return self._sweep(procs.orphans(), 3.0)
+            # Those that were there before are other programs', such as an engine of containers.
+            return self._sweep(set(procs.orphans()) - self._others, 3.0)
         family = procs.descendants(self.pid)
+        self.log.allow(AT_ONCE)
         self.process.terminate()
         try:
             self.process.wait(timeout)

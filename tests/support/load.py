@@ -14,9 +14,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from . import raw, wait
-from .httpd import HttpdInstance
 
 # With `?N`, about N bytes come after the names; with `?N-MS`, it takes MS milliseconds over them.
 SCRIPT = """
@@ -98,10 +98,16 @@ class Counts:
         )
 
 
+class Server(Protocol):
+    """Whatever can be connected to."""
+
+    def connect(self, timeout: float) -> raw.Connection: ...
+
+
 class Client:
     """One that asks over and over, with a body or without, keeping its connection or not."""
 
-    def __init__(self, server: HttpdInstance, target: str, keeps: bool, body: bytes = b"") -> None:
+    def __init__(self, server: Server, target: str, keeps: bool, body: bytes = b"") -> None:
         self.server, self.target, self.body = server, target, body
         self.size = int(target.partition("?")[2].partition("-")[0] or 0)
         self.per_connection = PER_CONNECTION if keeps else 1
@@ -176,7 +182,7 @@ class Load:
 
 
 @contextlib.contextmanager
-def on(server: HttpdInstance, target: str, clients: int = 4) -> Iterator[Load]:
+def on(server: Server, target: str, clients: int = 4) -> Iterator[Load]:
     """Load while the block runs; at its end all requests that were sent have their answers.
 
     Every other client keeps its connection, and of each four the last two send a body.

@@ -39,9 +39,12 @@ def _stat(pid: int) -> list[str]:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process exists and is not a zombie."""
+    """Whether the process exists and has not ended: it is no zombie, nor on its way to be one.
+
+    Once its memory is gone (vsize is 0) it runs no more of its code; a busy machine may take its time.
+    """
     fields = _stat(pid)
-    return bool(fields) and fields[0] not in "ZX"
+    return bool(fields) and fields[0] not in "ZX" and fields[20] != "0"
 
 
 def zombie(pid: int) -> bool:

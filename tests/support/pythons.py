@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,13 +129,21 @@ def reachable(python: Python, cache: Path) -> Python:
     target = cache / f"python-{python.minor}-{python.key}"
     if not target.exists():
         print(f"copying Python {python.minor} from {python.base}, which the web user cannot read")
-        unfinished = cache / f"{target.name}.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(python.base, unfinished, symlinks=True, ignore=NOT_COPIED)
+        cache.mkdir(parents=True, exist_ok=True)
+        # A place of its own: another run, or one that was killed, may have begun the same.
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=cache))
+        shutil.copytree(
+            python.base, unfinished, symlinks=True, ignore=NOT_COPIED, dirs_exist_ok=True
+        )
         (unfinished / "lib" / f"python{python.minor}" / "site-packages").mkdir(exist_ok=True)
         _find_library_beside(unfinished / "bin" / f"python{python.minor}", python.base / "lib")
         unfinished.chmod(0o755)
-        unfinished.rename(target)
+        try:
+            unfinished.rename(target)
+        except OSError:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            if not target.exists():  # else somebody was faster
+                raise
     copy = inspect(target / "bin" / f"python{python.minor}")
     assert isinstance(copy, Python), copy
     assert copy.base == target, f"the copy in {target} runs from {copy.base}"

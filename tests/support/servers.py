@@ -46,15 +46,17 @@ class Servers:
         self._private: dict[str, HttpdInstance] = {}
         self._used: set[str] = set()
 
-    def shared(self, mode: str, mpm: str | None = None) -> HttpdInstance:
+    def shared(self, mode: str, mpm: str | None = None, options: str = "") -> HttpdInstance:
         """The server of this mode, started on first use and again after a test spoiled it."""
         mpm = mpm or self.mpm
         settings = Settings(
             mpm=mpm,
             modules=("http2",) if mpm != "prefork" else (),
-            extra=routing(mode) + mounts() + ("Protocols h2c http/1.1\n" * (mpm != "prefork")),
+            extra=routing(mode, options)
+            + mounts()
+            + ("Protocols h2c http/1.1\n" * (mpm != "prefork")),
         )
-        return self.kept(f"{mode}/{mpm}", settings, "/hello")
+        return self.kept(f"{mode}/{mpm} {options}".strip(), settings, "/hello")
 
     def kept(
         self, key: str, settings: Settings, warm_up: str | Callable[[HttpdInstance], object]

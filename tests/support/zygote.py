@@ -6,39 +6,37 @@ import contextlib
 import os
 import socket
 import struct
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from support import procs, wait, wire
 from support.daemon import ACTIVE_AT, CAPACITY_AT, READY, REPORT_AT, Daemon
+from support.pipe_log import PipeLog
 
 _CREDENTIALS = struct.Struct("iII")
 
 
 class Forked:
-    """One process that a zygote forked for a slot. `log` is all it has written so far."""
+    """One process that a zygote forked for a slot."""
 
     def __init__(self, zygote: Zygote, slot: int, generation: int, must_load: bool) -> None:
         self.zygote = zygote
         self.slot = slot
         self.generation = generation
         self.path = zygote.root / f"socket.{slot}.{generation}"
-        self.log = ""
         self._channels: list[wire.Channel] = []
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(self.path))
         listener.listen(100)
         self.lifeline, theirs = socket.socketpair()
         self.lifeline.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        self.output, log = os.pipe()
+        output, log = os.pipe()
         order = struct.pack("<cIIB", b"F", slot, generation, must_load)
         socket.send_fds(zygote.lifeline, [order], [log, listener.fileno(), theirs.fileno()])
         os.close(log)
         listener.close()
         theirs.close()
-        self._reader = threading.Thread(target=self._read_log)
-        self._reader.start()
+        self._log = PipeLog(output)
         self.pid = self._meet()
 
     def _meet(self) -> int:
@@ -53,10 +51,10 @@ class Forked:
         pid: int = _CREDENTIALS.unpack(raw)[0]
         return pid
 
-    def _read_log(self) -> None:
-        with open(self.output, "rb") as stream:
-            for line in stream:
-                self.log += line.decode("utf-8", "replace")
+    @property
+    def log(self) -> str:
+        """All it has written so far."""
+        return self._log.text
 
     def _number(self, at: int) -> int:
         return self.zygote.table.number(at, slot=self.slot)
@@ -101,7 +99,7 @@ class Forked:
 
         _, status = wait.until(reap, "its end", timeout) or (0, 0)
         self.pid = 0
-        self._reader.join(5)
+        self._log.join(5)
         return os.waitstatus_to_exitcode(status)
 
     def close(self) -> None:
@@ -111,7 +109,7 @@ class Forked:
         self.lifeline.close()
         if self.pid:
             self.wait_end()
-        self._reader.join(5)
+        self._log.join(5)
 
 
 class Zygote(Daemon):
@@ -157,5 +155,7 @@ class Zygote(Daemon):
         for one in self._forked:
             one.close()
         super().close()
-        for one in self._forked:
-            self.log += one.log
+
+    @property
+    def log_of_all(self) -> str:
+        return self.log + "".join(one.log for one in self._forked)
