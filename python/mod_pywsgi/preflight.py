@@ -16,6 +16,7 @@ from mod_pywsgi import access, artifacts, instance
 from mod_pywsgi.errors import ConfigError, HttpdError, InstanceError
 from mod_pywsgi.httpd import probe
 from mod_pywsgi.plan import Plan
+from mod_pywsgi.plan.paths import TEMPORARY, is_below
 
 
 def check(plan: Plan) -> None:
@@ -39,7 +40,22 @@ def check(plan: Plan) -> None:
     _check_own_files(plan)
     _check_locale(plan.locale)
     access.require_readable(plan.identity, needed(plan))
+    _check_private_tmp(plan)
     _check_tools(plan)
+
+
+def _check_private_tmp(plan: Plan) -> None:
+    if "private-tmp" not in dict(plan.application.daemon_options):
+        return
+    for what, path in (("the server root", plan.paths.root), *needed(plan)):
+        if is_below(Path(os.path.realpath(path)), TEMPORARY):
+            raise ConfigError(
+                "--private-tmp gives the application an empty /tmp, where it does not find "
+                f"{what} {path}.",
+                "Name another server root with --server-root."
+                if path == plan.paths.root
+                else "Move it to another place than /tmp and /var/tmp.",
+            )
 
 
 def _check_tools(plan: Plan) -> None:

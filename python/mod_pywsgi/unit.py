@@ -11,6 +11,7 @@ from mod_pywsgi.errors import ConfigError
 from mod_pywsgi.options import OPTIONS, Option, timeouts, tls, tools
 from mod_pywsgi.options.logging import LOG_DIRECTORY
 from mod_pywsgi.plan import Plan
+from mod_pywsgi.plan.paths import TEMPORARY, is_below
 from mod_pywsgi.settings import Settings
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
@@ -18,7 +19,6 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _VARIABLES = ("HTTPD", "APXS", "PYWSGI_LIBEXEC")
 _WATCHDOG = 60  # seconds
 _FIRST_FREE_PORT = 1024
-_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - compared with
 _SYSTEM = tuple(Path(name) for name in ("/usr", "/boot", "/efi", "/etc"))
 
 
@@ -92,8 +92,8 @@ def make(
         stop_timeout=plan.limits.stop_timeout + 2 * (settings[timeouts.SHUTDOWN_TIMEOUT] or 7) + 10,
         watchdog=_WATCHDOG,
         low_port=min(plan.listen.ports) < _FIRST_FREE_PORT and not is_root,
-        hides_tmp=not _is_below(paths, _TEMPORARY),
-        protects_system=not _is_below([plan.application.working_directory], _SYSTEM),
+        hides_tmp=not any(is_below(path, TEMPORARY) for path in paths),
+        protects_system=not is_below(plan.application.working_directory, _SYSTEM),
     )
 
 
@@ -118,10 +118,6 @@ def _paths_in(value: Any) -> Iterator[Path]:
     elif isinstance(value, tuple):
         for part in value:
             yield from _paths_in(part)
-
-
-def _is_below(paths: Sequence[Path], places: Sequence[Path]) -> bool:
-    return any(place == path or place in path.parents for path in paths for place in places)
 
 
 def _words(settings: Settings, entry: str, given_root: bool, name: str) -> Iterator[str]:

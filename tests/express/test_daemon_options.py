@@ -144,6 +144,15 @@ def test_private_tmp(around: httpd.Surroundings) -> None:
 
 
 @pytest.mark.option("private-tmp")
+def test_private_tmp_hides_no_part_of_the_application(express: Express) -> None:
+    express.write("app.py", ORACLE)
+    done = express.refused("app.py", "--private-tmp")
+    assert done.returncode != 0
+    assert "where it does not find the server root /tmp/" in done.stderr, done.stderr
+    assert "another server root with --server-root" in done.stderr
+
+
+@pytest.mark.option("private-tmp")
 def test_private_tmp_needs_root(express: Express) -> None:
     express.write("app.py", ORACLE)
     if os.geteuid() == 0:

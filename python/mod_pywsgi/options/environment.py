@@ -42,7 +42,8 @@ LOCALE = maybe(
 )
 PRIVATE_TMP = flag(
     "private-tmp",
-    "A /tmp and /var/tmp of their own for the processes, in memory; needs root that may mount.",
+    "A /tmp and /var/tmp of their own for the processes, in memory; needs root that may mount, "
+    "and another --server-root.",
     section=_SECTION,
 )
 PYTHON_EGGS = maybe(

@@ -1,6 +1,7 @@
 """The server root and what is in it, or elsewhere if the user wants it so."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from mod_pywsgi.errors import ConfigError
 from mod_pywsgi.options import paths as options
 from mod_pywsgi.plan.facts import Facts
 from mod_pywsgi.settings import Settings
+
+# Where everybody may leave files, and what private-tmp hides from an application.
+TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - compared with
 
 # A Unix socket's address holds 107 bytes; ours is PREFIX.PID.GENERATION/GROUP.PROCESS.sock.
 _LONGEST_SOCKETS = 107 - len("/wsgi.4194304.999/99.999.sock")
@@ -103,6 +107,11 @@ class Paths:
     @property
     def python_eggs(self) -> Path:
         return self.root / "python-eggs"
+
+
+def is_below(path: Path, places: Sequence[Path]) -> bool:
+    """Whether the path is one of the places or within it, as it is written."""
+    return any(place == path or place in path.parents for place in places)
 
 
 def default_root(host: str | None, port: int, uid: int, temporary_directory: Path) -> Path:
