@@ -165,6 +165,21 @@ def test_what_the_machine_mounts_later_is_seen(around, site):
     server.remove()
 
 
+def test_a_path_that_is_hidden_is_said(start, site):
+    hidden = Path(tempfile.mkdtemp(prefix="pywsgi-hidden-", dir="/tmp"))
+    hidden.chmod(0o755)
+    try:
+        server = start(groups(site, f"web private-tmp=On home={hidden}"))
+        assert server.get("/web").status == 503
+    finally:
+        hidden.rmdir()
+    [line] = server.log.claim("PYW0008")
+    assert f"'{hidden}' does not exist: with private-tmp=On the group has an empty /tmp" in (
+        line.text
+    )
+    server.log.allow("PYW0004|PYW0154")
+
+
 def test_identity_is_the_users_all_the_same(start, site):
     server = start(groups(site, "web private-tmp=On user=games group=games"))
     write(server)

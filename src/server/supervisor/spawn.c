@@ -405,12 +405,26 @@ __attribute__((format(printf, 3, 4))) static void say(int fd, enum pyw_level lev
     (void)dprintf(fd, "\n");
 }
 
+/* Of a path below /tmp that was not found: what the group has there instead. */
+static void explain_tmp(struct birth *birth)
+{
+    size_t len = strlen(birth->why);
+
+    if (birth->group->tmp_fd > 0 && (strstr(birth->why, "'/tmp") != NULL ||
+                                     strstr(birth->why, "'/var/tmp") != NULL)) {
+        snprintf(birth->why + len, sizeof(birth->why) - len,
+                 ": with private-tmp=On the group has an empty /tmp of its own, so use "
+                 "another place");
+    }
+}
+
 __attribute__((noreturn)) static void give_birth(struct birth *birth)
 {
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         int rv = steps[i].run(birth);
 
         if (rv != 0) {
+            explain_tmp(birth);
             /* 2 is the log pipe from the third step on, the server's own log before. */
             PYW_LOG(say, STDERR_FILENO, SPAWN_STEP, birth->group->name, steps[i].name,
                     birth->why[0] != '\0' ? birth->why : strerror(-rv));
