@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import sys
 import threading
 
 import pytest
@@ -92,7 +93,7 @@ def test_as_many_wait_at_once_as_there_are_threads(server, pool, load, is_busy):
         assert {each.result().body for each in asked} == {b"met"}
 
 
-def test_threads_that_would_wait_for_the_gil_are_parked(server, pool):
+def wait_for_few(server, pool):
     """Of requests that compute for a moment each, more than come one by one, few threads serve all."""
 
     def serving():
@@ -100,6 +101,17 @@ def test_threads_that_would_wait_for_the_gil_are_parked(server, pool):
         return {each.result().text for each in asked}
 
     wait.until(lambda: len(serving()) <= THREADS // 2, "few threads to serve", 60)
+
+
+def test_threads_that_would_wait_for_the_gil_are_parked(server, pool):
+    wait_for_few(server, pool)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="each of them has a GIL of its own")
+def test_they_are_where_there_cannot_be_several_interpreters(start, pool):
+    server = start(GROUP.format(options=f"interpreters={THREADS}"), children=2)
+    server.log.claim("PYW0120")
+    wait_for_few(server, pool)
 
 
 def test_a_request_that_computes_holds_nobody_up(server, pool):

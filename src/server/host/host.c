@@ -11,6 +11,7 @@
 #include "host/journal.h"
 #include "host/poller.h"
 #include "host/queue.h"
+#include "python/pyw_gil.h"
 
 static const char *const phase_names[] = {
     [PYW_PHASE_STARTING] = "starting", [PYW_PHASE_SERVING] = "serving",
@@ -47,8 +48,11 @@ int pyw_host_init(struct pyw_host *host, const struct pyw_setup *setup,
     }
     rv = pyw_poller_open(&host->poller);
     if (rv == 0) {
-        rv = pyw_gate_init(&host->gate, (uint32_t)setup->options.interpreters,
-                           (uint32_t)setup->options.threads);
+        /* Before Python is there that could be asked for its lanes. */
+        rv = pyw_gate_init(
+            &host->gate,
+            pyw_gil_is_known_as_own() ? (uint32_t)setup->options.interpreters : 1,
+            (uint32_t)setup->options.threads);
     }
     if (rv != 0) {
         pyw_poller_free(host->poller);

@@ -196,11 +196,7 @@ bool pyw_gil_is_off(void)
 
 bool pyw_gil_may_be_own(void)
 {
-#if PY_VERSION_HEX >= 0x030C0000
-    return !pyw_gil_is_off();
-#else
-    return false;
-#endif
+    return pyw_gil_is_known_as_own() && !pyw_gil_is_off();
 }
 
 bool pyw_gil_is_own(unsigned interpreter)

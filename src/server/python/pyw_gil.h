@@ -30,6 +30,11 @@ int pyw_gil_enter(unsigned interpreter);
 /* Detaches the thread; its thread state stays for the next time. */
 void pyw_gil_leave(void);
 
+/* Whether this version of Python knows interpreters with a GIL of their own (PEP 684). */
+static inline bool pyw_gil_is_known_as_own(void)
+{
+    return PY_VERSION_HEX >= 0x030C0000;
+}
 /* Whether sub-interpreters can have a GIL of their own in this Python, as it runs. */
 bool pyw_gil_may_be_own(void);
 /* Creates an interpreter under an index that has none, with a GIL of its own where that
