@@ -102,7 +102,7 @@ def main(wanted):
         {
             "version": "%d.%d" % sys.version_info[:2],
             # "python3.13", or "python3.13t" of a free-threaded build: the standard library's folder
-            "name": os.path.basename(sysconfig.get_path("stdlib")),
+            "name": os.path.basename(os.path.dirname(os.__file__)),
             "prefix": getattr(sys, "base_prefix", sys.prefix),
             "header": first_file(includes, ["Python.h"]),
             "includes": " ".join("-isystem " + path for path in includes),

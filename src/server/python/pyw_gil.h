@@ -30,7 +30,8 @@ int pyw_gil_enter(unsigned interpreter);
 /* Detaches the thread; its thread state stays for the next time. */
 void pyw_gil_leave(void);
 
-/* Whether this version of Python knows interpreters with a GIL of their own (PEP 684). */
+/* Whether this version of Python knows interpreters with a GIL of their own (PEP 684).
+ */
 static inline bool pyw_gil_is_known_as_own(void)
 {
     return PY_VERSION_HEX >= 0x030C0000;
