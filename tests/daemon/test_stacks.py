@@ -57,7 +57,9 @@ def stack_of(text: str, name: str) -> str:
     )
     assert line, text
     blocks = re.split(r"^(?=Thread 0x)", text, flags=re.MULTILINE)
-    return next(block for block in blocks if block.startswith(f"{line[1]} (most recent call"))
+    # Python 3.14 has the thread's name there.
+    head = re.compile(rf"{line[1]} (\[[^]]*\] )?\(most recent call")
+    return next(block for block in blocks if head.match(block))
 
 
 @pytest.mark.parametrize("group", ["", "other"])
