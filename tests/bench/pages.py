@@ -15,7 +15,7 @@ from bench import aims, report, text
 from bench.campaigns.base import Column
 
 SECTION = re.compile(
-    r"(?P<begin><!-- bench (?P<name>[a-z ]+): written by `\./dev bench --docs`, not by hand -->\n)"
+    r"(?P<begin><!-- bench (?P<name>[a-z -]+): written by `\./dev bench --docs`, not by hand -->\n)"
     r"(?P<body>.*?)"
     r"(?P<end><!-- end of bench -->\n)",
     re.DOTALL,
@@ -101,18 +101,21 @@ def _scenario(document: Document, name: str) -> list[str]:
 CELL_HEADER = ("threads · connections", "server", "requests/s", "CPU µs", "p99 ms", "MiB", "failed")
 
 
-def _interpreters(document: Document, _: str) -> list[str]:
-    """One process with one interpreter and with two; nothing from a run whose Python cannot have two."""
-    lines = []
-    for cell in document["cells"]:
-        by_name = {row["name"]: row for row in cell["servers"]}
-        rows = [by_name[name] for name in ALONE_AND_TWO if not by_name.get(name, GONE)["problem"]]
-        if len(rows) == len(ALONE_AND_TWO):
-            lines += [_cell_line(cell, row) for row in rows]
-    return [*_about(document, ""), "", *text.markdown(CELL_HEADER, lines)] if lines else []
+def _beside(names: tuple[str, ...]) -> Callable[[Document, str], list[str]]:
+    """Servers beside each other that need another Python than most runs have, wherever all were measured."""
+
+    def lines(document: Document, _: str) -> list[str]:
+        found: list[list[str]] = []
+        for cell in document["cells"]:
+            by_name = {row["name"]: row for row in cell["servers"]}
+            rows = [by_name[name] for name in names if not by_name.get(name, GONE)["problem"]]
+            if len(rows) == len(names):
+                found += [_cell_line(cell, row) for row in rows]
+        return [*_about(document, ""), "", *text.markdown(CELL_HEADER, found)] if found else []
+
+    return lines
 
 
-ALONE_AND_TWO = ("pywsgi-daemon", "pywsgi-interpreters-2")
 GONE = {"problem": "not in this run"}
 
 
@@ -177,6 +180,7 @@ SECTIONS: dict[str, Callable[[Document, str], list[str]]] = {
     "aims": _aims,
     "summary": _summary,
     "scenario": _scenario,
-    "interpreters": _interpreters,
+    "interpreters": _beside(("pywsgi-daemon", "pywsgi-interpreters-2")),
+    "free-threading": _beside(("pywsgi-daemon", "pywsgi-free-threaded")),
     "campaign": _campaign,
 }

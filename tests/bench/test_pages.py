@@ -116,17 +116,21 @@ def test_a_summary():
     assert line == "| hello | 1,234 · 99 |  |  |  |  |  |  |"
 
 
-def test_interpreters():
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("interpreters", "pywsgi-interpreters-2"), ("free-threading", "pywsgi-free-threaded")],
+)
+def test_what_needs_another_python(name, other):
     ours = CELL["servers"][0]
-    one, two = ({**ours, "name": name} for name in pages.ALONE_AND_TWO)
-    lines = section("interpreters", {**DOCUMENT, "cells": [{**CELL, "servers": [one, two]}]})
+    one, two = ({**ours, "name": each} for each in ("pywsgi-daemon", other))
+    lines = section(name, {**DOCUMENT, "cells": [{**CELL, "servers": [one, two]}]})
     assert lines[0].startswith("Measured today")
     assert len(lines) == 5
     cells = [{**CELL, "servers": [one, {**two, "problem": "too old"}]}, {**CELL, "servers": [one]}]
     kept: list[str] = []
-    page = f"{HEAD.format('interpreters')}{END}"
+    page = f"{HEAD.format(name)}{END}"
     assert pages.rewritten(page, {**DOCUMENT, "cells": cells}, kept) == page
-    assert kept == ["interpreters"]
+    assert kept == [name]
 
 
 @pytest.mark.parametrize("page", options.PAGES, ids=lambda page: page.name)
@@ -134,7 +138,7 @@ def test_our_pages_have_sections_that_a_run_can_fill(page):
     found = pages.names(page.read_text(encoding="utf-8"))
     assert found
     assert len(set(found)) == len(found)
-    known = {"about", "aims", "summary", "interpreters"}
+    known = {"about", "aims", "summary", "interpreters", "free-threading"}
     known |= {f"scenario {each.name}" for each in scenarios.read()}
     known |= {f"campaign {kind.name}" for kind in CAMPAIGNS}
     assert set(found) <= known

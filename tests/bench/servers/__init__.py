@@ -7,12 +7,20 @@ from bench.servers.base import Around, Server, ServerFailed
 from bench.servers.floor import Floor, Static, StaticSendfile
 from bench.servers.gunicorn import ApacheGunicorn, Gunicorn
 from bench.servers.mod_wsgi import ModWsgiDaemon, ModWsgiEmbedded, ModWsgiFour
-from bench.servers.ours import OursDaemon, OursEmbedded, OursFour, OursInterpreters, OursPreload
+from bench.servers.ours import (
+    OursDaemon,
+    OursEmbedded,
+    OursFour,
+    OursFreeThreaded,
+    OursInterpreters,
+    OursPreload,
+)
 from bench.servers.uwsgi import Uwsgi
 
 SERVERS: tuple[type[Server], ...] = (
     OursDaemon,
     OursInterpreters,
+    OursFreeThreaded,
     ModWsgiDaemon,
     Uwsgi,
     UwsgiAlone,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 import sys
+import sysconfig
 from pathlib import Path
 
 from bench.scenarios import Scenario
 from bench.servers.apache import Apache, Wsgi
 from bench.servers.base import Around
+from support.conf import Conf
 from support.machine import Artifacts
 
 
@@ -64,3 +66,20 @@ class OursInterpreters(OursDaemon):
     @classmethod
     def serves(cls, scenario: Scenario) -> bool:
         return scenario.name == "cpu"
+
+
+class OursFreeThreaded(OursDaemon):
+    name = "pywsgi-free-threaded"
+    title = "mod_pywsgi daemon, WSGIFreeThreading On"
+    is_ours = False  # as with interpreters: another Python is no mistake
+    is_optional = True
+
+    @classmethod
+    def missing(cls, around: Around) -> str:
+        if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+            return "a free-threaded build of Python is needed"
+        return super().missing(around)
+
+    def configure(self, conf: Conf) -> None:
+        super().configure(conf)
+        conf.add("WSGIFreeThreading", "On")
