@@ -7,6 +7,7 @@ is to wait, it would wait for a second: longer than any client here takes for it
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -137,6 +138,22 @@ def test_others_come_first(start):
         assert rows(server) == []
         assert ask(waits).status == 200
     wait.until(lambda: len(rows(server)) == 1, "the one row to be logged")
+
+
+def test_few_for_each_processor(start):
+    """However many threads there are: many that stay with their connections are no faster than few."""
+    ours = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(ours)})  # the server's, too
+    try:
+        server = start(LONG, mode="embedded", threads=64)
+    finally:
+        os.sched_setaffinity(0, ours)
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(server.connect()) for _ in range(16)]
+        for _ in range(2):
+            assert {ask(connection).status for connection in connections} == {200}
+    assert server.stop() == []  # then all of them have said what they served
+    assert 0 < len(rows(server)) <= 8
 
 
 def test_all_kinds_of_responses(start, mode):

@@ -7,6 +7,7 @@
 #include <http_connection.h>
 #include <http_core.h>
 #include <poll.h>
+#include <sched.h>
 #include <scoreboard.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,11 +20,16 @@
 
 /* Requests in a row; then the listener gets the connection once. */
 #define TURNS_MAX 100
+/* Of connections on which requests follow each other, for each processor: with more,
+ * the threads that stay with theirs make no more requests, and all others wait longer.
+ */
+#define SEATS_PER_PROCESSOR 8
 
 /* Of one connection of a client. */
 struct lingering {
     bool is_inside;  /* the hooks that really process the connection run */
     bool was_served; /* by a handler of ours, in this turn */
+    bool has_seat;   /* one of child.seats */
     int ms;          /* to wait for the next request */
     struct pyw_kept_limits limits;
     struct pyw_kept *kept;
@@ -33,6 +39,8 @@ struct lingering {
 static struct {
     bool is_async;             /* the MPM takes connections back; constant */
     unsigned threads;          /* constant */
+    unsigned seats;            /* for `seated`; constant */
+    _Atomic unsigned seated;   /* connections that stay with their thread */
     _Atomic unsigned occupied; /* threads that process a connection */
 } child;
 
@@ -75,11 +83,33 @@ static bool has_flushed(conn_rec *c)
            !c->data_in_output_filters && !c->aborted;
 }
 
-/* Others come first: there must be as many free threads as ones that are busy. */
-static bool is_roomy(void)
+static bool takes_seat(struct lingering *own)
+{
+    if (!own->has_seat) {
+        own->has_seat = atomic_fetch_add_explicit(&child.seated, 1,
+                                                  memory_order_relaxed) < child.seats;
+        if (!own->has_seat) {
+            atomic_fetch_sub_explicit(&child.seated, 1, memory_order_relaxed);
+        }
+    }
+    return own->has_seat;
+}
+
+static void leave_seat(struct lingering *own)
+{
+    if (own->has_seat) {
+        own->has_seat = false;
+        atomic_fetch_sub_explicit(&child.seated, 1, memory_order_relaxed);
+    }
+}
+
+/* Others come first: there must be as many free threads as ones that are busy, and not
+ * too many may stay. */
+static bool is_roomy(struct lingering *own)
 {
     return atomic_load_explicit(&child.occupied, memory_order_relaxed) * 2 <=
-           child.threads;
+               child.threads &&
+           takes_seat(own);
 }
 
 static bool is_stopping(void)
@@ -116,13 +146,13 @@ static bool is_answered(conn_rec *c, const struct lingering *own)
 }
 
 /* Whether the connection is to be processed once more by this thread. */
-static bool goes_on(conn_rec *c, const struct lingering *own)
+static bool goes_on(conn_rec *c, struct lingering *own)
 {
     if (own->ms == 0 || !is_answered(c, own) || is_stopping()) {
         return false;
     }
     /* A request that was pipelined is in the filters already. */
-    return c->data_in_input_filters || (is_roomy() && has_come(c, own->ms));
+    return c->data_in_input_filters || (is_roomy(own) && has_come(c, own->ms));
 }
 
 /* Runs the hooks that process the connection, as often as a request is there in time.
@@ -142,6 +172,7 @@ static int process_turns(conn_rec *c, struct lingering *own)
         turns++;
         served += own->was_served ? 1 : 0;
     } while (result == OK && turns < TURNS_MAX && goes_on(c, own));
+    leave_seat(own);
     if (served > 1) {
         pyw_log_connection(c, PYW_LEVEL_DEBUG,
                            "%u requests in a row on one thread (WSGIKeepAliveLinger)",
@@ -182,6 +213,7 @@ static void init_child(apr_pool_t *pool, server_rec *s)
 {
     int is_async = 0;
     int threads = 0;
+    cpu_set_t set;
 
     (void)pool;
     (void)s;
@@ -189,6 +221,10 @@ static void init_child(apr_pool_t *pool, server_rec *s)
         ap_mpm_query(AP_MPMQ_IS_ASYNC, &is_async) == APR_SUCCESS && is_async != 0;
     if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) == APR_SUCCESS && threads > 0) {
         child.threads = (unsigned)threads;
+    }
+    child.seats = SEATS_PER_PROCESSOR;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        child.seats *= (unsigned)CPU_COUNT(&set);
     }
 }
 

@@ -7,8 +7,9 @@
  * them.
  *
  * It costs others nothing: a thread waits only while at least half of the threads of
- * its process are free, for some milliseconds, for a bounded number of requests in a
- * row, and not in a process that is to end. The MPM sees what it always sees, a
+ * its process are free and few others do so (for each processor), for some
+ * milliseconds, for a bounded number of requests in a row, and not in a process that is
+ * to end. The MPM sees what it always sees, a
  * connection whose response is complete, only later. Connections on which no
  * application was asked, and those of HTTP/2, are left alone; so are MPMs that keep a
  * connection on its thread anyway.
