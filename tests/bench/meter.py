@@ -11,6 +11,8 @@ from support import procs
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 # Fields of /proc/PID/stat counted after the command's name.
 UTIME, STIME = 11, 12
+# States of /proc/net/tcp.
+TIME_WAIT, LISTENING = "06", "0A"
 
 
 def family(tops: Iterable[int]) -> list[int]:
@@ -69,3 +71,10 @@ def _read(pid: int, name: str) -> str:
         return Path(f"/proc/{pid}/{name}").read_text(encoding="latin-1")
     except OSError:
         return ""
+
+
+def connections(port: int, table: Path = Path("/proc/net/tcp")) -> int:
+    """TCP connections (IPv4) at this local port, half-open ones too, but for what is only remembered (TIME_WAIT)."""
+    ends = [line.split()[1:4] for line in table.read_text().splitlines()[1:]]
+    states = [state for local, _, state in ends if int(local.partition(":")[2], 16) == port]
+    return sum(state not in (LISTENING, TIME_WAIT) for state in states)

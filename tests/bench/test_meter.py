@@ -1,6 +1,7 @@
 """CPU and memory as /proc tells them."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -53,3 +54,11 @@ def test_a_family_holds_the_children():
             time.sleep(0.01)
         assert len(meter.family([process.pid])) == 2
         process.communicate(b"\n")
+
+
+def test_connections_at_a_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert meter.connections(port) == 0
+        with socket.create_connection(("127.0.0.1", port)):
+            assert meter.connections(port) == 1

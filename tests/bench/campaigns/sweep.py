@@ -22,6 +22,7 @@ from bench.servers import (
     Server,
     Uwsgi,
 )
+from support import wait
 
 LEVELS = (100, 300, 1000, 3000, 10_000)
 QUICK_LEVELS = (100, 1000)
@@ -31,6 +32,7 @@ THREADS = 8
 MANY = 3000  # from there on a turn is LONGER, as making the connections takes a part of it
 LONGER = 4
 SPARE_DESCRIPTORS = 1000
+FORGET_SECONDS = 30
 SCENARIO = Scenario(
     name="sweep",
     title="two bytes",
@@ -101,6 +103,9 @@ class Sweep(Campaign):
         errors: dict[str, Counter[str]] = {name: Counter() for name in running}
 
         def take(server: Server) -> Row:
+            # Half-open ones of the turn before fill the queue of those that are not accepted yet.
+            with contextlib.suppress(wait.Late):
+                wait.until(lambda: meter.connections(server.port) == 0, "nobody", FORGET_SECONDS)
             before = meter.cpu(server.processes())
             seen = load.run(Cell(SCENARIO, THREADS, level), server.url, _seconds(pace, level))
             members = server.processes()
