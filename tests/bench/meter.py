@@ -74,7 +74,7 @@ def _read(pid: int, name: str) -> str:
 
 
 def connections(port: int, table: Path = Path("/proc/net/tcp")) -> int:
-    """TCP connections (IPv4) at this local port, half-open ones too, but for what is only remembered (TIME_WAIT)."""
+    """TCP connections (IPv4) at this local port: also half-open ones, not those only remembered."""
     ends = [line.split()[1:4] for line in table.read_text().splitlines()[1:]]
     states = [state for local, _, state in ends if int(local.partition(":")[2], 16) == port]
     return sum(state not in (LISTENING, TIME_WAIT) for state in states)
