@@ -47,8 +47,8 @@ def check(plan: Plan) -> None:
 def _check_private_tmp(plan: Plan) -> None:
     if "private-tmp" not in dict(plan.application.daemon_options):
         return
-    for what, path in (("the server root", plan.paths.root), *needed(plan)):
-        if is_below(Path(os.path.realpath(path)), TEMPORARY):
+    for what, path in (("the server root", plan.paths.root), *_needed_by_application(plan)):
+        if is_below(path, TEMPORARY) or is_below(Path(os.path.realpath(path)), TEMPORARY):
             raise ConfigError(
                 "--private-tmp gives the application an empty /tmp, where it does not find "
                 f"{what} {path}.",
@@ -125,6 +125,18 @@ def needed(plan: Plan) -> Iterator[tuple[str, Path]]:
     """What the application's user has to be able to read."""
     if plan.static.document_root != plan.paths.htdocs:
         yield "the document root", plan.static.document_root
+    yield from _needed_by_application(plan)
+    if plan.documentation:
+        yield "the documentation", plan.documentation.docs
+    for alias in plan.static.aliases:
+        yield f"what is served at {alias.url}", alias.path
+    for service in plan.services:
+        if "user" not in dict(service.options):
+            yield "the service", service.script
+
+
+def _needed_by_application(plan: Plan) -> Iterator[tuple[str, Path]]:
+    """What its processes open, where Apache serves the rest or others run it."""
     yield "the Python installation", plan.python.base
     yield "the Python library", Path(os.__file__)
     yield "the Python environment", plan.python.home
@@ -139,14 +151,7 @@ def needed(plan: Plan) -> Iterator[tuple[str, Path]]:
         yield "the directory on the Python path", path
     if plan.application.env_file:
         yield "the file of variables", plan.application.env_file
-    if plan.documentation:
-        yield "the documentation", plan.documentation.docs
-    for alias in plan.static.aliases:
-        yield f"what is served at {alias.url}", alias.path
     yield from plan.access.scripts
-    for service in plan.services:
-        if "user" not in dict(service.options):
-            yield "the service", service.script
     for ending, script in plan.static.endings:
         yield f"the script for {ending} files", script
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -120,47 +121,72 @@ def test_free_threading(express: Express) -> None:
     assert f"needs a free-threaded build of Python, which {sys.prefix}" in done.stderr
 
 
+@pytest.fixture
+def express_in(around: httpd.Surroundings) -> Iterator[Callable[..., Express]]:
+    """A site with all parts of the server below one of these directories."""
+    homes: list[Path] = []
+
+    def made(*places: str) -> Express:
+        assert around.artifacts
+        place = next(path for path in places if os.access(path, os.W_OK))
+        home = Path(tempfile.mkdtemp(prefix="pywsgi-", dir=place))
+        homes.append(home)
+        home.chmod(0o755)
+        (home / "site").mkdir(mode=0o755)
+        artifacts = machine.stage_artifacts(around.artifacts.folder, home / "libexec")
+        express = Express(home / "site", artifacts)
+        express.write("app.py", ORACLE)
+        return express
+
+    yield made
+    for home in homes:
+        shutil.rmtree(home)
+
+
+OUTSIDE = ("/srv", "/opt", "/var/lib")
+
+
 @pytest.mark.mounts
 @pytest.mark.option("private-tmp")
-def test_private_tmp(around: httpd.Surroundings) -> None:
+def test_private_tmp(express_in: Callable[..., Express]) -> None:
     """With the application and the server's parts outside of the /tmp that is out of reach."""
-    assert around.artifacts
-    places = [path for path in ("/srv", "/opt", "/var/lib") if os.access(path, os.W_OK)]
-    home = Path(tempfile.mkdtemp(prefix="pywsgi-", dir=places[0]))
-    home.chmod(0o755)
-    (home / "site").mkdir(mode=0o755)
-    artifacts = machine.stage_artifacts(around.artifacts.folder, home / "libexec")
-    express = Express(home / "site", artifacts)
+    express = express_in(*OUTSIDE)
     mark = Path(f"/tmp/pywsgi-private-{os.getpid()}")
     try:
-        express.write("app.py", ORACLE)
         express.start("app.py", "--private-tmp")
         assert ask(express, f"open({str(mark)!r}, 'w').write('x')") == "1"
         assert ask(express, f"os.path.exists({str(mark)!r})") == "True"
         assert not mark.exists()
     finally:
         express.stop()
-        shutil.rmtree(home)
 
 
+@pytest.mark.root
 @pytest.mark.option("private-tmp")
-def test_private_tmp_hides_no_part_of_the_application(express: Express) -> None:
-    express.write("app.py", ORACLE)
-    done = express.refused("app.py", "--private-tmp")
+def test_private_tmp_hides_no_part_of_the_application(
+    express_in: Callable[..., Express],
+) -> None:
+    inside = express_in("/tmp")
+    done = inside.refused("app.py", "--private-tmp")
     assert done.returncode != 0
-    assert "where it does not find the server root /tmp/" in done.stderr, done.stderr
+    assert "where it does not find the server root /tmp/" in done.stderr
     assert "another server root with --server-root" in done.stderr
+    outside = express_in(*OUTSIDE)
+    done = outside.refused(str(inside.site / "app.py"), "--private-tmp")
+    assert done.returncode != 0 and f" {inside.site}" in done.stderr
+    assert "another place than /tmp and /var/tmp" in done.stderr
 
 
+@pytest.mark.root
 @pytest.mark.option("private-tmp")
-def test_private_tmp_needs_root(express: Express) -> None:
-    express.write("app.py", ORACLE)
-    if os.geteuid() == 0:
-        account = pwd.getpwnam(NOBODY)
-        os.chown(express.site.parent, account.pw_uid, account.pw_gid)
+def test_private_tmp_needs_root(express_in: Callable[..., Express]) -> None:
+    express = express_in(*OUTSIDE)
+    account = pwd.getpwnam(NOBODY)
+    os.chown(express.site.parent, account.pw_uid, account.pw_gid)
     done = express.refused("app.py", "--private-tmp", user=NOBODY)
     assert done.returncode != 0
-    assert "private-tmp" in done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert "private-tmp" in said and "empty /tmp, where" not in said
 
 
 @pytest.mark.parametrize(
