@@ -20,8 +20,9 @@
 
 /* Requests in a row; then the listener gets the connection once. */
 #define TURNS_MAX 100
-/* Of connections on which requests follow each other, for each processor: with more,
- * the threads that stay with theirs make no more requests, and all others wait longer.
+/* Of connections on which requests follow each other, for each processor, in this
+ * child: with more, the threads that stay with theirs make no more requests, and all
+ * others wait longer. Each keeps its seat through the requests of its row.
  */
 #define SEATS_PER_PROCESSOR 8
 

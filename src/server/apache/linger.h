@@ -6,7 +6,7 @@
  * asks again at once, as proxies, page loads and API clients do, is served without
  * them.
  *
- * It costs others nothing: a thread waits only while at least half of the threads of
+ * It costs others little: a thread waits only while at least half of the threads of
  * its process are free and few others do so (for each processor), for some
  * milliseconds, for a bounded number of requests in a row, and not in a process that is
  * to end. The MPM sees what it always sees, a

@@ -405,16 +405,20 @@ __attribute__((format(printf, 3, 4))) static void say(int fd, enum pyw_level lev
     (void)dprintf(fd, "\n");
 }
 
-/* Of a path below /tmp that was not found: what the group has there instead. */
+/* Of a path that was not found where the group has something else: says what. */
 static void explain_tmp(struct birth *birth)
 {
+    static const char *const hidden[] = {"'/tmp/", "'/tmp'", "'/var/tmp/",
+                                         "'/var/tmp'"};
     size_t len = strlen(birth->why);
 
-    if (birth->group->tmp_fd > 0 && (strstr(birth->why, "'/tmp") != NULL ||
-                                     strstr(birth->why, "'/var/tmp") != NULL)) {
-        snprintf(birth->why + len, sizeof(birth->why) - len,
-                 ": with private-tmp=On the group has an empty /tmp of its own, so use "
-                 "another place");
+    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+        if (birth->group->tmp_fd > 0 && strstr(birth->why, hidden[i]) != NULL) {
+            snprintf(birth->why + len, sizeof(birth->why) - len,
+                     ": with private-tmp=On the group has an empty /tmp of its own, so "
+                     "use another place");
+            return;
+        }
     }
 }
 
