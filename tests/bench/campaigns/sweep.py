@@ -104,8 +104,10 @@ class Sweep(Campaign):
 
         def take(server: Server) -> Row:
             # Half-open ones of the turn before fill the queue of those that are not accepted yet.
-            with contextlib.suppress(wait.Late):
+            try:
                 wait.until(lambda: meter.connections(server.port) == 0, "nobody", FORGET_SECONDS)
+            except wait.Late:
+                say(f"  {server.name} still has connections of its last turn")
             before = meter.cpu(server.processes())
             seen = load.run(Cell(SCENARIO, THREADS, level), server.url, _seconds(pace, level))
             members = server.processes()

@@ -80,6 +80,10 @@ class OursFreeThreaded(OursDaemon):
             return "a free-threaded build of Python is needed"
         return super().missing(around)
 
+    @classmethod
+    def serves(cls, scenario: Scenario) -> bool:
+        return scenario.name == "cpu"
+
     def configure(self, conf: Conf) -> None:
         super().configure(conf)
         conf.add("WSGIFreeThreading", "On")
